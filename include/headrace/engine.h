@@ -1,0 +1,234 @@
+// headrace/engine.h: the read-through cache itself, for values of any type.
+//
+// An Engine answers reads from memory, then from its store, then from the source, by the fill
+// protocol of ARCHITECTURE.md; and it makes sure that what was invalidated never comes back.  A
+// Cache<T> (cache.h) is a thin typed view of one policy of an engine.
+//
+// Threads:   any member may be called from any thread.
+// Errors:    returned, never thrown.  What a caller's fetch throws becomes loader_threw.
+// Lifetimes: borrows its ports, which must outlive it.  close() must have completed before it is
+//            destroyed.  Policy handles may outlive it, but are then of no use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/clock.h"
+#include "headrace/executor.h"
+#include "headrace/key.h"
+#include "headrace/lookup.h"
+#include "headrace/policy.h"
+#include "headrace/random.h"
+#include "headrace/source.h"
+#include "headrace/stats.h"
+#include "headrace/store.h"
+#include "headrace/task.h"
+
+namespace headrace {
+
+// How the values of a policy are kept as bytes.  Without encode() a policy lives in memory alone.
+struct ValueCodec {
+  std::function<std::string(const void* value)> encode{};
+  std::function<Result<std::shared_ptr<const void>>(std::string_view bytes)> decode{};
+  std::function<std::size_t(const void* value)> bytes{};  // What a value occupies.
+};
+
+// Values that are their own encoding: std::string, as the built-in sources return them.
+[[nodiscard]] const ValueCodec& bytes_codec();
+
+// What a caller's own fetch says.
+struct Loaded {
+  Kind kind = Kind::value;
+  bool unchanged = false;
+  std::shared_ptr<const void> value{};
+  std::string revision{};
+  std::uint32_t billed = 1;
+};
+
+using Loader = std::move_only_function<Task<Result<Loaded>>(Fetch)>;
+
+struct ReadOptions {
+  bool refresh = false;            // Load now, still as one flight.
+  std::optional<Duration> within{};  // Instead of the policy's fetch_within, if shorter.
+  std::optional<Level> level{};      // Instead of the policy's, if stricter.
+};
+
+// What to invalidate.  All that is named is invalidated together.
+struct Invalidation {
+  struct KeyName {
+    std::string policy{};
+    std::string entity{};
+  };
+  std::vector<KeyName> keys{};
+  std::vector<std::string> tags{};
+  std::vector<std::string> policies{};
+  bool everything = false;
+
+  [[nodiscard]] bool is_empty() const noexcept {
+    return keys.empty() && tags.empty() && policies.empty() && !everything;
+  }
+};
+
+// When an invalidation holds.
+enum class Held : std::uint8_t {
+  everywhere,  // In memory and in the store.
+  pending,     // In this instance.  The store has not confirmed; what is affected bypasses it, and
+               // the invalidation is sent again until it is acknowledged.
+};
+
+// The whole story of one entry, for people.
+struct Explanation {
+  struct Mark {
+    std::string name{};       // "cache", "policy:users", "tag:user:42"
+    std::string then{};       // Token that the kept envelope was built at, in hexadecimal; may be "".
+    std::string now{};        // The store's present token.
+    bool holds = false;
+  };
+  struct Tier {
+    bool present = false;
+    std::string state{};      // "fresh", "stale", "expired", "empty", "leased", "damaged", ...
+    Kind kind = Kind::value;
+    Duration age{0};
+    Duration fresh_left{0};
+    Duration gone_in{0};
+    std::size_t bytes = 0;
+    std::string id{};         // Of the envelope, in hexadecimal.
+    std::string lease{};      // Under which it was filled.
+    std::string revision{};
+    std::optional<WallTime> read_wall{};
+  };
+  std::string policy{};
+  std::string entity{};
+  std::uint32_t version = 0;
+  std::string rollout{};      // With the global switch: "on", "off by the global switch", ...
+  bool cached = false;      // Whether this entity is read through the cache at all.
+  std::string level{};
+  std::string store_key{};    // In hexadecimal.
+  Duration bound{0};
+  bool flight = false;      // A load runs now.
+  std::uint32_t failures = 0;     // Of its refresh, in a row.
+  bool quarantined = false;
+  Tier memory{};
+  Tier store{};
+  std::vector<Mark> watermarks{};
+  std::string verdict{};      // What a read now would do, in a sentence.
+};
+
+class PolicyState;  // Defined by the engine.
+using PolicyHandle = std::shared_ptr<PolicyState>;
+
+// A change of a policy's switches.
+struct PolicyChange {
+  std::optional<Rollout> rollout{};
+  std::optional<double> percentage{};
+  bool bump_version = false;
+};
+
+// A policy and its switches as they are now.
+struct PolicyView {
+  Policy policy{};
+  std::uint32_t version = 0;  // With the bumps since it was defined.
+  bool reads_on = true;       // False if the global switch overrides it.
+};
+
+class Engine {
+ public:
+  struct Limits {
+    std::size_t bytes_max = 64 << 20;       // Charged size of everything in memory.
+    std::size_t entry_bytes_max = 0;        // Largest single entry; 0: an eighth of bytes_max.
+    std::size_t shards = 0;                 // Of memory and flights; 0: chosen by the engine.
+    std::size_t flights_max = 4096;         // Loads in progress; more are refused.
+    std::size_t waiters_max = 65536;        // Callers waiting for loads; more are refused.
+    std::size_t policies_max = 1024;
+    std::size_t pending_max = 65536;        // Unconfirmed invalidations kept one by one; beyond
+                                            // that everything bypasses the store until they are
+                                            // delivered.
+    std::size_t keys_per_invalidation_max = 10000;
+    Duration store_within = std::chrono::seconds(1);        // The longest wait for one store call.
+    Duration pending_retry_after = std::chrono::milliseconds(200);
+    Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
+  };
+  struct Ports {
+    Clock& clock;
+    Executor& executor;
+    Random& random;
+    Store* store = nullptr;  // None: memory alone.
+  };
+
+  // REQUIRES: limits that are not zero, but for those that say what zero means.
+  Engine(Limits limits, Ports ports);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Declares a policy, or replaces the one of the same name; switches set since then are kept, if
+  // the declared rollout did not change.  `source` may be null if every read brings its own fetch.
+  // May return: invalid_argument (all faults in one text), refused (policies_max).
+  Result<PolicyHandle> define(Policy policy, std::shared_ptr<const ValueCodec> codec,
+                              std::shared_ptr<Source> source);
+  // Forgets a policy: reads through its handle are refused.  Invalidations of it still work.
+  void undefine(std::string_view policy);
+
+  [[nodiscard]] PolicyHandle find(std::string_view policy) const;
+  [[nodiscard]] std::vector<PolicyView> policies() const;
+
+  // What memory can answer this instant: null if it cannot, or if the policy wants more than that.
+  // Allocates nothing, takes no global lock, and counts the read if it answers.
+  [[nodiscard]] std::optional<AnyAnswer> peek(PolicyState& policy, std::string_view entity);
+
+  // Reads `entity`, asking the policy's own source if need be.
+  // May return: source_failed, source_unavailable, loader_threw, timed_out, refused, too_large,
+  // invalid_argument, cancelled, closed.
+  [[nodiscard]] AnyLookup read(const PolicyHandle& policy, std::string_view entity,
+                               ReadOptions options = {});
+  // The same, asking `loader`.
+  [[nodiscard]] AnyLookup read(const PolicyHandle& policy, std::string_view entity, Loader loader,
+                               ReadOptions options = {});
+  // Reads all of `entities`, in their order, duplicates too; misses share batches of the source.
+  [[nodiscard]] std::vector<AnyLookup> read_many(const PolicyHandle& policy,
+                                                 const std::vector<std::string>& entities,
+                                                 ReadOptions options = {});
+
+  // Once this has ended with `everywhere`, no read that starts later is answered with what the
+  // source said before this was called.  With `pending` the same holds for this instance.
+  // May return: invalid_argument (a bad name; nothing was done), refused, closed.  An unknown policy
+  // is no error: it may be known to other versions of the program.
+  [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what);
+
+  // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.
+  // Without a store, in memory.  Not ordered against writers that run at the same time: where two
+  // may write one entity, invalidate instead.
+  // May return: as invalidate, and too_large.
+  [[nodiscard]] Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
+                                       std::shared_ptr<const void> value);
+
+  [[nodiscard]] Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
+
+  // Takes effect for every read that starts later.  A version bump also invalidates the policy, so
+  // that it outlives a restart.
+  // May return: unknown_policy, invalid_argument.
+  [[nodiscard]] Task<Result<PolicyView>> change(std::string policy, PolicyChange change);
+  // The global switch: off beats every policy's own.
+  void set_reads(bool on);
+  [[nodiscard]] bool reads_on() const noexcept;
+
+  [[nodiscard]] EngineStats stats() const;
+
+  // Every fault found in the engine's own bookkeeping; none is the only right answer.  Slow.
+  [[nodiscard]] std::vector<std::string> audit() const;
+
+  // Refuses new work, cancels loads, and ends when none is left.  Idempotent.
+  [[nodiscard]] Task<void> close();
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace headrace

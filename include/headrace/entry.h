@@ -1,0 +1,193 @@
+// headrace/entry.h: an answer as it is kept in memory, with everything that it depends on.
+//
+// An Entry is immutable once it is shared, but for the few marks that the memory tier and the
+// refresh keep in it.  It is counted by reference; an answer holds the entry that it came from, so a
+// hit copies no value.
+//
+// Threads:   EntryRef may be copied and dropped on any thread; two threads may hold one entry.
+// Errors:    none.
+// Lifetimes: the last EntryRef frees the entry and its value.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "headrace/kind.h"
+#include "headrace/time.h"
+#include "headrace/token.h"
+
+namespace headrace {
+
+// What this instance knows of one tag: every invalidation that it sees moves the epoch.
+struct TagCell {
+  std::atomic<std::uint64_t> epoch{1};
+};
+
+// A tag as it stood before an entry's fetch.
+struct Stamp {
+  std::shared_ptr<const TagCell> cell{};
+  std::uint64_t epoch = 0;
+
+  [[nodiscard]] bool holds() const noexcept {
+    return cell->epoch.load(std::memory_order_acquire) == epoch;
+  }
+};
+
+[[nodiscard]] inline bool all_hold(const std::vector<Stamp>& stamps) noexcept {
+  for (const Stamp& stamp : stamps) {
+    if (!stamp.holds()) return false;
+  }
+  return true;
+}
+
+// A short string that stands inside its owner, so that comparing it costs no further cache line.
+class InlineBytes {
+ public:
+  static constexpr std::size_t inline_bytes_max = 36;
+
+  explicit InlineBytes(std::string_view bytes) : size_(static_cast<std::uint32_t>(bytes.size())) {
+    char* to = inline_;
+    if (bytes.size() > inline_bytes_max) {
+      heap_ = std::make_unique<char[]>(bytes.size());
+      to = heap_.get();
+    }
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  }
+
+  [[nodiscard]] std::string_view view() const noexcept {
+    return {size_ > inline_bytes_max ? heap_.get() : inline_, size_};
+  }
+  [[nodiscard]] std::size_t heap_bytes() const noexcept {
+    return size_ > inline_bytes_max ? size_ : 0;
+  }
+
+ private:
+  std::uint32_t size_;
+  char inline_[inline_bytes_max];
+  std::unique_ptr<char[]> heap_;
+};
+
+class Entry;
+
+// A counted reference to an entry.
+class EntryRef {
+ public:
+  EntryRef() = default;
+  EntryRef(const EntryRef& other) noexcept;
+  EntryRef(EntryRef&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+  EntryRef& operator=(EntryRef other) noexcept {
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  ~EntryRef();
+
+  // Takes part in the ownership of `entry`, whose count this raises.
+  static EntryRef share(Entry* entry) noexcept;
+
+  [[nodiscard]] Entry* get() const noexcept { return entry_; }
+  Entry* operator->() const noexcept { return entry_; }
+  Entry& operator*() const noexcept { return *entry_; }
+  explicit operator bool() const noexcept { return entry_ != nullptr; }
+
+ private:
+  Entry* entry_ = nullptr;
+};
+
+class Entry {
+ public:
+  // What an entry is made of.
+  struct Parts {
+    std::uint32_t scope = 0;  // The process's number for tenant, policy, version and epoch.
+    std::uint64_t hash = 0;   // Of scope and entity.
+    std::string_view entity;
+    Kind kind = Kind::value;
+    std::shared_ptr<const void> value{};  // Set for Kind::value.
+    std::size_t value_bytes = 0;        // Charged for the value.
+    Instant read_at{};                  // When the source read that produced it began.
+    Instant fresh_until{};
+    Instant stale_until{};  // Never before fresh_until.
+    Instant gone_at{};      // Never before stale_until; from then on it is never answered.
+    Token id{};               // Of its envelope in the store; none if the store does not hold it.
+    std::string revision{};
+    std::vector<Stamp> stamps{};
+  };
+
+  [[nodiscard]] static EntryRef make(Parts parts);
+
+  [[nodiscard]] std::uint32_t scope() const noexcept { return scope_; }
+  [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
+  [[nodiscard]] std::string_view entity() const noexcept { return entity_.view(); }
+  [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  [[nodiscard]] const void* value() const noexcept { return value_.get(); }
+  [[nodiscard]] const std::shared_ptr<const void>& shared_value() const noexcept { return value_; }
+  [[nodiscard]] std::size_t value_bytes() const noexcept { return value_bytes_; }
+  [[nodiscard]] Instant read_at() const noexcept { return read_at_; }
+  [[nodiscard]] Instant fresh_until() const noexcept { return fresh_until_; }
+  [[nodiscard]] Instant stale_until() const noexcept { return stale_until_; }
+  [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
+  [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
+  [[nodiscard]] Token id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& revision() const noexcept { return revision_; }
+  [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return stamps_; }
+
+  // Everything that the entry occupies, bookkeeping included.
+  [[nodiscard]] std::size_t charge() const noexcept;
+
+  // The memory tier's own marks, guarded by its shard's lock (but `visits`, which readers raise).
+  struct Links {
+    Entry* newer = nullptr;
+    Entry* older = nullptr;
+    Entry* wheel_next = nullptr;
+    Entry* wheel_previous = nullptr;
+    std::uint32_t wheel_slot = 0;
+    std::uint8_t queue = 0;
+    std::atomic<std::uint8_t> visits{0};
+  };
+  Links links;
+
+  // The refresh's own marks: when it may be tried again, and how often it has failed in a row.
+  std::atomic<std::int64_t> retry_at_ns{0};
+  std::atomic<std::uint32_t> failures{0};
+
+  explicit Entry(Parts parts);  // For make() only.
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+ private:
+  friend class EntryRef;
+
+  std::atomic<std::uint32_t> references_{0};
+  std::uint32_t scope_;
+  std::uint64_t hash_;
+  Instant fresh_until_;
+  Kind kind_;
+  InlineBytes entity_;
+  Instant stale_until_;
+  Instant gone_at_;
+  Instant read_at_;
+  std::shared_ptr<const void> value_;
+  std::vector<Stamp> stamps_;
+  Token id_;
+  std::size_t value_bytes_;
+  std::string revision_;
+};
+
+inline EntryRef::EntryRef(const EntryRef& other) noexcept : entry_(other.entry_) {
+  if (entry_) entry_->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+inline EntryRef EntryRef::share(Entry* entry) noexcept {
+  EntryRef ref;
+  ref.entry_ = entry;
+  if (entry) entry->references_.fetch_add(1, std::memory_order_relaxed);
+  return ref;
+}
+
+}  // namespace headrace

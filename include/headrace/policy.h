@@ -1,0 +1,85 @@
+// headrace/policy.h: the named, versioned declaration of what is cached and how.
+//
+// Threads:   values.
+// Errors:    check() returns every fault at once, in words.
+// Lifetimes: values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/time.h"
+
+namespace headrace {
+
+// How far a policy is rolled out.
+enum class Rollout : std::uint8_t {
+  off,         // Every read goes to the source; nothing is kept.  Invalidations still work.
+  shadow,      // Every read goes to the source; what would have been answered is compared with it.
+  percentage,  // As `on` for a stable share of the entities, as `off` for the others.
+  on,
+};
+
+// What a read may be answered with.
+enum class Level : std::uint8_t {
+  bounded,  // From memory while its watermarks are those that this instance knows.
+  strict,   // From memory only after the store has confirmed it; a load that lost its race is
+            // made again instead of being answered.
+};
+
+struct Policy {
+  std::string name{};
+  std::string tenant = "default";
+  std::uint32_t version = 1;
+
+  // The projection.  For the built-in sources it must not be empty.
+  std::vector<std::string> fields{};
+
+  // Names of watermarks besides those of the policy and the cache; "{entity}" stands for the entity.
+  std::vector<std::string> tags{};
+
+  Rollout rollout = Rollout::on;
+  double percentage = 100.0;  // For Rollout::percentage; 0 to 100, to two decimals.
+  Level level = Level::bounded;
+
+  // Ages, counted from the start of the source read.
+  Duration fresh_for = std::chrono::minutes(5);   // Answered as it is.
+  Duration stale_for = Duration::zero();          // Answered while one refresh runs behind it.
+  Duration stale_if_error_for = Duration::zero();  // Answered only if a load has just failed.
+  Duration absent_for = Duration::zero();         // For known absence; zero: absence is not kept.
+  double jitter = 0.1;  // Share by which fresh_for may be shortened, the same for a key each time.
+
+  // Times of a load.
+  Duration fetch_within = std::chrono::seconds(2);    // The longest that a caller waits.
+  Duration load_within = std::chrono::seconds(10);    // The longest that a load lives; its lease too.
+  Duration retry_after = std::chrono::seconds(1);     // Pause after a failed refresh; doubles ...
+  Duration retry_after_max = std::chrono::minutes(1);  // ... up to this.
+
+  // Gathering of single reads into batches, where the source has batches.
+  Duration gather_within = std::chrono::milliseconds(1);  // Zero: never gather.
+  std::size_t batch_max = 100;
+
+  std::size_t value_bytes_max = 1 << 20;  // A larger value is answered and not kept.
+
+  // What a fingerprint of the question to the source must cover besides `fields`: table, query,
+  // URL.  A change of it makes other keys.
+  std::string question{};
+};
+
+inline constexpr std::size_t tags_max = 16;
+inline constexpr std::size_t fields_max = 256;
+
+// Every fault of `policy`, each a sentence that begins with the field's name; none if it is sound.
+[[nodiscard]] std::vector<std::string> faults_of(const Policy& policy);
+
+// The largest age that an answer of this kind may have: the policy's promise.
+[[nodiscard]] Duration bound_of(const Policy& policy) noexcept;
+
+// "off", "shadow", "percentage", "on".
+[[nodiscard]] std::string_view name_of(Rollout rollout) noexcept;
+[[nodiscard]] std::string_view name_of(Level level) noexcept;
+
+}  // namespace headrace

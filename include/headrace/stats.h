@@ -1,0 +1,63 @@
+// headrace/stats.h: what an engine has counted.
+//
+// Every read is counted once, by where its answer came from and why.  Counters only rise.
+//
+// Threads:   a snapshot is a value; it is not atomic across counters.
+// Errors:    none.
+// Lifetimes: values.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headrace/answer.h"
+
+namespace headrace {
+
+inline constexpr std::size_t origin_count = 3;
+inline constexpr std::size_t reason_count = 14;
+
+struct PolicyStats {
+  std::string policy{};
+  std::array<std::array<std::uint64_t, reason_count>, origin_count> answers{};  // [origin][reason]
+  std::uint64_t errors = 0;             // Reads that ended in an error.
+  std::uint64_t collapsed = 0;          // Reads that waited for somebody else's load.
+  std::uint64_t loads = 0;              // Flights that asked the source.
+  std::uint64_t load_failures = 0;      // Of them, those that failed.
+  std::uint64_t source_reads = 0;       // Reads that the source billed.
+  std::uint64_t source_unchanged = 0;   // Of the loads, those answered "not modified".
+  std::uint64_t fills_kept = 0;         // Loads kept in memory.
+  std::uint64_t fills_fenced = 0;       // Loads not kept because an invalidation came between.
+  std::uint64_t publishes_refused = 0;  // Loads whose lease in the store was gone.
+  std::uint64_t invalidations = 0;
+  std::uint64_t shadow_matches = 0;
+  std::uint64_t shadow_mismatches = 0;
+  std::uint64_t oversize = 0;           // Values answered and not kept.
+
+  [[nodiscard]] std::uint64_t reads() const noexcept;        // All of them, errors too.
+  [[nodiscard]] std::uint64_t kept_answers() const noexcept; // From memory or store.
+};
+
+struct MemoryStats {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t evicted_total = 0;
+  std::uint64_t expired_total = 0;
+  std::uint64_t refused_total = 0;  // Oversize.
+};
+
+struct EngineStats {
+  std::vector<PolicyStats> policies{};
+  MemoryStats memory{};
+  std::uint64_t flights = 0;                // Loads in progress now.
+  std::uint64_t waiters = 0;                // Callers waiting for them.
+  std::uint64_t tags_known = 0;             // Tags that some entry or flight depends on.
+  std::uint64_t invalidations_pending = 0;  // Not yet acknowledged by the store.
+  bool reads_on = true;                     // The global switch.
+};
+
+}  // namespace headrace

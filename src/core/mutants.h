@@ -1,0 +1,36 @@
+// core/mutants.h: switches that take a mechanism of the protocol out, to show that its tests can fail.
+//
+// Without HEADRACE_MUTANTS, as in every build that is shipped, removed() is false at compile time and
+// the mechanisms cannot be taken out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace headrace {
+
+enum class Mechanism : std::uint8_t {
+  memory_fence,     // A load is kept in memory only if nothing it depends on was invalidated.
+  store_fence,      // A store takes an envelope only for the token that its slot holds.
+  join_rule,        // A read joins only a flight that began after the last invalidation.
+  quarantine,       // What is being invalidated bypasses the store until the store has confirmed.
+  watermark_check,  // An envelope counts only while its watermarks are the store's.
+  strict_reload,    // A strict read does not take the outcome of a load that lost its race.
+  validation,       // A strict hit is confirmed by the store.
+  single_flight,    // One load however many ask.
+};
+
+#ifdef HEADRACE_MUTANTS
+inline std::atomic<std::uint32_t> removed_mechanisms{0};
+[[nodiscard]] inline bool removed(Mechanism mechanism) noexcept {
+  return (removed_mechanisms.load(std::memory_order_relaxed) >> static_cast<unsigned>(mechanism)) & 1;
+}
+inline void remove(Mechanism mechanism) noexcept {
+  removed_mechanisms.fetch_or(1u << static_cast<unsigned>(mechanism));
+}
+inline void restore_all() noexcept { removed_mechanisms.store(0); }
+#else
+[[nodiscard]] constexpr bool removed(Mechanism) noexcept { return false; }
+#endif
+
+}  // namespace headrace
