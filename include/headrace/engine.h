@@ -122,6 +122,7 @@ struct Explanation {
 
 class PolicyState;  // Defined by the engine.
 using PolicyHandle = std::shared_ptr<PolicyState>;
+[[nodiscard]] std::string policy_name(const PolicyState& policy);
 
 // A change of a policy's switches.
 struct PolicyChange {

@@ -91,6 +91,14 @@ class EntryRef {
   // Takes part in the ownership of `entry`, whose count this raises.
   static EntryRef share(Entry* entry) noexcept;
 
+  // Hands this reference over to a plain pointer, and takes it back.
+  [[nodiscard]] Entry* release() noexcept { return std::exchange(entry_, nullptr); }
+  [[nodiscard]] static EntryRef adopt(Entry* entry) noexcept {
+    EntryRef ref;
+    ref.entry_ = entry;
+    return ref;
+  }
+
   [[nodiscard]] Entry* get() const noexcept { return entry_; }
   Entry* operator->() const noexcept { return entry_; }
   Entry& operator*() const noexcept { return *entry_; }

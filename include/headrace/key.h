@@ -22,8 +22,9 @@ inline constexpr std::size_t entity_bytes_max = 1024;
 inline constexpr std::size_t name_bytes_max = 64;  // Of a tenant, a policy or a tag's fixed part.
 
 // The name under which stores keep an entry: 32 bytes whatever the entity's length.  The first half
-// names tenant, policy, version and shape; the second the entity.  A collision is noticed because
-// the envelope repeats the key's bytes, and costs a miss.
+// names tenant and policy, the second the entity.  Version and shape are left out on purpose: an
+// invalidation must void what any version of the program has kept.  The envelope repeats the key's
+// bytes, so that another version's entry, or a collision, is noticed and costs a miss.
 struct StoreKey {
   std::uint64_t words[4] = {0, 0, 0, 0};
 
@@ -56,8 +57,6 @@ class Key {
   [[nodiscard]] std::string_view entity() const noexcept {
     return std::string_view(bytes_).substr(entity_at_);
   }
-  [[nodiscard]] StoreKey store_key() const noexcept;
-
   friend bool operator==(const Key& a, const Key& b) noexcept { return a.bytes_ == b.bytes_; }
 
  private:
@@ -67,5 +66,9 @@ class Key {
   std::string bytes_;
   std::size_t entity_at_;
 };
+
+// The StoreKey of an entity, for those who know only the names: invalidations.
+[[nodiscard]] StoreKey store_key_of(std::string_view tenant, std::string_view policy,
+                                    std::string_view entity) noexcept;
 
 }  // namespace headrace

@@ -67,6 +67,8 @@ struct Policy {
   // What a fingerprint of the question to the source must cover besides `fields`: table, query,
   // URL.  A change of it makes other keys.
   std::string question{};
+
+  friend bool operator==(const Policy&, const Policy&) = default;
 };
 
 inline constexpr std::size_t tags_max = 16;

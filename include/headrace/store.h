@@ -65,8 +65,9 @@ class Store {
                                                          Duration lease_for,
                                                          std::vector<WatermarkId> watermarks) = 0;
 
-  // Replaces what the slot holds by `lease`, if the slot's token is still `expected`.  For an
-  // envelope that is damaged, of another key, or whose watermarks no longer hold.
+  // Replaces what the slot holds, envelope or lease, by `lease`, if its token is still `expected`.
+  // For an envelope that is damaged, of another key, or whose watermarks no longer hold; and for the
+  // lease of a load that its instance has given up.
   [[nodiscard]] virtual Task<Result<Published>> take_over(StoreKey key, Token expected, Token lease,
                                                           Duration lease_for) = 0;
 

@@ -6,6 +6,9 @@
 #include "headrace/key.h"
 
 
+#include <algorithm>
+#include <cstring>
+
 #include "core/hash.h"
 
 namespace headrace {
@@ -48,10 +51,17 @@ Result<Key> Key::make(const Scope& scope, std::string_view entity) {
   return Key(std::move(bytes), entity_at);
 }
 
-StoreKey Key::store_key() const noexcept {
-  const Hash128 scope = hash128(std::string_view(bytes_).substr(0, entity_at_));
-  const Hash128 entity = hash128(this->entity(), scope.low);
-  return {{scope.high, scope.low, entity.high, entity.low}};
+StoreKey store_key_of(std::string_view tenant, std::string_view policy,
+                      std::string_view entity) noexcept {
+  // The tenant's length as the seed keeps ("a", "bc") and ("ab", "c") apart.
+  char names[2 * name_bytes_max];
+  const std::size_t tenant_size = std::min(tenant.size(), name_bytes_max);
+  const std::size_t policy_size = std::min(policy.size(), name_bytes_max);
+  std::memcpy(names, tenant.data(), tenant_size);
+  std::memcpy(names + tenant_size, policy.data(), policy_size);
+  const Hash128 scope = hash128({names, tenant_size + policy_size}, tenant_size);
+  const Hash128 which = hash128(entity, scope.low);
+  return {{scope.high, scope.low, which.high, which.low}};
 }
 
 }  // namespace headrace

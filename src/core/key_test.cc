@@ -26,7 +26,6 @@ TEST(Key, EveryPartCounts) {
   auto see = [&](Key::Scope s, std::string_view entity) {
     const Key made = key(s, entity);
     EXPECT_TRUE(seen.insert(std::string(made.bytes())).second);
-    EXPECT_TRUE(seen.insert(std::string(made.store_key().bytes())).second);
   };
   see(scope, "e");
   see({.tenant = "u", .policy = "p", .version = 1, .shape = 7}, "e");
@@ -45,11 +44,15 @@ TEST(Key, AnyBytesRoundTrip) {
   EXPECT_EQ(key({.tenant = "", .policy = "p"}, all).entity(), all);
 }
 
-TEST(Key, StoreKeyShowsNoEntity) {
+TEST(StoreKey, ShowsNoEntityAndKeepsNamesApart) {
   const std::string secret = "alice@example.org";
-  const Key made = key({.tenant = "t", .policy = "p"}, secret);
-  EXPECT_EQ(made.store_key().bytes().size(), 32u);
-  EXPECT_EQ(made.store_key().bytes().find(secret.substr(0, 5)), std::string_view::npos);
+  const StoreKey made = store_key_of("t", "p", secret);
+  EXPECT_EQ(made.bytes().size(), 32u);
+  EXPECT_EQ(made.bytes().find(secret.substr(0, 5)), std::string_view::npos);
+  EXPECT_FALSE(made == store_key_of("t", "p", "alice@example.com"));
+  EXPECT_FALSE(made == store_key_of("t", "q", secret));
+  EXPECT_FALSE(made == store_key_of("u", "p", secret));
+  EXPECT_FALSE(store_key_of("a", "bc", "e") == store_key_of("ab", "c", "e"));
 }
 
 TEST(Key, RefusesWhatIsTooLong) {

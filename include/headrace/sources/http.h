@@ -33,11 +33,16 @@ struct HttpOriginOptions {
   std::size_t tries_max = 3;
   Duration retry_after = std::chrono::milliseconds(50);  // Doubles for each further try.
   std::size_t body_bytes_max = 8 << 20;
+  std::string ca_file{};  // Authorities to trust instead of the system's own; for https.
+
+  friend bool operator==(const HttpOriginOptions&, const HttpOriginOptions&) = default;
 };
 
 struct HttpQuestion {
   std::string path{};                 // "/users/{entity}"; the entity is percent-encoded.
   std::vector<std::string> fields{};  // Members to take; "a.b" goes into objects.  Not empty.
+
+  friend bool operator==(const HttpQuestion&, const HttpQuestion&) = default;
 };
 
 // May return: invalid_argument (a URL that is none).

@@ -3,10 +3,14 @@
 // A SqliteDatabase is one file, opened read-only, with a few threads of its own, for its calls
 // block.  A SQLite source is one question to it: named columns of the row whose key column equals
 // the entity, or a query of the user's with one parameter.  Its values are JSON objects of the
-// fields, in the order of the fields.
+// fields, in the order of the fields: INTEGER and REAL are numbers, TEXT a string, NULL null, and
+// BLOB {"$base64":"..."}.  The entity is bound as text and compared as SQLite compares the key column
+// with text: for an INTEGER key, "007" finds 7.  Each row costs one read, and so does a missing one.
 //
 // Threads:   as Source.
-// Errors:    as Source; source_unavailable when the file cannot be opened or is locked for too long.
+// Errors:    as Source; source_unavailable when the file cannot be opened or is locked for too long;
+//            source_failed for a damaged file, text that is not UTF-8, an infinite number, and for
+//            more than one row where one is asked for.
 // Lifetimes: a source keeps its database alive.  `executor` and `clock` must outlive both.
 #pragma once
 
@@ -31,6 +35,8 @@ struct SqliteDatabaseOptions {
   std::size_t queue_max = 4096;           // Fetches waiting for a thread; more are refused.
   Duration delay_min = Duration::zero();  // Added to each read, to rehearse a slower source ...
   Duration delay_max = Duration::zero();  // ... evenly spread between the two.
+
+  friend bool operator==(const SqliteDatabaseOptions&, const SqliteDatabaseOptions&) = default;
 };
 
 struct SqliteQuestion {
@@ -41,9 +47,11 @@ struct SqliteQuestion {
   enum class Rows : unsigned char { one, many };
   Rows rows = Rows::one;            // many: the value is an array of objects, never absent.
   std::size_t rows_max = 10000;     // More rows than this is source_failed.
+
+  friend bool operator==(const SqliteQuestion&, const SqliteQuestion&) = default;
 };
 
-// May return: source_unavailable, if the file cannot be opened.
+// May return: source_unavailable, if the file cannot be opened; invalid_argument.
 [[nodiscard]] Result<std::shared_ptr<SqliteDatabase>> open_sqlite_database(
     SqliteDatabaseOptions options, Clock& clock, Executor& executor);
 

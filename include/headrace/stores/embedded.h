@@ -6,8 +6,9 @@
 //
 // Threads:   as Store.  One writer thread of its own; reads run on the calling thread.
 // Errors:    open_embedded_store() returns store_unavailable if the file cannot be used at all: no
-//            permission, or another process holds it.  A damaged file is set aside under a name that
-//            `notice` tells, and an empty one takes its place.
+//            permission, another process holds it, or it is the database of another program.  A
+//            damaged file is set aside under a name that `notice` tells, and an empty one takes its
+//            place.
 // Lifetimes: borrows clock, executor and random, which must outlive it.
 #pragma once
 

@@ -1,0 +1,27 @@
+# headrace::headrace: what a program links that takes Headrace in by add_subdirectory().
+#
+# Its include path holds the public headers and nothing else, and none of our warnings.
+add_library(headrace_public INTERFACE)
+add_library(headrace::headrace ALIAS headrace_public)
+target_compile_features(headrace_public INTERFACE cxx_std_23)
+target_include_directories(headrace_public INTERFACE ${PROJECT_SOURCE_DIR}/include)
+foreach(library IN ITEMS cache io stores_embedded sources_function sources_sqlite sources_http)
+  if(TARGET headrace_${library})
+    target_link_libraries(headrace_public INTERFACE $<LINK_ONLY:headrace_${library}>)
+  endif()
+endforeach()
+
+# A program that does so is built and run; once is enough, so not under a sanitizer.
+if(HEADRACE_TESTS AND NOT HEADRACE_SANITIZE AND TARGET headrace_cache AND TARGET headrace_io
+   AND TARGET headrace_sources_function)
+  add_test(NAME package_add_subdirectory
+    COMMAND ${CMAKE_CTEST_COMMAND}
+      --build-and-test ${PROJECT_SOURCE_DIR}/tests/package ${PROJECT_BINARY_DIR}/package
+      --build-generator ${CMAKE_GENERATOR} --build-target consumer --build-noclean
+      --build-options
+        -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+        -DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}
+        -DHEADRACE_ROOT=${PROJECT_SOURCE_DIR}
+      --test-command consumer)
+  set_tests_properties(package_add_subdirectory PROPERTIES RUN_SERIAL TRUE TIMEOUT 1200)
+endif()

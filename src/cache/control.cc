@@ -1,0 +1,219 @@
+// Policies: declared, replaced, switched; and the engine's own beginning and end.
+#include <algorithm>
+#include <cassert>
+
+#include "cache/impl.h"
+
+namespace headrace {
+
+namespace {
+
+std::size_t power_of_two(std::size_t at_least) {
+  std::size_t power = 1;
+  while (power < at_least) power *= 2;
+  return power;
+}
+
+Engine::Limits settled(Engine::Limits limits) {
+  if (limits.entry_bytes_max == 0) limits.entry_bytes_max = std::max<std::size_t>(1, limits.bytes_max / 8);
+  limits.entry_bytes_max = std::min(limits.entry_bytes_max, limits.bytes_max);
+  if (limits.shards == 0) limits.shards = 256;
+  limits.shards = power_of_two(limits.shards);
+  return limits;
+}
+
+// What the source is asked, as a number: fields in their order, and the question.
+std::uint64_t shape_of(const Policy& policy) {
+  std::string all = std::to_string(policy.question.size()) + ":" + policy.question;
+  for (const std::string& field : policy.fields) {
+    all += std::to_string(field.size()) + ":" + field;
+  }
+  return hash64(all);
+}
+
+std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
+                                        std::shared_ptr<const ValueCodec> codec,
+                                        std::shared_ptr<Source> source, Clock& clock,
+                                        Executor& executor) {
+  auto compiled = std::make_shared<Compiled>();
+  compiled->version = version;
+  compiled->key_scope = {.tenant = policy.tenant,
+                         .policy = policy.name,
+                         .version = version,
+                         .shape = shape_of(policy)};
+  compiled->watermark_names = {std::string(cache_watermark), namespace_watermark(policy.tenant),
+                               policy_watermark(policy.tenant, policy.name)};
+  for (std::size_t i = 0; i < compiled->watermarks.size(); ++i) {
+    compiled->watermarks[i] = WatermarkId::of(compiled->watermark_names[i]);
+  }
+  if (source && source->batch_max() > 1 && policy.gather_within > Duration::zero()) {
+    const Gatherer::Options options{.within = policy.gather_within,
+                                    .batch_max = std::min(policy.batch_max, source->batch_max())};
+    compiled->gatherer = std::make_shared<Gatherer>(source, options, clock, executor);
+  }
+  compiled->codec = std::move(codec);
+  compiled->source = std::move(source);
+  compiled->policy = std::move(policy);
+  return compiled;
+}
+
+}  // namespace
+
+Engine::Impl::Impl(Limits limits, Ports ports)
+    : limits_(settled(limits)),
+      ports_(ports),
+      memory_({.bytes_max = limits_.bytes_max,
+               .entry_bytes_max = limits_.entry_bytes_max,
+               .shards = limits_.shards,
+               .tick = limits_.expire_every}),
+      flights_({.shards = limits_.shards,
+                .flights_max = limits_.flights_max,
+                .waiters_max = limits_.waiters_max}),
+      quarantine_(limits_.pending_max) {}
+
+void Engine::Impl::schedule_expiry() {
+  const std::scoped_lock lock(timer_mutex_);
+  if (closed_.load()) return;
+  expiry_timer_ = ports_.executor.post_at(ports_.clock.now() + limits_.expire_every,
+                                          [weak = weak_from_this()] {
+                                            if (const auto self = weak.lock()) {
+                                              self->memory_.expire(self->ports_.clock.now());
+                                              self->schedule_expiry();
+                                            }
+                                          });
+}
+
+Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const ValueCodec> codec,
+                                          std::shared_ptr<Source> source) {
+  std::string faults;
+  for (const std::string& fault : faults_of(policy)) {
+    faults += (faults.empty() ? "" : "; ") + fault;
+  }
+  if (!faults.empty()) {
+    return failure(Code::invalid_argument, "policy \"" + policy.name + "\": " + faults);
+  }
+  assert(codec && codec->bytes && (!codec->encode || codec->decode));
+  const std::string name = policy.name;
+  const std::uint32_t version = policy.version;
+  auto compiled = compile(std::move(policy), version, std::move(codec), std::move(source),
+                          ports_.clock, ports_.executor);
+  PolicyHandle handle;
+  {
+    const std::unique_lock lock(policies_mutex_);
+    const auto at = policies_.find(name);
+    if (at == policies_.end()) {
+      if (policies_.size() >= limits_.policies_max) {
+        return failure(Code::refused, "more than " + std::to_string(limits_.policies_max) +
+                                          " policies (policies_max)");
+      }
+      handle = std::make_shared<PolicyState>(std::move(compiled), next_scope(), reads_on_.load());
+      policies_.emplace(name, handle);
+      return handle;
+    }
+    handle = at->second;
+  }
+  const std::uint32_t old = handle->scope();
+  handle->replace(std::move(compiled), next_scope());
+  cut_off(old);
+  sweep_soon();
+  return handle;
+}
+
+void Engine::Impl::undefine(std::string_view policy) {
+  if (const PolicyHandle known = find(policy)) {
+    {
+      const std::unique_lock lock(policies_mutex_);
+      policies_.erase(policies_.find(policy));
+    }
+    known->set_defined(false);
+    known->set_scope(next_scope());
+    sweep_soon();
+  }
+}
+
+PolicyHandle Engine::Impl::find(std::string_view policy) const {
+  const std::shared_lock lock(policies_mutex_);
+  const auto at = policies_.find(policy);
+  return at == policies_.end() ? nullptr : at->second;
+}
+
+std::vector<PolicyHandle> Engine::Impl::all() const {
+  const std::shared_lock lock(policies_mutex_);
+  std::vector<PolicyHandle> handles;
+  handles.reserve(policies_.size());
+  for (const auto& [name, handle] : policies_) handles.push_back(handle);
+  return handles;
+}
+
+Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange change) {
+  const PolicyHandle known = find(policy);
+  if (!known) co_return failure(Code::unknown_policy, "no policy \"" + policy + "\"");
+  if (change.percentage && !(*change.percentage >= 0 && *change.percentage <= 100)) {
+    co_return failure(Code::invalid_argument, "percentage: must be 0 to 100");
+  }
+  const PolicyView before = known->view();
+  if (change.rollout || change.percentage) {
+    // A percentage alone says how the policy shall be rolled out.
+    const Rollout rollout = change.rollout.value_or(Rollout::percentage);
+    known->set_rollout(rollout, change.percentage.value_or(before.policy.percentage));
+  }
+  if (change.bump_version) {
+    const PolicyState::Snapshot snapshot = known->snapshot();
+    Policy declared = snapshot.compiled->policy;
+    known->replace(compile(std::move(declared), snapshot.compiled->version + 1,
+                           snapshot.compiled->codec, snapshot.compiled->source, ports_.clock,
+                           ports_.executor),
+                   next_scope());
+    cut_off(snapshot.scope);
+    // The store must forget too, or a restart, which counts from the declared version again, would
+    // find the old entries.
+    Invalidation what;
+    what.policies.push_back(policy);
+    const Result<Held> held = co_await invalidate(std::move(what));
+    if (!held) co_return std::unexpected(held.error());
+  }
+  co_return known->view();
+}
+
+void Engine::Impl::set_reads(bool on) {
+  reads_on_.store(on);
+  for (const PolicyHandle& policy : all()) policy->set_reads(on);
+}
+
+EngineStats Engine::Impl::stats() const {
+  EngineStats stats{.memory = memory_.stats(),
+                    .flights = flights_.flights(),
+                    .waiters = flights_.waiters(),
+                    .tags_known = tags_.known(),
+                    .invalidations_pending = quarantine_.size(),
+                    .reads_on = reads_on_.load()};
+  for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
+  return stats;
+}
+
+std::vector<std::string> Engine::Impl::audit() const {
+  std::vector<std::string> faults = memory_.audit();
+  if (flights_.flights() == 0 && flights_.lanes() != 0) {
+    faults.push_back("flights: state is left behind although nothing flies");
+  }
+  if (flights_.flights() == 0 && flights_.waiters() != 0) {
+    faults.push_back("flights: callers wait for nothing");
+  }
+  if (memory_.stats().entries == 0 && flights_.flights() == 0 && tags_.known() != 0) {
+    faults.push_back("tags: cells are held although nothing depends on them");
+  }
+  return faults;
+}
+
+Task<void> Engine::Impl::close() {
+  closed_.store(true);
+  {
+    const std::scoped_lock lock(timer_mutex_);
+    if (expiry_timer_ != Executor::TimerId::none) ports_.executor.cancel(expiry_timer_);
+    expiry_timer_ = Executor::TimerId::none;
+  }
+  flights_.stop_all();
+  co_await gate_.empty();
+}
+
+}  // namespace headrace

@@ -1,0 +1,76 @@
+// The engine's face: everything is done by Impl, which outlives it while work is under way.
+#include "headrace/engine.h"
+
+#include "cache/impl.h"
+
+namespace headrace {
+
+const ValueCodec& bytes_codec() {
+  static const ValueCodec codec{
+      .encode = [](const void* value) { return *static_cast<const std::string*>(value); },
+      .decode = [](std::string_view bytes) -> Result<std::shared_ptr<const void>> {
+        return std::make_shared<const std::string>(bytes);
+      },
+      .bytes =
+          [](const void* value) {
+            return sizeof(std::string) + static_cast<const std::string*>(value)->capacity();
+          }};
+  return codec;
+}
+
+Engine::Engine(Limits limits, Ports ports) : impl_(std::make_shared<Impl>(limits, ports)) {
+  impl_->schedule_expiry();
+}
+
+Engine::~Engine() = default;
+
+Result<PolicyHandle> Engine::define(Policy policy, std::shared_ptr<const ValueCodec> codec,
+                                    std::shared_ptr<Source> source) {
+  return impl_->define(std::move(policy), std::move(codec), std::move(source));
+}
+void Engine::undefine(std::string_view policy) { impl_->undefine(policy); }
+PolicyHandle Engine::find(std::string_view policy) const { return impl_->find(policy); }
+
+std::vector<PolicyView> Engine::policies() const {
+  std::vector<PolicyView> views;
+  for (const PolicyHandle& policy : impl_->all()) views.push_back(policy->view());
+  return views;
+}
+
+std::optional<AnyAnswer> Engine::peek(PolicyState& policy, std::string_view entity) {
+  return impl_->peek(policy, entity);
+}
+
+AnyLookup Engine::read(const PolicyHandle& policy, std::string_view entity, ReadOptions options) {
+  return impl_->read(policy, entity, nullptr, options);
+}
+AnyLookup Engine::read(const PolicyHandle& policy, std::string_view entity, Loader loader,
+                       ReadOptions options) {
+  return impl_->read(policy, entity, std::make_shared<Loader>(std::move(loader)), options);
+}
+std::vector<AnyLookup> Engine::read_many(const PolicyHandle& policy,
+                                         const std::vector<std::string>& entities,
+                                         ReadOptions options) {
+  return impl_->read_many(policy, entities, options);
+}
+
+Task<Result<Held>> Engine::invalidate(Invalidation what) {
+  return impl_->invalidate(std::move(what));
+}
+Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kind,
+                               std::shared_ptr<const void> value) {
+  return impl_->put(std::move(policy), std::move(entity), kind, std::move(value));
+}
+Task<Result<Explanation>> Engine::explain(PolicyHandle policy, std::string entity) {
+  return impl_->explain(std::move(policy), std::move(entity));
+}
+Task<Result<PolicyView>> Engine::change(std::string policy, PolicyChange change) {
+  return impl_->change(std::move(policy), change);
+}
+void Engine::set_reads(bool on) { impl_->set_reads(on); }
+bool Engine::reads_on() const noexcept { return impl_->reads_on(); }
+EngineStats Engine::stats() const { return impl_->stats(); }
+std::vector<std::string> Engine::audit() const { return impl_->audit(); }
+Task<void> Engine::close() { return impl_->close(); }
+
+}  // namespace headrace

@@ -1,0 +1,157 @@
+#include "cache/fill.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace headrace {
+
+Fill::Step Fill::go(State state, Token expected, Duration pause) {
+  state_ = state;
+  return {.what = state, .expected = expected, .pause = pause};
+}
+
+Fill::Step Fill::land(Result result) {
+  result_ = result;
+  return go(State::landed);
+}
+
+Fill::Step Fill::begin() {
+  assert(!setup_.lease.is_none());
+  if (setup_.purpose == Purpose::bypass) return go(State::fetching);
+  may_keep_ = true;
+  return go(setup_.has_store ? State::asking : State::fetching);
+}
+
+Fill::Step Fill::fetch_unpublished(Reason reason) {
+  expected_ = {};
+  owns_lease_ = false;
+  if (setup_.purpose != Purpose::forced) setup_.reason = reason;
+  return go(State::fetching);
+}
+
+Fill::Step Fill::asked(const StoreSaw& saw) {
+  assert(state_ == State::asking);
+  store_on_error_ = false;
+  if (saw.granted) {
+    expected_ = setup_.lease;
+    owns_lease_ = true;
+    return go(State::fetching);
+  }
+  const bool has_envelope = saw.slot == Slot::State::held || saw.slot == Slot::State::damaged;
+  return has_envelope ? held(saw) : leased(saw);
+}
+
+// The store has an envelope: answer with it, refresh it, or take its place.
+Fill::Step Fill::held(const StoreSaw& saw) {
+  const bool usable = saw.verdict == Verdict::fresh || saw.verdict == Verdict::stale;
+  if (saw.verdict == Verdict::fresh && setup_.purpose != Purpose::forced) {
+    setup_.reason = Reason::fresh;
+    return land(Result::stored);
+  }
+  if (saw.verdict == Verdict::stale && setup_.purpose == Purpose::read) {
+    setup_.reason = Reason::stale;
+    wants_refresh_ = true;
+    return land(Result::stored);
+  }
+  if (usable || saw.verdict == Verdict::on_error) {
+    // It stays in its slot until what replaces it is there.
+    store_on_error_ = true;
+    if (setup_.purpose == Purpose::read) setup_.reason = Reason::expired;
+    if (setup_.purpose == Purpose::refresh) setup_.reason = Reason::stale;
+    expected_ = saw.token;
+    return go(State::fetching);
+  }
+  if (setup_.purpose != Purpose::forced) {
+    setup_.reason = saw.verdict == Verdict::expired       ? Reason::expired
+                    : saw.verdict == Verdict::invalidated ? Reason::invalidated
+                    : saw.verdict == Verdict::foreign     ? Reason::cold
+                                                          : Reason::damaged;
+  }
+  if (++take_overs_ > take_overs_max) return fetch_unpublished(setup_.reason);
+  return go(State::taking_over, saw.token);
+}
+
+Fill::Step Fill::leased(const StoreSaw& saw) {
+  if (saw.lease_is_idle && ++take_overs_ <= take_overs_max) {
+    return go(State::taking_over, saw.token);
+  }
+  // Without a lease that could end there is nothing to wait for.
+  if (saw.lease_left <= Duration::zero() || setup_.purpose == Purpose::forced ||
+      waited_total_ >= lease_waits_total_max) {
+    return fetch_unpublished(Reason::leased);
+  }
+  // Between half and all of the pause, so that those who wait do not all come back at once.
+  const double share = 0.5 + static_cast<double>(setup_.chance >> 12) * 0x1.0p-53;
+  const auto jittered = Duration(static_cast<Duration::rep>(
+      static_cast<double>(pause_.count()) * share));
+  const Duration pause = std::min({jittered, saw.lease_left, lease_waits_total_max - waited_total_});
+  waited_total_ += pause;
+  pause_ = std::min(pause_ * 2, lease_wait_max);
+  return go(State::waiting, {}, pause);
+}
+
+Fill::Step Fill::ask_failed() {
+  assert(state_ == State::asking);
+  return fetch_unpublished(Reason::store_down);
+}
+
+Fill::Step Fill::took_over(Published outcome) {
+  assert(state_ == State::taking_over);
+  if (outcome == Published::refused) return go(State::asking);
+  expected_ = setup_.lease;
+  owns_lease_ = true;
+  return go(State::fetching);
+}
+
+Fill::Step Fill::take_over_failed() {
+  assert(state_ == State::taking_over);
+  return fetch_unpublished(Reason::store_down);
+}
+
+Fill::Step Fill::waited() {
+  assert(state_ == State::waiting);
+  return go(State::asking);
+}
+
+Fill::Step Fill::fetched(bool publishable) {
+  assert(state_ == State::fetching);
+  result_ = Result::fetched;
+  if (!publishable) {
+    may_keep_ = false;
+    return owns_lease_ ? go(State::releasing, expected_) : go(State::landed);
+  }
+  if (expected_.is_none()) return go(State::landed);
+  return go(State::publishing, expected_);
+}
+
+Fill::Step Fill::fetch_failed() {
+  assert(state_ == State::fetching);
+  // Who insists on the source is told that it failed.
+  const bool insists = setup_.purpose == Purpose::forced || setup_.purpose == Purpose::bypass;
+  const bool kept = store_on_error_ || setup_.kept_on_error;
+  result_ = kept && !insists ? Result::kept_on_error : Result::failed;
+  if (result_ == Result::kept_on_error) setup_.reason = Reason::stale_on_error;
+  may_keep_ = false;
+  return owns_lease_ ? go(State::releasing, expected_) : go(State::landed);
+}
+
+Fill::Step Fill::published(Published outcome) {
+  assert(state_ == State::publishing);
+  refused_ = outcome == Published::refused;
+  is_stored_ = !refused_;
+  if (refused_) may_keep_ = false;
+  return go(State::landed);
+}
+
+Fill::Step Fill::publish_failed() {
+  // It may have happened or not; either way the store only holds what the lease allowed.
+  assert(state_ == State::publishing);
+  return go(State::landed);
+}
+
+Fill::Step Fill::released() {
+  assert(state_ == State::releasing);
+  return go(State::landed);
+}
+
+}  // namespace headrace

@@ -1,0 +1,130 @@
+// cache/fill.h: the fill protocol, one load's way through store, source and store.
+//
+// A state machine without I/O: it is told what happened and says what to do next.  The driver
+// (load.cc) obeys it.  Its order is the protocol: the lease is acknowledged before the source is
+// read, and what was read is published under that lease and no other.
+//
+//   asking ──held, usable──────────────────────────────────────────────► landed
+//     │ ├──granted──► fetching ──ok──► publishing ──stored, refused, failed──► landed
+//     │ ├──held, unusable──► taking over ──stored──► fetching
+//     │ │                        └──refused──► asking
+//     │ ├──leased to a load that was cut off──► taking over
+//     │ ├──leased to another──► waiting ──► asking; in the end fetching, unpublished
+//     │ └──failed──► fetching, unpublished
+//     fetching ──failed──► releasing the lease ──► landed
+#pragma once
+
+#include <cstdint>
+
+#include "cache/judge.h"
+#include "headrace/answer.h"
+#include "headrace/store.h"
+
+namespace headrace {
+
+class Fill {
+ public:
+  enum class Purpose : std::uint8_t {
+    read,     // The store may answer.
+    refresh,  // The store may answer with something fresh.
+    forced,   // The source answers; what it says is kept.
+    bypass,   // The source answers; the store is not asked and nothing is kept.
+  };
+
+  struct Setup {
+    Purpose purpose = Purpose::read;
+    Reason reason = Reason::cold;  // Why the source is asked, until the store says more.
+    bool has_store = false;
+    Token lease{};                 // Fresh and random; this fill's own.
+    std::uint64_t chance = 0;      // For the jitter of waits.
+    bool kept_on_error = false;    // Memory holds something that may be answered after a failure.
+  };
+
+  enum class State : std::uint8_t {
+    asking, taking_over, waiting, fetching, publishing, releasing, landed,
+  };
+
+  // What to do, and with which token.
+  struct Step {
+    State what = State::landed;
+    Token expected{};   // taking_over, publishing: what the slot must still hold.  releasing: the
+                        // lease.
+    Duration pause{0};  // waiting.
+  };
+
+  // What the load came to, once landed.
+  enum class Result : std::uint8_t {
+    stored,         // Answer with the store's envelope.
+    fetched,        // Answer with what the source said.
+    kept_on_error,  // The source failed; answer with what was kept.
+    failed,         // The source failed.
+  };
+
+  explicit Fill(Setup setup) : setup_(setup) {}
+
+  Step begin();
+
+  // Events.  REQUIRES: the state that the name says.
+  struct StoreSaw {
+    bool granted = false;
+    Slot::State slot = Slot::State::empty;
+    Token token{};
+    Verdict verdict = Verdict::damaged;  // If the slot is held or damaged.
+    bool lease_is_idle = false;  // The lease is that of a load of ours that nobody waits for.
+    Duration lease_left{0};
+  };
+  Step asked(const StoreSaw& saw);
+  Step ask_failed();
+  Step took_over(Published outcome);
+  Step take_over_failed();
+  Step waited();
+  // `publishable`: it may be kept by this policy: not oversize, not an absence that is not cached.
+  Step fetched(bool publishable);
+  Step fetch_failed();
+  Step published(Published outcome);
+  Step publish_failed();
+  Step released();
+
+  [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] Result result() const noexcept { return result_; }
+  [[nodiscard]] Reason reason() const noexcept { return setup_.reason; }
+  // What was fetched may enter the memory, if the fence of the flight stands too.
+  [[nodiscard]] bool may_keep() const noexcept { return may_keep_; }
+  // The store has refused the publish: something invalidated the key on the way.
+  [[nodiscard]] bool refused() const noexcept { return refused_; }
+  // The store holds what was fetched.
+  [[nodiscard]] bool is_stored() const noexcept { return is_stored_; }
+  // The store answered stale: somebody should refresh it.
+  [[nodiscard]] bool wants_refresh() const noexcept { return wants_refresh_; }
+  // An envelope that may be answered after a failure, or whose revision may be offered to the
+  // source, was seen in the last asked().
+  [[nodiscard]] bool store_on_error() const noexcept { return store_on_error_; }
+
+  static constexpr Duration lease_wait_min = std::chrono::milliseconds(20);
+  static constexpr Duration lease_wait_max = std::chrono::milliseconds(200);
+  static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
+  static constexpr int take_overs_max = 3;
+
+ private:
+  Step go(State state, Token expected = {}, Duration pause = {});
+  Step fetch_unpublished(Reason reason);
+  Step land(Result result);
+  Step held(const StoreSaw& saw);
+  Step leased(const StoreSaw& saw);
+
+  Setup setup_;
+  State state_ = State::asking;
+  Result result_ = Result::failed;
+  Token expected_{};  // What a publish must name; none: nothing is published.
+  bool owns_lease_ = false;
+  bool may_keep_ = false;
+  bool refused_ = false;
+  bool is_stored_ = false;
+  bool wants_refresh_ = false;
+  bool store_on_error_ = false;
+  int take_overs_ = 0;
+  Duration pause_ = lease_wait_min;
+  Duration waited_total_{0};
+};
+
+}  // namespace headrace

@@ -1,0 +1,205 @@
+// cache/impl.h: the engine's parts and how they are joined.
+//
+// read.cc answers reads, load.cc drives flights, invalidate.cc invalidates and puts, control.cc
+// declares and switches policies, explain.cc explains.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "cache/fill.h"
+#include "cache/gate.h"
+#include "cache/policy_state.h"
+#include "cache/quarantine.h"
+#include "cache/tags.h"
+#include "cache/within.h"
+#include "flight/flight.h"
+#include "headrace/engine.h"
+#include "memory/memory.h"
+
+namespace headrace {
+
+using SharedLoader = std::shared_ptr<Loader>;
+
+// One read that could not be answered at once.
+struct Read {
+  PolicyHandle policy{};
+  PolicyState::Snapshot snapshot{};
+  std::string entity{};
+  std::uint64_t hash = 0;
+  Level level = Level::bounded;
+  SharedLoader loader{};  // Null: the policy's own source.
+  std::shared_ptr<Pending> pending{};
+  Fill::Purpose purpose = Fill::Purpose::read;
+  Reason reason = Reason::cold;
+  bool compare = false;   // Shadow: what was kept is compared with what the source says.
+  int reloads = 0;
+
+  std::mutex mutex{};     // Guards what follows.
+  bool done = false;
+  std::shared_ptr<Flight> flight{};
+  Flight::WaiterId waiter = 0;
+  Executor::TimerId timer = Executor::TimerId::none;
+};
+
+// One load under way: what its driver knows.
+struct Load {
+  PolicyHandle policy{};
+  PolicyState::Snapshot snapshot{};
+  std::string entity{};
+  std::uint64_t hash = 0;
+  SharedLoader loader{};
+  Fill::Purpose purpose = Fill::Purpose::read;
+  Reason reason = Reason::cold;
+  bool compare = false;
+  bool strict = false;
+  EntryRef basis{};       // What memory held, if it may serve as a revision or after a failure.
+
+  // Filled in on the way.
+  std::shared_ptr<Flight> flight{};
+  std::optional<Fill> fill{};
+  StoreKey store_key{};
+  std::string key{};
+  std::vector<WatermarkId> ids{};
+  std::vector<Stamp> stamps{};
+  Token lease{};
+  Token id{};             // Of the envelope that would be published.
+  Instant asked_at{};     // When the store was last asked.
+  Slot slot{};            // As it then answered.
+  Instant read_at{};      // When the source read began.
+  Loaded loaded{};
+  std::string payload{};  // What was loaded, encoded, if it can be.
+  Error error{};
+};
+using LoadRef = std::shared_ptr<Load>;
+
+class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
+ public:
+  Impl(Limits limits, Ports ports);
+
+  // control.cc
+  Result<PolicyHandle> define(Policy policy, std::shared_ptr<const ValueCodec> codec,
+                              std::shared_ptr<Source> source);
+  void undefine(std::string_view policy);
+  [[nodiscard]] PolicyHandle find(std::string_view policy) const;
+  [[nodiscard]] std::vector<PolicyHandle> all() const;
+  Task<Result<PolicyView>> change(std::string policy, PolicyChange change);
+  void set_reads(bool on);
+  [[nodiscard]] bool reads_on() const { return reads_on_.load(); }
+  [[nodiscard]] EngineStats stats() const;
+  [[nodiscard]] std::vector<std::string> audit() const;
+  Task<void> close();
+  void schedule_expiry();
+
+  // read.cc
+  std::optional<AnyAnswer> peek(PolicyState& policy, std::string_view entity);
+  AnyLookup read(const PolicyHandle& policy, std::string_view entity, SharedLoader loader,
+                 ReadOptions options);
+  std::vector<AnyLookup> read_many(const PolicyHandle& policy,
+                                   const std::vector<std::string>& entities, ReadOptions options);
+
+  // invalidate.cc
+  Task<Result<Held>> invalidate(Invalidation what);
+  Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
+                         std::shared_ptr<const void> value);
+
+  // explain.cc
+  Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
+
+ private:
+  // read.cc
+  [[nodiscard]] AnyLookup read_slowly(const PolicyHandle& policy, std::string_view entity,
+                                      SharedLoader loader, const ReadOptions& options);
+  [[nodiscard]] std::optional<AnyAnswer> answer_stale(const Read& read);
+  void begin(const std::shared_ptr<Read>& read, Duration within);
+  void board(const std::shared_ptr<Read>& read, FlightTable::Join join, bool alone);
+  void landed(const std::shared_ptr<Read>& read, const Landing& landing, bool opened);
+  void finish(const std::shared_ptr<Read>& read, AnyResult outcome);
+  void leave(const std::shared_ptr<Read>& read);
+  Task<void> read_strictly(std::shared_ptr<Read> read);
+  Task<Result<bool>> validate(std::shared_ptr<Read> read, Token id);
+  void start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
+                     const EntryRef& entry, SharedLoader loader);
+  [[nodiscard]] FlightKey flight_key(const Read& read) const;
+
+  // load.cc
+  void launch(Load load, std::shared_ptr<Flight> flight);
+  Task<void> fly(LoadRef load);
+  [[nodiscard]] bool prepare(Load& load);
+  Task<void> run_fill(LoadRef load);
+  Task<Fill::Step> ask_store(LoadRef load);
+  Task<Fill::Step> take_over(LoadRef load, Token expected);
+  Task<Fill::Step> ask_source(LoadRef load);
+  Task<Fill::Step> publish(LoadRef load, Token expected);
+  Task<Fill::Step> release(LoadRef load, Token lease);
+  Task<Result<Loaded>> call_loader(SharedLoader loader, Fetch fetch);
+  Task<Result<Loaded>> call_source(std::shared_ptr<const Compiled> compiled, Fetch fetch);
+  [[nodiscard]] bool settle_loaded(Load& load);
+  [[nodiscard]] Landing landing_of(Load& load);
+  [[nodiscard]] Landing land_stored(Load& load);
+  [[nodiscard]] Landing land_fetched(Load& load);
+  [[nodiscard]] Landing land_failed(Load& load);
+  [[nodiscard]] EntryRef entry_of_loaded(Load& load);
+  [[nodiscard]] Result<EntryRef> entry_of_slot(const Load& load) const;
+  [[nodiscard]] bool lost_race(const Load& load) const;
+  bool keep(const Load& load, const EntryRef& entry);
+  void compare_shadow(const Load& load);
+
+  // invalidate.cc
+  Result<Orders> resolve(const Invalidation& what, std::vector<FlightKey>& local);
+  void outdate(const Invalidation& what, const std::vector<FlightKey>& local);
+  void renew_scope(PolicyState& policy);
+  void cut_off(std::uint32_t scope);
+  void sweep_soon();
+  Task<Result<Held>> deliver(Orders orders, bool one_by_one);
+  Task<Result<void>> send(Orders orders);
+  void keep_pending(Orders orders, bool one_by_one);
+  Task<void> retry_pending();
+  Result<Held> put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
+                             const std::string& entity, Kind kind,
+                             std::shared_ptr<const void> value);
+
+  template <class T>
+  auto store_call(Task<Result<T>> task) {
+    Error late{.code = Code::store_unavailable,
+               .what = "the store did not answer within store_within"};
+    return within(ports_.executor, gate_, std::move(task),
+                  ports_.clock.now() + limits_.store_within, std::move(late));
+  }
+  [[nodiscard]] std::uint32_t next_scope() { return scopes_.fetch_add(1) + 1; }
+
+  const Limits limits_;
+  const Ports ports_;
+  Memory memory_;
+  FlightTable flights_;
+  Tags tags_;
+  Quarantine quarantine_;
+  Gate gate_;
+  std::atomic<std::uint32_t> scopes_{0};
+  std::atomic<bool> reads_on_{true};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> sweep_due_{false};
+
+  mutable std::shared_mutex policies_mutex_;
+  std::map<std::string, PolicyHandle, std::less<>> policies_;
+
+  // Invalidations that the store has not acknowledged, in their order.
+  struct PendingOrders {
+    Orders orders;
+    bool one_by_one = true;
+  };
+  mutable std::mutex pending_mutex_;
+  std::vector<PendingOrders> pending_;
+  bool retrying_ = false;
+
+  std::mutex timer_mutex_;
+  Executor::TimerId expiry_timer_ = Executor::TimerId::none;
+};
+
+}  // namespace headrace

@@ -1,0 +1,229 @@
+// Invalidations, puts, switches: what they promise when all is well, and when the store is not.
+#include "kit/bench_top.h"
+
+namespace headrace {
+namespace {
+
+using kit::BenchTop;
+using kit::PlainStore;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class InvalidateTest : public BenchTop {
+ protected:
+  InvalidateTest() { source->rows = {{"1", "v1"}, {"2", "w1"}}; }
+  void write() { source->rows = {{"1", "v2"}, {"2", "w2"}}; }
+  void warm() {
+    read("1");
+    read("2");
+  }
+};
+
+TEST_F(InvalidateTest, AKeyTakesItselfAlone) {
+  warm();
+  write();
+  EXPECT_EQ(**invalidate(key("1")), Held::everywhere);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(text(read("2")), "w1");
+}
+
+TEST_F(InvalidateTest, ATagTakesWhatHangsOnIt) {
+  warm();
+  write();
+  invalidate(tag("user:2"));
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(text(read("2")), "w2");
+}
+
+TEST_F(InvalidateTest, APolicyAndEverythingTakeAllOfIt) {
+  for (const bool all : {false, true}) {
+    warm();
+    write();
+    invalidate(all ? everything() : whole_policy());
+    EXPECT_EQ(text(read("1")), "v2");
+    EXPECT_EQ(text(read("2")), "w2");
+    source->rows = {{"1", "v1"}, {"2", "w1"}};
+    invalidate(everything());
+  }
+}
+
+TEST_F(InvalidateTest, WhatIsInvalidatedFreesItsMemory) {
+  warm();
+  EXPECT_EQ(engine->stats().memory.entries, 2u);
+  invalidate(everything());
+  world.run();
+  EXPECT_EQ(engine->stats().memory.entries, 0u);
+}
+
+TEST_F(InvalidateTest, AnUnknownPolicyIsNoError) {
+  Invalidation what;
+  what.keys.push_back({"of-another-version", "1"});
+  what.policies.push_back("of-another-version");
+  EXPECT_EQ(**invalidate(what), Held::everywhere);
+}
+
+TEST_F(InvalidateTest, ABadNameLeavesNothingHalfDone) {
+  warm();
+  write();
+  Invalidation what = key("1");
+  what.tags.push_back("");
+  EXPECT_EQ(invalidate(what)->error().code, Code::invalid_argument);
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(invalidate({})->error().code, Code::invalid_argument);
+  EXPECT_EQ(invalidate(key(std::string(2000, 'x')))->error().code, Code::too_large);
+}
+
+TEST_F(InvalidateTest, WhileTheStoreIsDownItIsPendingAndHoldsHere) {
+  warm();
+  write();
+  store.mood = PlainStore::Mood::failing;
+  EXPECT_EQ(**invalidate(key("1")), Held::pending);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(engine->stats().invalidations_pending, 1u);
+
+  // The store answers reads again before the invalidation has reached it: it still holds v1.
+  store.mood = PlainStore::Mood::well;
+  const AnyResult bypassed = read("1");
+  EXPECT_EQ(text(bypassed), "v2");
+  EXPECT_EQ(bypassed->reason(), Reason::quarantined);
+
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(read("1")->reason(), Reason::fresh);
+}
+
+TEST_F(InvalidateTest, AStoreThatHangsMakesItPendingInBoundedTime) {
+  warm();
+  store.mood = PlainStore::Mood::hanging;
+  std::optional<Result<Held>> held;
+  start(engine->invalidate(key("1")), [&](Result<Held> result) { held = result; });
+  world.advance(seconds(1));
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(**held, Held::pending);
+}
+
+TEST_F(InvalidateTest, ManyPendingFoldIntoOneThatCoversAll) {
+  ASSERT_TRUE(close());
+  make_engine({.bytes_max = 1 << 20, .shards = 1, .pending_max = 3});
+  warm();
+  write();
+  store.mood = PlainStore::Mood::failing;
+  for (int i = 0; i < 10; ++i) invalidate(key("k" + std::to_string(i)));
+  invalidate(key("1"));
+  store.mood = PlainStore::Mood::well;
+  EXPECT_EQ(read("2")->reason(), Reason::fresh);  // What memory holds is still right.
+  EXPECT_EQ(text(read("1")), "v2");
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  ASSERT_TRUE(close());
+  make_engine();
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(InvalidateTest, APutReplacesAndIsKept) {
+  warm();
+  EXPECT_EQ(**put("1", "put"), Held::everywhere);
+  EXPECT_EQ(text(read("1")), "put");
+  EXPECT_EQ(source->reads, 2u);
+  ASSERT_TRUE(close());
+  make_engine();
+  EXPECT_EQ(text(read("1")), "put");
+}
+
+TEST_F(InvalidateTest, APutThatCannotBeKeptStillVoids) {
+  warm();
+  write();
+  store.mood = PlainStore::Mood::failing;
+  EXPECT_EQ(**put("1", "v2"), Held::pending);
+  store.mood = PlainStore::Mood::well;
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(put("1", std::string(2 << 20, 'x'))->error().code, Code::too_large);
+}
+
+TEST_F(InvalidateTest, InvalidationsWorkWhileAPolicyIsOff) {
+  warm();
+  ASSERT_TRUE(world.run(engine->change("users", {.rollout = Rollout::off}))->has_value());
+  write();
+  EXPECT_EQ(read("1")->reason(), Reason::policy_off);
+  EXPECT_EQ(**invalidate(key("1")), Held::everywhere);
+  ASSERT_TRUE(world.run(engine->change("users", {.rollout = Rollout::on}))->has_value());
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(text(read("2")), "w1");  // Kept from before; nobody invalidated it.
+}
+
+TEST_F(InvalidateTest, TheGlobalSwitchBeatsEveryPolicy) {
+  warm();
+  engine->set_reads(false);
+  write();
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_FALSE(engine->policies().at(0).reads_on);
+  invalidate(key("1"));
+  engine->set_reads(true);
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(InvalidateTest, AVersionBumpAbandonsAllAndOutlivesARestart) {
+  warm();
+  write();
+  const auto view = world.run(engine->change("users", {.bump_version = true}));
+  EXPECT_EQ((*view)->version, 2u);
+  EXPECT_EQ(text(read("1")), "v2");
+  ASSERT_TRUE(close());
+  make_engine();  // The declaration still says version 1.
+  EXPECT_EQ(text(read("2")), "w2");
+}
+
+TEST_F(InvalidateTest, ShadowReadsTheSourceAndCompares) {
+  ASSERT_TRUE(world.run(engine->change("users", {.rollout = Rollout::shadow}))->has_value());
+  EXPECT_EQ(read("1")->reason(), Reason::shadow);
+  EXPECT_EQ(read("1")->origin(), Origin::source);
+  EXPECT_EQ(stats().shadow_matches, 1u);
+  write();  // A writer that does not invalidate.
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(stats().shadow_mismatches, 1u);
+  EXPECT_EQ(source->reads, 3u);
+}
+
+TEST_F(InvalidateTest, AChangeIsCheckedWhole) {
+  EXPECT_EQ(world.run(engine->change("none", {}))->error().code, Code::unknown_policy);
+  const PolicyChange bad{.rollout = Rollout::off, .percentage = 101};
+  EXPECT_EQ(world.run(engine->change("users", bad))->error().code, Code::invalid_argument);
+  warm();
+  EXPECT_EQ(read("1")->origin(), Origin::memory);
+}
+
+TEST_F(InvalidateTest, AReloadThatShortensTimesAppliesToWhatIsKept) {
+  warm();
+  world.advance(seconds(5));
+  Policy policy = plain_policy();
+  policy.fresh_for = seconds(2);
+  define(policy);
+  write();
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(InvalidateTest, ExplainTellsTheWholeStory) {
+  read("1");
+  world.advance(seconds(3));
+  const auto story = world.run(engine->explain(users, "1"));
+  ASSERT_TRUE(story->has_value());
+  EXPECT_EQ((*story)->memory.state, "fresh");
+  EXPECT_EQ((*story)->store.state, "fresh");
+  EXPECT_EQ((*story)->store.age, seconds(3));
+  ASSERT_EQ((*story)->watermarks.size(), 4u);
+  EXPECT_EQ((*story)->watermarks[3].name, "tag:default/user:1");
+  for (const auto& mark : (*story)->watermarks) EXPECT_TRUE(mark.holds) << mark.name;
+  EXPECT_THAT((*story)->verdict, HasSubstr("from memory"));
+
+  invalidate(tag("user:1"));
+  const auto after = world.run(engine->explain(users, "1"));
+  EXPECT_EQ((*after)->memory.state, "empty");
+  EXPECT_EQ((*after)->store.state, "invalidated");
+  EXPECT_FALSE((*after)->watermarks[3].holds);
+  EXPECT_THAT((*after)->verdict, HasSubstr("goes to the source"));
+}
+
+}  // namespace
+}  // namespace headrace

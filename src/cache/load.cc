@@ -1,0 +1,407 @@
+// The life of a load: obeys the fill protocol (fill.h), step by step, and lands the flight.
+//
+// Everything the answer depends on is noted before the first remote read (prepare), and compared at
+// the moment of keeping (keep, lost_race).  What happens in between cannot be missed.
+#include <algorithm>
+#include <cassert>
+#include <exception>
+
+#include "cache/impl.h"
+#include "core/mutants.h"
+
+namespace headrace {
+
+using Count = PolicyState::Count;
+
+void Engine::Impl::launch(Load load, std::shared_ptr<Flight> flight) {
+  auto shared = std::make_shared<Load>(std::move(load));
+  shared->flight = std::move(flight);
+  gate_.enter();
+  start(fly(std::move(shared)), [self = shared_from_this()] { self->gate_.leave(); });
+}
+
+Task<void> Engine::Impl::fly(LoadRef load) {
+  if (prepare(*load)) co_await run_fill(load);
+  const Landing landing = landing_of(*load);
+  flights_.land(load->flight, landing);
+  const bool refresh = load->fill->wants_refresh() && landing.result.has_value();
+  if (refresh) {
+    start_refresh(load->policy, load->snapshot, landing.result->entry_ref(), load->loader);
+  }
+}
+
+// Notes what the load depends on.  False if memory has the answer by now, so that nothing is left to
+// do: another load landed between this reader's look and its flight.
+bool Engine::Impl::prepare(Load& load) {
+  const Compiled& compiled = *load.snapshot.compiled;
+  load.ids = compiled.watermarks_of(load.entity);
+  load.store_key = store_key_of(compiled.policy.tenant, compiled.policy.name, load.entity);
+  load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
+  load.lease = ports_.random.token();
+  load.id = ports_.random.token();
+  flights_.begin(*load.flight, load.stamps, load.lease);
+
+  // After the stamps: an invalidation either is seen here or moves what was noted.
+  if (load.purpose != Fill::Purpose::bypass && quarantine_.covers(load.store_key, load.ids)) {
+    load.purpose = Fill::Purpose::bypass;
+    load.reason = Reason::quarantined;
+  }
+  const bool with_store = ports_.store != nullptr && compiled.is_storable();
+  const Instant now = ports_.clock.now();
+  if (load.purpose == Fill::Purpose::read || load.purpose == Fill::Purpose::refresh) {
+    if (EntryRef kept = memory_.find(load.snapshot.scope, load.hash, load.entity, now)) {
+      load.basis = std::move(kept);
+    }
+  }
+  const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
+  load.fill.emplace(Fill::Setup{.purpose = load.purpose,
+                                .reason = load.basis && load.reason == Reason::cold
+                                              ? Reason::expired
+                                              : load.reason,
+                                .has_store = with_store,
+                                .lease = load.lease,
+                                .chance = ports_.random.bits(),
+                                .kept_on_error = load.basis && now < load.basis->gone_at()});
+  auto key = Key::make(compiled.key_scope, load.entity);
+  assert(key.has_value());  // The names were checked by define(), the entity by the read.
+  load.key = std::string(key->bytes());
+  return !landed_meanwhile;
+}
+
+Task<void> Engine::Impl::run_fill(LoadRef load) {
+  load->flight->set_issued();
+  Fill::Step step = load->fill->begin();
+  while (step.what != Fill::State::landed) {
+    switch (step.what) {
+      case Fill::State::asking: step = co_await ask_store(load); break;
+      case Fill::State::taking_over: step = co_await take_over(load, step.expected); break;
+      case Fill::State::waiting: {
+        Pause pause{ports_.executor, ports_.clock.now() + step.pause};
+        co_await pause;
+        step = load->fill->waited();
+        break;
+      }
+      case Fill::State::fetching: step = co_await ask_source(load); break;
+      case Fill::State::publishing: step = co_await publish(load, step.expected); break;
+      case Fill::State::releasing: step = co_await release(load, step.expected); break;
+      case Fill::State::landed: break;
+    }
+  }
+}
+
+Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
+  const Compiled& compiled = *load->snapshot.compiled;
+  load->asked_at = ports_.clock.now();
+  auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
+                                                     compiled.policy.load_within, load->ids));
+  Result<Store::Claim> claim = co_await asked;
+  if (!claim) co_return load->fill->ask_failed();
+  load->slot = std::move(claim->slot);
+  Fill::StoreSaw saw{.granted = claim->granted,
+                     .slot = load->slot.state,
+                     .token = load->slot.token,
+                     .lease_is_idle = flights_.is_idle(load->slot.token),
+                     .lease_left = load->slot.lease_left};
+  if (!saw.granted && load->slot.state != Slot::State::leased) {
+    saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy, load->hash);
+  }
+  co_return load->fill->asked(saw);
+}
+
+Task<Fill::Step> Engine::Impl::take_over(LoadRef load, Token expected) {
+  auto asked = store_call(ports_.store->take_over(load->store_key, expected, load->lease,
+                                                  load->snapshot.compiled->policy.load_within));
+  const Result<Published> outcome = co_await asked;
+  if (!outcome) co_return load->fill->take_over_failed();
+  co_return load->fill->took_over(*outcome);
+}
+
+Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
+  const Compiled& compiled = *load->snapshot.compiled;
+  load->read_at = ports_.clock.now();
+  const Instant deadline = load->read_at + compiled.policy.load_within;
+  Fetch fetch{.entity = load->entity, .deadline = deadline, .stop = load->flight->stop_token()};
+  if (load->basis && load->basis->kind() == Kind::value) {
+    fetch.revision = load->basis->revision();
+  } else if (load->fill->store_on_error()) {
+    fetch.revision = load->slot.envelope.revision;
+  }
+  load->policy->count(Count::loads);
+  auto task = load->loader ? call_loader(load->loader, std::move(fetch))
+                           : call_source(load->snapshot.compiled, std::move(fetch));
+  Error late{.code = Code::timed_out, .what = "the source did not answer within load_within"};
+  auto answer = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
+  Result<Loaded> loaded = co_await answer;
+  if (loaded) {
+    load->loaded = *std::move(loaded);
+    load->policy->count(Count::source_reads, load->loaded.billed);
+    const bool publishable = settle_loaded(*load);
+    if (load->error.what.empty()) co_return load->fill->fetched(publishable);
+  } else {
+    load->error = std::move(loaded.error());
+  }
+  load->policy->count(Count::load_failures);
+  co_return load->fill->fetch_failed();
+}
+
+// Makes what was loaded ready to be answered.  Returns whether it may be kept.
+bool Engine::Impl::settle_loaded(Load& load) {
+  const Compiled& compiled = *load.snapshot.compiled;
+  Loaded& loaded = load.loaded;
+  if (loaded.unchanged) {
+    load.policy->count(Count::source_unchanged);
+    if (load.basis && load.basis->kind() == Kind::value) {
+      loaded.value = load.basis->shared_value();
+    } else if (load.fill->store_on_error() && load.slot.envelope.kind == Kind::value) {
+      if (auto value = compiled.codec->decode(load.slot.envelope.payload)) {
+        loaded.value = *std::move(value);
+      }
+    }
+    loaded.kind = Kind::value;
+  }
+  if (loaded.kind == Kind::value && !loaded.value) {
+    load.error = {.code = Code::source_failed,
+                  .what = loaded.unchanged ? "the source says unchanged, but no copy is held"
+                                           : "the fetch returned a value without a value"};
+    return false;
+  }
+  if (loaded.kind != Kind::value) loaded.value = nullptr;
+  if (loaded.kind == Kind::absent && compiled.policy.absent_for <= Duration::zero()) return false;
+  if (loaded.kind == Kind::value) {
+    if (compiled.is_storable()) load.payload = compiled.codec->encode(loaded.value.get());
+    const std::size_t bytes =
+        compiled.is_storable() ? load.payload.size() : compiled.codec->bytes(loaded.value.get());
+    if (bytes > compiled.policy.value_bytes_max) {
+      load.policy->count(Count::oversize);
+      return false;
+    }
+  }
+  return true;
+}
+
+Task<Result<Loaded>> Engine::Impl::call_loader(SharedLoader loader, Fetch fetch) {
+  // The one line at which what a caller's code throws is caught.
+  std::string thrown;
+  try {
+    auto task = (*loader)(std::move(fetch));
+    co_return co_await std::move(task);
+  } catch (const std::exception& error) {
+    thrown = error.what();
+  } catch (...) {
+    thrown = "something that is no std::exception";
+  }
+  co_return failure(Code::loader_threw, std::move(thrown));
+}
+
+Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> compiled,
+                                               Fetch fetch) {
+  auto task = compiled->gatherer ? compiled->gatherer->fetch(std::move(fetch))
+                                 : compiled->source->fetch(std::move(fetch));
+  Result<Fetched> fetched = co_await std::move(task);
+  if (!fetched) co_return std::unexpected(std::move(fetched.error()));
+  Loaded loaded{.kind = fetched->kind,
+                .unchanged = fetched->unchanged,
+                .revision = std::move(fetched->revision),
+                .billed = fetched->billed};
+  if (loaded.kind == Kind::value && !loaded.unchanged) {
+    auto value = compiled->codec->decode(fetched->payload);
+    if (!value) co_return failure(Code::source_failed, std::move(value.error().what));
+    loaded.value = *std::move(value);
+  }
+  co_return loaded;
+}
+
+Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
+  const Compiled& compiled = *load->snapshot.compiled;
+  const Duration age = ports_.clock.now() - load->read_at;
+  const auto wall_age = std::chrono::duration_cast<std::chrono::milliseconds>(age);
+  Envelope envelope{.id = load->id,
+                    .lease = expected == load->lease ? load->lease : Token{},
+                    .kind = load->loaded.kind,
+                    .key = load->key,
+                    .read_wall = ports_.clock.wall_now() - wall_age,
+                    .age_at_publish = age,
+                    .revision = load->loaded.revision,
+                    .payload = load->payload};
+  if (load->slot.watermarks.size() != load->ids.size()) co_return load->fill->publish_failed();
+  for (std::size_t i = 0; i < load->ids.size(); ++i) {
+    envelope.watermarks.push_back({load->ids[i], load->slot.watermarks[i]});
+  }
+  const Duration keep_for =
+      ages_of(compiled.policy, load->loaded.kind, load->hash).gone - age;
+  if (keep_for <= Duration::zero()) co_return load->fill->publish_failed();
+  if (removed(Mechanism::store_fence)) {
+    // Unconditional, and under the watermarks of now: what a cache without the fence does.
+    auto look = store_call(
+        ports_.store->look(load->store_key, load->ids, Store::Payload::without));
+    const Result<Slot> now = co_await look;
+    for (std::size_t i = 0; now && i < load->ids.size(); ++i) {
+      envelope.watermarks[i].token = now->watermarks[i];
+    }
+    auto put = store_call(ports_.store->put(load->store_key, std::move(envelope), keep_for));
+    (void)co_await put;
+    co_return load->fill->published(Published::stored);
+  }
+  auto asked = store_call(
+      ports_.store->publish(load->store_key, expected, std::move(envelope), keep_for));
+  const Result<Published> outcome = co_await asked;
+  if (!outcome) co_return load->fill->publish_failed();
+  if (*outcome == Published::refused) load->policy->count(Count::publishes_refused);
+  co_return load->fill->published(*outcome);
+}
+
+Task<Fill::Step> Engine::Impl::release(LoadRef load, Token lease) {
+  auto asked = store_call(ports_.store->release(load->store_key, lease));
+  (void)co_await asked;  // A lease that is not given back runs out by itself.
+  co_return load->fill->released();
+}
+
+bool Engine::Impl::lost_race(const Load& load) const {
+  return load.fill->refused() || load.snapshot.scope != load.policy->scope() ||
+         !all_hold(load.stamps) ||
+         (load.flight->detached() && load.purpose != Fill::Purpose::bypass);
+}
+
+bool Engine::Impl::keep(const Load& load, const EntryRef& entry) {
+  const auto kept = memory_.keep(entry, [this, &load] {
+    return removed(Mechanism::memory_fence) ||
+           (!lost_race(load) && load.purpose != Fill::Purpose::bypass);
+  });
+  if (kept == Memory::Kept::kept) load.policy->count(Count::fills_kept);
+  if (kept == Memory::Kept::fenced) load.policy->count(Count::fills_fenced);
+  return kept == Memory::Kept::kept;
+}
+
+EntryRef Engine::Impl::entry_of_loaded(Load& load) {
+  const Compiled& compiled = *load.snapshot.compiled;
+  if (removed(Mechanism::memory_fence)) {
+    // Noted only now, after the source was read: what a cache without the fence does.
+    load.snapshot.scope = load.policy->scope();
+    load.hash = PolicyState::hash_of(load.snapshot.scope, load.entity);
+    load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
+  }
+  const Ages ages = ages_of(compiled.policy, load.loaded.kind, load.hash);
+  const bool is_value = load.loaded.kind == Kind::value;
+  return Entry::make({.scope = load.snapshot.scope,
+                      .hash = load.hash,
+                      .entity = load.entity,
+                      .kind = load.loaded.kind,
+                      .value = load.loaded.value,
+                      .value_bytes = is_value ? compiled.codec->bytes(load.loaded.value.get()) : 0,
+                      .read_at = load.read_at,
+                      .fresh_until = load.read_at + ages.fresh,
+                      .stale_until = load.read_at + ages.stale,
+                      .gone_at = load.read_at + ages.gone,
+                      .id = load.fill->is_stored() ? load.id : Token{},
+                      .revision = load.loaded.revision,
+                      .stamps = load.stamps});
+}
+
+Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
+  const Compiled& compiled = *load.snapshot.compiled;
+  const Envelope& envelope = load.slot.envelope;
+  std::shared_ptr<const void> value;
+  std::size_t bytes = 0;
+  if (envelope.kind == Kind::value) {
+    auto decoded = compiled.codec->decode(envelope.payload);
+    if (!decoded) return std::unexpected(decoded.error());
+    value = *std::move(decoded);
+    bytes = compiled.codec->bytes(value.get());
+  }
+  const Ages ages = ages_of(compiled.policy, envelope.kind, load.hash);
+  // From before the store was asked, so that the age is never too short.
+  const Instant read_at = load.asked_at - age_of(load.slot);
+  return Entry::make({.scope = load.snapshot.scope,
+                      .hash = load.hash,
+                      .entity = load.entity,
+                      .kind = envelope.kind,
+                      .value = std::move(value),
+                      .value_bytes = bytes,
+                      .read_at = read_at,
+                      .fresh_until = read_at + ages.fresh,
+                      .stale_until = read_at + ages.stale,
+                      .gone_at = read_at + ages.gone,
+                      .id = envelope.id,
+                      .revision = envelope.revision,
+                      .stamps = load.stamps});
+}
+
+Landing Engine::Impl::landing_of(Load& load) {
+  if (load.fill->state() != Fill::State::landed) {  // Memory had the answer by now.
+    return {.result = AnyAnswer(load.basis, Origin::memory, Reason::fresh, ports_.clock.now())};
+  }
+  switch (load.fill->result()) {
+    case Fill::Result::stored: return land_stored(load);
+    case Fill::Result::fetched: return land_fetched(load);
+    case Fill::Result::kept_on_error:
+    case Fill::Result::failed: break;
+  }
+  return land_failed(load);
+}
+
+Landing Engine::Impl::land_stored(Load& load) {
+  auto entry = entry_of_slot(load);
+  if (!entry) {  // Whole, but not what this program's type looks like: a bug of the codec's.
+    return {.result = failure(Code::damaged, "a kept value cannot be decoded: " +
+                                                 entry.error().what)};
+  }
+  const bool lost = lost_race(load);
+  keep(load, *entry);
+  return {.result = AnyAnswer(*entry, Origin::store, load.fill->reason(), ports_.clock.now()),
+          .lost_race = lost};
+}
+
+Landing Engine::Impl::land_fetched(Load& load) {
+  if (load.compare) compare_shadow(load);
+  const EntryRef entry = entry_of_loaded(load);
+  const bool lost = lost_race(load);
+  // A strict policy keeps in memory only what the store can confirm.
+  const bool confirmable = !load.strict || !load.snapshot.compiled->is_storable() ||
+                           ports_.store == nullptr || !entry->id().is_none();
+  if (load.fill->may_keep() && confirmable) {
+    keep(load, entry);
+  } else if (removed(Mechanism::memory_fence) && load.purpose != Fill::Purpose::bypass) {
+    keep(load, entry);
+  } else if (load.fill->refused()) {
+    load.policy->count(Count::fills_fenced);
+  }
+  return {.result = AnyAnswer(entry, Origin::source, load.fill->reason(), ports_.clock.now()),
+          .lost_race = lost};
+}
+
+// The source failed: what was kept may still do, and the next try waits a little longer.
+Landing Engine::Impl::land_failed(Load& load) {
+  if (load.fill->result() == Fill::Result::failed) return {.result = std::unexpected(load.error)};
+  EntryRef kept = load.basis;
+  if (!kept && load.fill->store_on_error()) {
+    if (auto entry = entry_of_slot(load)) {
+      kept = *std::move(entry);
+      keep(load, kept);
+    }
+  }
+  if (!kept) return {.result = std::unexpected(load.error)};
+  const Policy& policy = load.snapshot.compiled->policy;
+  const std::uint32_t failures = kept->failures.fetch_add(1);
+  Duration pause = policy.retry_after;
+  for (std::uint32_t i = 0; i < failures && pause < policy.retry_after_max; ++i) pause *= 2;
+  const Instant now = ports_.clock.now();
+  const Instant retry_at = now + std::min(pause, policy.retry_after_max);
+  kept->retry_at_ns.store(retry_at.time_since_epoch().count());
+  if (now >= kept->gone_at() || lost_race(load)) return {.result = std::unexpected(load.error)};
+  const Reason reason = now < kept->stale_until() ? Reason::stale : Reason::stale_on_error;
+  const Origin origin = load.basis ? Origin::memory : Origin::store;
+  return {.result = AnyAnswer(kept, origin, reason, now)};
+}
+
+// Shadow: would the cache have answered, and with the same bytes?
+void Engine::Impl::compare_shadow(const Load& load) {
+  const Compiled& compiled = *load.snapshot.compiled;
+  const Slot& slot = load.slot;
+  if (!load.fill->store_on_error()) return;  // Nothing usable was kept.
+  const Verdict verdict = judge(slot, load.key, load.ids, compiled.policy, load.hash);
+  if (verdict != Verdict::fresh && verdict != Verdict::stale) return;
+  const bool same = slot.envelope.kind == load.loaded.kind && slot.envelope.payload == load.payload;
+  load.policy->count(same ? Count::shadow_matches : Count::shadow_mismatches);
+}
+
+}  // namespace headrace

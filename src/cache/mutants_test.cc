@@ -1,0 +1,116 @@
+// Takes each mechanism out and shows that the race is lost then: the other tests can fail.
+#include "cache/late_fill.h"
+#include "core/mutants.h"
+
+namespace headrace {
+namespace {
+
+using kit::How;
+using kit::LateFill;
+using kit::Path;
+
+class MutantTest : public LateFill {
+ protected:
+  MutantTest() { restore_all(); }
+  ~MutantTest() override { restore_all(); }
+};
+
+using Case = std::tuple<Path, How>;
+class LateFillMutantTest : public MutantTest, public testing::WithParamInterface<Case> {};
+
+TEST_P(LateFillMutantTest, NothingRemovedTheRaceIsWon) {
+  const auto [path, how] = GetParam();
+  EXPECT_EQ(run(path, how, Then::read), "v2");
+}
+
+// Without the fence of the memory the old value is answered, on every path and whatever was
+// invalidated.
+TEST_P(LateFillMutantTest, WithoutTheMemoryFenceTheOldValueComesBack) {
+  const auto [path, how] = GetParam();
+  remove(Mechanism::memory_fence);
+  EXPECT_EQ(run(path, how, Then::read), "v1");
+}
+
+TEST_P(LateFillMutantTest, WithoutTheStoreFenceItComesBackFromTheStore) {
+  const auto [path, how] = GetParam();
+  remove(Mechanism::store_fence);
+  EXPECT_EQ(run(path, how, Then::restart_and_read), "v1");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LateFillMutantTest,
+                         testing::Combine(testing::ValuesIn(kit::all_paths),
+                                          testing::ValuesIn(kit::all_hows)));
+
+TEST_F(MutantTest, WithoutTheJoinRuleANewReaderGetsTheOldLoad) {
+  source->rows["1"] = "v1";
+  source->hold = true;
+  const Outcome before = ask("1");
+  world.run();
+  source->rows["1"] = "v2";
+  remove(Mechanism::join_rule);
+  invalidate(key("1"));
+  const Outcome after = ask("1");
+  let_go();
+  EXPECT_EQ(text(after), "v1");
+}
+
+TEST_F(MutantTest, WithoutTheQuarantineTheStoreAnswersOld) {
+  source->rows["1"] = "v1";
+  read("1");
+  source->rows["1"] = "v2";
+  remove(Mechanism::quarantine);
+  store.mood = kit::PlainStore::Mood::failing;
+  invalidate(key("1"));
+  store.mood = kit::PlainStore::Mood::well;
+  EXPECT_EQ(text(read("1")), "v1");
+}
+
+TEST_F(MutantTest, WithoutTheWatermarkCheckATagIsNotInvalidated) {
+  source->rows["1"] = "v1";
+  read("1");
+  source->rows["1"] = "v2";
+  remove(Mechanism::watermark_check);
+  invalidate(tag("user:1"));
+  EXPECT_EQ(text(read("1")), "v1");
+}
+
+class StrictMutantTest : public MutantTest {
+ protected:
+  StrictMutantTest() {
+    Policy policy = plain_policy();
+    policy.level = Level::strict;
+    define(policy);
+    source->rows["1"] = "v1";
+  }
+};
+
+TEST_F(StrictMutantTest, WithoutTheReloadAStrictWaiterGetsTheLostRacesValue) {
+  remove(Mechanism::strict_reload);
+  source->hold = true;
+  const Outcome waiting = ask("1");
+  world.run();
+  source->rows["1"] = "v2";
+  invalidate(key("1"));
+  let_go();
+  EXPECT_EQ(text(waiting), "v1");
+}
+
+TEST_F(StrictMutantTest, WithoutTheValidationAnothersInvalidationIsMissed) {
+  read("1");
+  source->rows["1"] = "v2";
+  remove(Mechanism::validation);
+  ASSERT_TRUE(world.run(store.invalidate({store_key_of("default", "users", "1")}))->has_value());
+  EXPECT_EQ(text(read("1")), "v1");
+}
+
+TEST_F(MutantTest, WithoutTheSingleFlightManyLoads) {
+  remove(Mechanism::single_flight);
+  source->rows["1"] = "v1";
+  source->hold = true;
+  for (int i = 0; i < 3; ++i) ask("1");
+  let_go();
+  EXPECT_GT(source->reads, 1u);
+}
+
+}  // namespace
+}  // namespace headrace

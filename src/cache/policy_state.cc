@@ -1,0 +1,162 @@
+#include "cache/policy_state.h"
+
+#include <cmath>
+
+namespace headrace {
+
+std::string policy_name(const PolicyState& policy) {
+  return policy.snapshot().compiled->policy.name;
+}
+
+std::string namespace_watermark(std::string_view tenant) {
+  return "namespace:" + std::string(tenant);
+}
+std::string policy_watermark(std::string_view tenant, std::string_view policy) {
+  return "policy:" + std::string(tenant) + "/" + std::string(policy);
+}
+std::string tag_watermark(std::string_view tenant, std::string_view tag) {
+  return "tag:" + std::string(tenant) + "/" + std::string(tag);
+}
+
+std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
+  constexpr std::string_view place = "{entity}";
+  std::vector<std::string> names;
+  names.reserve(policy.tags.size());
+  for (const std::string& pattern : policy.tags) {
+    std::string name = pattern;
+    for (std::size_t at = name.find(place); at != std::string::npos;
+         at = name.find(place, at + entity.size())) {
+      name.replace(at, place.size(), entity);
+    }
+    names.push_back(tag_watermark(policy.tenant, name));
+  }
+  return names;
+}
+
+std::vector<WatermarkId> Compiled::watermarks_of(std::string_view entity) const {
+  std::vector<WatermarkId> ids(watermarks.begin(), watermarks.end());
+  if (policy.tags.empty()) return ids;
+  for (const std::string& name : tag_names(entity)) ids.push_back(WatermarkId::of(name));
+  return ids;
+}
+
+PolicyState::PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t scope,
+                         bool reads_on)
+    : compiled_(std::move(compiled)),
+      scope_(scope),
+      rollout_(compiled_->policy.rollout),
+      percentage_(compiled_->policy.percentage),
+      reads_on_(reads_on) {
+  const std::scoped_lock lock(mutex_);
+  turn_dial();
+}
+
+Route PolicyState::route(const Dial& dial, std::string_view entity) noexcept {
+  if (dial.share == 0) return Route::off;
+  if (dial.shadow) return Route::shadow;
+  // The hash of the entity alone, so that an entity stays on its side whatever else changes.
+  if (dial.share < 10000 && hash64(entity) % 10000 >= dial.share) return Route::sampled_out;
+  return dial.strict ? Route::strict : Route::cached;
+}
+
+void PolicyState::turn_dial() {
+  std::uint64_t share = 0;
+  if (reads_on_ && defined_) {
+    switch (rollout_) {
+      case Rollout::off: break;
+      case Rollout::shadow:
+      case Rollout::on: share = 10000; break;
+      case Rollout::percentage: share = static_cast<std::uint64_t>(std::lround(percentage_ * 100));
+    }
+  }
+  std::uint64_t word = (static_cast<std::uint64_t>(scope_) << 32) | share;
+  if (rollout_ == Rollout::shadow) word |= shadow_bit;
+  if (compiled_->policy.level == Level::strict) word |= strict_bit;
+  dial_.store(word, std::memory_order_release);
+}
+
+PolicyState::Snapshot PolicyState::snapshot() const {
+  const std::scoped_lock lock(mutex_);
+  return {compiled_, scope_};
+}
+
+PolicyView PolicyState::view() const {
+  const std::scoped_lock lock(mutex_);
+  PolicyView view{.policy = compiled_->policy, .version = compiled_->version, .reads_on = reads_on_};
+  view.policy.rollout = rollout_;
+  view.policy.percentage = percentage_;
+  return view;
+}
+
+void PolicyState::replace(std::shared_ptr<const Compiled> compiled, std::uint32_t scope) {
+  const std::scoped_lock lock(mutex_);
+  // A switch that was set by hand outlives a reload that did not touch what it switches.
+  if (compiled->policy.rollout != compiled_->policy.rollout ||
+      compiled->policy.percentage != compiled_->policy.percentage) {
+    rollout_ = compiled->policy.rollout;
+    percentage_ = compiled->policy.percentage;
+  }
+  compiled_ = std::move(compiled);
+  scope_ = scope;
+  defined_ = true;
+  turn_dial();
+}
+
+void PolicyState::set_scope(std::uint32_t scope) {
+  const std::scoped_lock lock(mutex_);
+  scope_ = scope;
+  turn_dial();
+}
+
+void PolicyState::set_rollout(Rollout rollout, double percentage) {
+  const std::scoped_lock lock(mutex_);
+  rollout_ = rollout;
+  percentage_ = percentage;
+  turn_dial();
+}
+
+void PolicyState::set_reads(bool on) {
+  const std::scoped_lock lock(mutex_);
+  reads_on_ = on;
+  turn_dial();
+}
+
+void PolicyState::set_defined(bool defined) {
+  const std::scoped_lock lock(mutex_);
+  defined_ = defined;
+  turn_dial();
+}
+
+bool PolicyState::is_defined() const {
+  const std::scoped_lock lock(mutex_);
+  return defined_;
+}
+
+PolicyStats PolicyState::stats() const {
+  PolicyStats stats;
+  std::array<std::uint64_t, static_cast<std::size_t>(Count::last)> sums{};
+  for (const Block& block : blocks_) {
+    for (std::size_t o = 0; o < origin_count; ++o) {
+      for (std::size_t r = 0; r < reason_count; ++r) stats.answers[o][r] += block.answers[o][r].load();
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += block.counts[i].load();
+  }
+  const auto sum = [&](Count what) { return sums[static_cast<std::size_t>(what)]; };
+  stats.policy = snapshot().compiled->policy.name;
+  stats.errors = sum(Count::errors);
+  stats.collapsed = sum(Count::collapsed);
+  stats.loads = sum(Count::loads);
+  stats.load_failures = sum(Count::load_failures);
+  stats.source_reads = sum(Count::source_reads);
+  stats.source_unchanged = sum(Count::source_unchanged);
+  stats.fills_kept = sum(Count::fills_kept);
+  stats.fills_fenced = sum(Count::fills_fenced);
+  stats.publishes_refused = sum(Count::publishes_refused);
+  stats.invalidations = sum(Count::invalidations);
+  stats.shadow_matches = sum(Count::shadow_matches);
+  stats.shadow_mismatches = sum(Count::shadow_mismatches);
+  stats.oversize = sum(Count::oversize);
+  return stats;
+}
+
+}  // namespace headrace

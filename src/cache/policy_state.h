@@ -1,0 +1,137 @@
+// cache/policy_state.h: one policy as the engine runs it: its declaration, its switches, its counts.
+//
+// What a memory hit needs stands in one atomic word, the dial: the scope, which changes whenever
+// everything under the policy becomes outdated, and what the switches say.  All else is a compiled
+// declaration that is replaced whole.
+//
+// Threads: any member from any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/gather.h"
+#include "core/hash.h"
+#include "headrace/engine.h"
+
+namespace headrace {
+
+// A policy, made ready.  Immutable.
+struct Compiled {
+  Policy policy{};
+  std::uint32_t version = 1;
+  Key::Scope key_scope{};
+  std::shared_ptr<const ValueCodec> codec{};
+  std::shared_ptr<Source> source{};
+  std::shared_ptr<Gatherer> gatherer{};        // If the source has batches.
+  std::array<WatermarkId, 3> watermarks{};     // Cache, namespace, policy: those of every key.
+  std::array<std::string, 3> watermark_names{};
+
+  [[nodiscard]] std::vector<std::string> tag_names(std::string_view entity) const;
+  // All watermarks of a key: the fixed ones, then the tags, in the policy's order.
+  [[nodiscard]] std::vector<WatermarkId> watermarks_of(std::string_view entity) const;
+  [[nodiscard]] bool is_storable() const noexcept { return codec && codec->encode != nullptr; }
+};
+
+// The full names behind watermark ids.  No two differ only by where a part ends: a tenant's and a
+// policy's name hold no slash.
+[[nodiscard]] std::string namespace_watermark(std::string_view tenant);
+[[nodiscard]] std::string policy_watermark(std::string_view tenant, std::string_view policy);
+[[nodiscard]] std::string tag_watermark(std::string_view tenant, std::string_view tag);
+inline constexpr std::string_view cache_watermark = "cache";
+
+// How a read of an entity goes, by the switches.
+enum class Route : std::uint8_t { cached, strict, shadow, off, sampled_out };
+
+class PolicyState {
+ public:
+  PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t scope, bool reads_on);
+
+  // One word for the hit path.
+  struct Dial {
+    std::uint32_t scope = 0;
+    std::uint16_t share = 0;  // Of 10,000: entities that are cached.
+    bool shadow = false;
+    bool strict = false;
+  };
+  [[nodiscard]] Dial dial() const noexcept {
+    const std::uint64_t word = dial_.load(std::memory_order_acquire);
+    return {.scope = static_cast<std::uint32_t>(word >> 32),
+            .share = static_cast<std::uint16_t>(word & 0xffff),
+            .shadow = (word & shadow_bit) != 0,
+            .strict = (word & strict_bit) != 0};
+  }
+  [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
+  [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept;
+  [[nodiscard]] static std::uint64_t hash_of(std::uint32_t scope, std::string_view entity) noexcept {
+    return hash64(entity, scope * 0x9e3779b97f4a7c15ull);
+  }
+
+  // The declaration and the scope that belongs to it, together.
+  struct Snapshot {
+    std::shared_ptr<const Compiled> compiled;
+    std::uint32_t scope = 0;
+  };
+  [[nodiscard]] Snapshot snapshot() const;
+  [[nodiscard]] PolicyView view() const;
+
+  void replace(std::shared_ptr<const Compiled> compiled, std::uint32_t scope);
+  // Everything kept under the old scope can no longer be found.
+  void set_scope(std::uint32_t scope);
+  void set_rollout(Rollout rollout, double percentage);
+  void set_reads(bool on);
+  void set_defined(bool defined);
+  [[nodiscard]] bool is_defined() const;
+
+  // Counters.  Each thread has its own block, so that counting moves no cache line between cores.
+  enum class Count : std::uint8_t {
+    errors, collapsed, loads, load_failures, source_reads, source_unchanged, fills_kept,
+    fills_fenced, publishes_refused, invalidations, shadow_matches, shadow_mismatches, oversize,
+    last,
+  };
+  void count(Count what, std::uint64_t by = 1) noexcept {
+    block().counts[static_cast<std::size_t>(what)].fetch_add(by, std::memory_order_relaxed);
+  }
+  void count_answer(Origin origin, Reason reason) noexcept {
+    block()
+        .answers[static_cast<std::size_t>(origin)][static_cast<std::size_t>(reason)]
+        .fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] PolicyStats stats() const;
+
+ private:
+  static constexpr std::uint64_t shadow_bit = 1ull << 16;
+  static constexpr std::uint64_t strict_bit = 1ull << 17;
+  static constexpr std::size_t blocks = 16;
+
+  struct alignas(64) Block {
+    std::array<std::array<std::atomic<std::uint64_t>, reason_count>, origin_count> answers{};
+    std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::last)> counts{};
+  };
+
+  [[nodiscard]] Block& block() noexcept {
+    static std::atomic<std::size_t> threads{0};
+    thread_local const std::size_t mine = threads.fetch_add(1) % blocks;
+    return blocks_[mine];
+  }
+  // REQUIRES: mutex_ is held.
+  void turn_dial();
+
+  std::atomic<std::uint64_t> dial_{0};
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Compiled> compiled_;
+  std::uint32_t scope_;
+  Rollout rollout_;
+  double percentage_;
+  bool reads_on_;
+  bool defined_ = true;
+  std::array<Block, blocks> blocks_{};
+};
+
+}  // namespace headrace

@@ -1,0 +1,308 @@
+// The life of a read: memory, then a flight.  A hit ends in peek(); nothing below it runs.
+#include <algorithm>
+#include <cassert>
+
+#include "cache/impl.h"
+#include "core/mutants.h"
+
+namespace headrace {
+
+using Count = PolicyState::Count;
+
+std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_view entity) {
+  const PolicyState::Dial dial = policy.dial();
+  if (PolicyState::route(dial, entity) != Route::cached) return std::nullopt;
+  const Instant now = ports_.clock.now();
+  EntryRef entry =
+      memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
+  if (!entry || entry->fresh_until() <= now) return std::nullopt;
+  policy.count_answer(Origin::memory, Reason::fresh);
+  return AnyAnswer(std::move(entry), Origin::memory, Reason::fresh, now);
+}
+
+AnyLookup Engine::Impl::read(const PolicyHandle& policy, std::string_view entity,
+                             SharedLoader loader, ReadOptions options) {
+  const bool may_peek = !options.refresh && options.level.value_or(Level::bounded) == Level::bounded;
+  if (may_peek) {
+    if (auto answer = peek(*policy, entity)) return AnyLookup(AnyResult(*std::move(answer)));
+  }
+  return read_slowly(policy, entity, std::move(loader), options);
+}
+
+FlightKey Engine::Impl::flight_key(const Read& read) const {
+  return {.scope = read.snapshot.scope, .hash = read.hash, .entity = read.entity};
+}
+
+AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view entity,
+                                    SharedLoader loader, const ReadOptions& options) {
+  const auto refuse = [&](Code code, std::string what) {
+    policy->count(Count::errors);
+    return AnyLookup(AnyResult(failure(code, std::move(what))));
+  };
+  if (closed_.load()) return refuse(Code::closed, "the engine is closed");
+  if (!policy->is_defined()) return refuse(Code::unknown_policy, "the policy has been removed");
+  if (entity.size() > entity_bytes_max) {
+    return refuse(Code::too_large, "the entity has " + std::to_string(entity.size()) +
+                                       " bytes; the most is 1024 (entity_bytes_max)");
+  }
+  auto read = std::make_shared<Read>();
+  read->policy = policy;
+  read->snapshot = policy->snapshot();
+  read->entity = entity;
+  read->hash = PolicyState::hash_of(read->snapshot.scope, entity);
+  read->loader = std::move(loader);
+  if (!read->loader && !read->snapshot.compiled->source) {
+    return refuse(Code::invalid_argument,
+                  "policy \"" + read->snapshot.compiled->policy.name +
+                      "\" has no source of its own; pass a fetch with the read");
+  }
+  read->level = std::max(read->snapshot.compiled->policy.level,
+                         options.level.value_or(Level::bounded));
+  switch (PolicyState::route(policy->dial(), entity)) {
+    case Route::off:
+      read->purpose = Fill::Purpose::bypass;
+      read->reason = Reason::policy_off;
+      break;
+    case Route::sampled_out:
+      read->purpose = Fill::Purpose::bypass;
+      read->reason = Reason::sampled_out;
+      break;
+    case Route::shadow:
+      read->purpose = Fill::Purpose::forced;
+      read->reason = Reason::shadow;
+      read->compare = true;
+      break;
+    case Route::cached:
+    case Route::strict: break;
+  }
+  if (read->purpose == Fill::Purpose::read && options.refresh) {
+    read->purpose = Fill::Purpose::forced;
+    read->reason = Reason::forced;
+  }
+  if (read->purpose == Fill::Purpose::read && read->level == Level::bounded) {
+    if (auto answer = answer_stale(*read)) return AnyLookup(AnyResult(*std::move(answer)));
+  }
+  read->pending = std::make_shared<Pending>();
+  auto pending = read->pending;
+  const Duration own = read->snapshot.compiled->policy.fetch_within;
+  begin(read, std::min(own, options.within.value_or(own)));
+  return AnyLookup(std::move(pending));
+}
+
+// What memory holds past its freshness: answered at once, with a refresh behind it.
+std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
+  const Instant now = ports_.clock.now();
+  EntryRef entry = memory_.find(read.snapshot.scope, read.hash, read.entity, now);
+  if (!entry) return std::nullopt;
+  Reason reason = Reason::fresh;
+  if (entry->fresh_until() <= now) {
+    const bool waits_for_retry = now.time_since_epoch().count() < entry->retry_at_ns.load();
+    if (now < entry->stale_until()) {
+      start_refresh(read.policy, read.snapshot, entry, read.loader);
+      reason = Reason::stale;
+    } else if (waits_for_retry) {
+      reason = Reason::stale_on_error;  // The last load failed and the next try is not due.
+    } else {
+      return std::nullopt;
+    }
+  }
+  read.policy->count_answer(Origin::memory, reason);
+  return AnyAnswer(std::move(entry), Origin::memory, reason, now);
+}
+
+void Engine::Impl::start_refresh(const PolicyHandle& policy,
+                                 const PolicyState::Snapshot& snapshot, const EntryRef& entry,
+                                 SharedLoader loader) {
+  if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns.load()) return;
+  Load load{.policy = policy,
+            .snapshot = snapshot,
+            .entity = std::string(entry->entity()),
+            .hash = entry->hash(),
+            .loader = std::move(loader),
+            .purpose = Fill::Purpose::refresh,
+            .reason = Reason::stale,
+            .basis = entry};
+  flights_.board({.key = {.scope = snapshot.scope, .hash = entry->hash(), .entity = load.entity},
+                  .unattended = true,
+                  .launch = [self = shared_from_this(),
+                             load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
+                    self->launch(std::move(load), std::move(flight));
+                  }});
+}
+
+void Engine::Impl::begin(const std::shared_ptr<Read>& read, Duration within) {
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  read->pending->on_leave([weak, read] {
+    if (const auto self = weak.lock()) self->leave(read);
+  });
+  const Instant deadline = ports_.clock.now() + within;
+  if (read->purpose == Fill::Purpose::bypass) {
+    board(read, FlightTable::Join::any, true);
+  } else if (read->purpose == Fill::Purpose::forced) {
+    board(read, FlightTable::Join::forced, false);
+  } else if (read->level == Level::strict) {
+    start(read_strictly(read));
+  } else {
+    board(read, FlightTable::Join::any, false);
+  }
+  const std::scoped_lock lock(read->mutex);
+  if (read->done) return;
+  read->timer = ports_.executor.post_at(deadline, [weak, read, within] {
+    const auto self = weak.lock();
+    if (!self) return;
+    {
+      const std::scoped_lock timer_lock(read->mutex);
+      read->timer = Executor::TimerId::none;
+    }
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(within).count();
+    self->finish(read, failure(Code::timed_out,
+                               "no answer within " + std::to_string(ms) + " ms (fetch_within)"));
+    self->leave(read);
+  });
+}
+
+void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join join, bool alone) {
+  Load load{.policy = read->policy,
+            .snapshot = read->snapshot,
+            .entity = read->entity,
+            .hash = read->hash,
+            .loader = read->loader,
+            .purpose = alone ? Fill::Purpose::bypass : read->purpose,
+            .reason = read->reason,
+            .compare = read->compare,
+            .strict = read->level == Level::strict};
+  auto opened = std::make_shared<std::atomic<bool>>(false);
+  const auto self = shared_from_this();
+  const FlightTable::Boarding boarding = flights_.board(
+      {.key = flight_key(*read),
+       .join = join,
+       .alone = alone,
+       .waiter = [self, read, opened](const Landing& landing) {
+         self->landed(read, landing, opened->load());
+       },
+       .launch = [self, opened, load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
+         opened->store(true);
+         self->launch(std::move(load), std::move(flight));
+       }});
+  if (boarding.refused) {
+    finish(read, failure(Code::refused, "too many loads or waiters (flights_max, waiters_max)"));
+    return;
+  }
+  bool gone = false;
+  {
+    const std::scoped_lock lock(read->mutex);
+    read->flight = boarding.flight;
+    read->waiter = boarding.waiter;
+    gone = read->done;
+  }
+  if (gone) leave(read);  // It timed out or was dropped while it boarded; landing made it no matter.
+}
+
+void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& landing, bool opened) {
+  constexpr int reloads_max = 3;
+  const bool must_reload = read->level == Level::strict && landing.lost_race &&
+                           landing.result.has_value() && !removed(Mechanism::strict_reload);
+  if (must_reload) {
+    {
+      const std::scoped_lock lock(read->mutex);
+      if (read->done) return;
+    }
+    // A load of its own, begun after the read, is never too old; it is just not shared.
+    const bool alone = ++read->reloads > reloads_max || read->purpose == Fill::Purpose::bypass;
+    read->snapshot = read->policy->snapshot();
+    read->hash = PolicyState::hash_of(read->snapshot.scope, read->entity);
+    const bool forced = read->purpose == Fill::Purpose::forced;
+    board(read, forced ? FlightTable::Join::forced : FlightTable::Join::unissued, alone);
+    return;
+  }
+  AnyResult outcome = landing.result;
+  if (outcome && !opened) outcome->set_collapsed();
+  finish(read, std::move(outcome));
+}
+
+void Engine::Impl::finish(const std::shared_ptr<Read>& read, AnyResult outcome) {
+  Executor::TimerId timer{};
+  {
+    const std::scoped_lock lock(read->mutex);
+    if (read->done) return;
+    read->done = true;
+    timer = std::exchange(read->timer, Executor::TimerId::none);
+  }
+  if (timer != Executor::TimerId::none) ports_.executor.cancel(timer);
+  if (outcome) {
+    read->policy->count_answer(outcome->origin(), outcome->reason());
+    if (outcome->collapsed()) read->policy->count(Count::collapsed);
+  } else {
+    read->policy->count(Count::errors);
+  }
+  read->pending->complete(std::move(outcome));
+}
+
+void Engine::Impl::leave(const std::shared_ptr<Read>& read) {
+  std::shared_ptr<Flight> flight;
+  Executor::TimerId timer{};
+  {
+    const std::scoped_lock lock(read->mutex);
+    if (!read->done) read->policy->count(Count::errors);  // Dropped by its caller.
+    read->done = true;
+    flight = std::exchange(read->flight, nullptr);
+    timer = std::exchange(read->timer, Executor::TimerId::none);
+  }
+  if (timer != Executor::TimerId::none) ports_.executor.cancel(timer);
+  if (flight) flights_.leave(flight, read->waiter);
+}
+
+// A strict hit is a copy that the store has just confirmed.  Without a store this instance hears of
+// every invalidation itself, so its own fence is proof enough.
+Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
+  const Instant now = ports_.clock.now();
+  const EntryRef entry = memory_.find(read->snapshot.scope, read->hash, read->entity, now);
+  if (entry && now < entry->stale_until()) {
+    Result<bool> holds = true;
+    const bool must_ask = ports_.store && read->snapshot.compiled->is_storable() &&
+                          !removed(Mechanism::validation);
+    if (must_ask) holds = co_await validate(read, entry->id());
+    if (holds.value_or(false)) {
+      const Reason reason = now < entry->fresh_until() ? Reason::fresh : Reason::stale;
+      if (reason == Reason::stale) {
+        start_refresh(read->policy, read->snapshot, entry, read->loader);
+      }
+      finish(read, AnyAnswer(entry, Origin::memory, reason, ports_.clock.now()));
+      co_return;
+    }
+    if (holds.has_value()) memory_.erase(read->snapshot.scope, read->hash, read->entity);
+  }
+  board(read, FlightTable::Join::unissued, false);
+}
+
+Task<Result<bool>> Engine::Impl::validate(std::shared_ptr<Read> read, Token id) {
+  if (id.is_none()) co_return false;
+  const Compiled& compiled = *read->snapshot.compiled;
+  const StoreKey key =
+      store_key_of(compiled.policy.tenant, compiled.policy.name, read->entity);
+  const std::vector<WatermarkId> ids = compiled.watermarks_of(read->entity);
+  if (quarantine_.covers(key, ids)) co_return false;
+  auto asked = store_call(ports_.store->look(key, ids, Store::Payload::without));
+  const Result<Slot> slot = co_await asked;
+  if (!slot) co_return std::unexpected(slot.error());
+  if (slot->state != Slot::State::held || !(slot->envelope.id == id)) co_return false;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!(slot->envelope.watermarks[i].token == slot->watermarks[i])) co_return false;
+  }
+  co_return true;
+}
+
+std::vector<AnyLookup> Engine::Impl::read_many(const PolicyHandle& policy,
+                                               const std::vector<std::string>& entities,
+                                               ReadOptions options) {
+  std::vector<AnyLookup> lookups;
+  lookups.reserve(entities.size());
+  // While the hold lasts the misses gather; they go to the source together when it ends.
+  const Gatherer::Hold hold(policy->snapshot().compiled->gatherer);
+  for (const std::string& entity : entities) {
+    lookups.push_back(read(policy, entity, nullptr, options));
+  }
+  return lookups;
+}
+
+}  // namespace headrace

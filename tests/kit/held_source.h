@@ -1,0 +1,71 @@
+// kit/held_source.h: a source whose answers the test lets go when it wants to.
+//
+// A fetch reads the value at once, as a slow source would, and answers when release() is called; so
+// any interleaving of read, write, invalidation and late answer can be forced.
+#pragma once
+
+#include <coroutine>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "headrace/source.h"
+
+namespace headrace::kit {
+
+class HeldSource final : public Source {
+ public:
+  std::map<std::string, std::string> rows;
+  bool hold = false;     // Otherwise answers come at once.
+  bool failing = false;
+  bool revisions = false;  // Answers carry the value as revision, and may be "unchanged".
+  std::size_t reads = 0;
+  std::size_t batches = 0;
+  std::size_t batches_max = 1;
+
+  [[nodiscard]] std::size_t held() const { return waiting_.size(); }
+  void release() {
+    for (const auto& handle : std::exchange(waiting_, {})) handle.resume();
+  }
+
+  Task<Result<Fetched>> fetch(Fetch fetch) override {
+    ++reads;
+    Result<Fetched> answer = read(fetch);
+    if (hold) co_await Held{*this};
+    co_return answer;
+  }
+
+  Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override {
+    ++batches;
+    reads += fetches.size();
+    std::vector<Result<Fetched>> answers;
+    for (const Fetch& fetch : fetches) answers.push_back(read(fetch));
+    if (hold) co_await Held{*this};
+    co_return answers;
+  }
+
+  std::size_t batch_max() const noexcept override { return batches_max; }
+
+ private:
+  struct Held {
+    HeldSource& source;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting) const {
+      source.waiting_.push_back(awaiting);
+    }
+    void await_resume() const noexcept {}
+  };
+
+  Result<Fetched> read(const Fetch& fetch) const {
+    if (failing) return failure(Code::source_failed, "the source fails, as the test wants");
+    const auto row = rows.find(fetch.entity);
+    if (row == rows.end()) return Fetched{.kind = Kind::absent};
+    if (revisions && fetch.revision == row->second) return Fetched{.unchanged = true};
+    return Fetched{.payload = row->second, .revision = revisions ? row->second : ""};
+  }
+
+  std::vector<std::coroutine_handle<>> waiting_;
+};
+
+}  // namespace headrace::kit
