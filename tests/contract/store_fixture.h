@@ -1,4 +1,4 @@
-// contract/store_fixture.h: a store under test, and the steps that the contract's tests are made of.
+// contract/store_fixture.h: a store under test, and the steps of the contract's tests.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -37,9 +37,8 @@ class Pump final : public Clock, public Executor {
   }
   bool cancel(TimerId timer) override {
     const std::lock_guard lock(mutex_);
-    return std::erase_if(queue_, [timer](const auto& due) {
-             return TimerId{due.first.second} == timer;
-           }) > 0;
+    return std::erase_if(
+               queue_, [timer](const auto& due) { return TimerId{due.first.second} == timer; }) > 0;
   }
 
   void advance(Duration by) { now_ += by.count(); }

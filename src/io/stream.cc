@@ -1,0 +1,177 @@
+#include "io/stream.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/write.hpp>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "io/loops.h"
+#include "io/tls_trust.h"
+
+namespace headrace::io {
+
+namespace asio = boost::asio;
+
+Stream::Stream(Runtime& runtime, std::size_t loop)
+    : Stream(runtime, loop, Tcp::socket(runtime.loops().at(loop)), [] {}) {}
+
+Stream::Stream(Runtime& runtime, std::size_t loop, Tcp::socket socket,
+               std::move_only_function<void()> on_end)
+    : runtime_(runtime), loop_(loop), socket_(std::move(socket)), on_end_(std::move(on_end)) {}
+
+Stream::~Stream() {
+  if (timer_ != Executor::TimerId::none) runtime_.cancel(timer_);
+  on_end_();
+}
+
+bool Stream::home_is_here() const noexcept { return runtime_.loops().current() == loop_; }
+asio::io_context& Stream::context() noexcept { return runtime_.loops().at(loop_); }
+
+void Stream::begin(Operation& operation, std::coroutine_handle<> awaiting, Instant deadline) {
+  assert(!operation.awaiting && "one read and one write at a time");
+  operation = {.awaiting = awaiting, .deadline = deadline};
+  if (!closed && deadline != Instant::max()) watch(deadline);
+}
+
+void Stream::end(Operation& operation, ErrorCode error, std::size_t bytes) {
+  opening_ = false;
+  operation.error = error;
+  operation.bytes = bytes;
+  operation.deadline = Instant::max();
+  std::exchange(operation.awaiting, nullptr).resume();
+}
+
+void Stream::watch(Instant deadline) {
+  if (deadline >= timer_at_) return;
+  if (timer_ != Executor::TimerId::none) runtime_.cancel(timer_);
+  timer_at_ = deadline;
+  timer_ = runtime_.post_at(deadline, [self = weak_from_this()] {
+    if (const auto stream = self.lock()) stream->look_at_deadlines();
+  });
+}
+
+void Stream::look_at_deadlines() {
+  timer_ = Executor::TimerId::none;
+  timer_at_ = Instant::max();
+  const Instant now = runtime_.now();
+  reading.late = reading.awaiting && reading.deadline <= now;
+  writing.late = writing.awaiting && writing.deadline <= now;
+  if (reading.late || writing.late) {
+    ErrorCode ignored;
+    // Half a write cannot be gone on from; after a read that came to nothing, one may write still.
+    if (resolver_) resolver_->cancel();
+    if (writing.awaiting || opening_) {
+      socket_.close(ignored);
+    } else {
+      socket_.cancel(ignored);
+    }
+    return;
+  }
+  const Instant next = std::min(reading.deadline, writing.deadline);
+  if (next != Instant::max()) watch(next);
+}
+
+void Stream::open(const Address& to, std::shared_ptr<TlsTrust> trust) {
+  opening_ = true;
+  to_ = to;
+  trust_ = std::move(trust);
+  ErrorCode error;
+  const auto ip = asio::ip::make_address(to.host, error);
+  if (!error) {
+    connect(Tcp::resolver::results_type::create(Tcp::endpoint(ip, to.port), to.host, ""));
+    return;
+  }
+  resolver_.emplace(context());
+  resolver_->async_resolve(to.host, std::to_string(to.port),
+                           [this](const ErrorCode& failed, Tcp::resolver::results_type found) {
+                             resolver_.reset();
+                             if (failed) return end(reading, failed, 0);
+                             connect(found);
+                           });
+}
+
+void Stream::connect(const Tcp::resolver::results_type& found) {
+  if (closed || reading.late) return end(reading, asio::error::operation_aborted, 0);
+  asio::async_connect(socket_, found, [this](const ErrorCode& failed, const Tcp::endpoint&) {
+    if (failed) return end(reading, failed, 0);
+    ErrorCode ignored;
+    socket_.set_option(Tcp::no_delay(true), ignored);
+    if (!trust_) return end(reading, {}, 0);
+    shake_hands();
+  });
+}
+
+void Stream::shake_hands() {
+  tls_.emplace(socket_, trust_->context().ssl);
+  tls_->set_verify_callback(asio::ssl::host_name_verification(to_.host));
+  ErrorCode error;
+  const bool is_ip = (static_cast<void>(asio::ip::make_address(to_.host, error)), !error);
+  if (!is_ip) SSL_set_tlsext_host_name(tls_->native_handle(), to_.host.c_str());
+  tls_->async_handshake(asio::ssl::stream_base::client,
+                        [this](const ErrorCode& failed) { end(reading, failed, 0); });
+}
+
+void Stream::read(char* to, std::size_t room) {
+  const auto done = [this](const ErrorCode& error, std::size_t bytes) { end(reading, error, bytes); };
+  const auto buffer = asio::buffer(to, room);
+  if (tls_) {
+    tls_->async_read_some(buffer, done);
+  } else {
+    socket_.async_read_some(buffer, done);
+  }
+}
+
+void Stream::write(std::string_view bytes) {
+  const auto done = [this](const ErrorCode& error, std::size_t size) { end(writing, error, size); };
+  const auto buffer = asio::buffer(bytes.data(), bytes.size());
+  if (tls_) {
+    asio::async_write(*tls_, buffer, done);
+  } else {
+    asio::async_write(socket_, buffer, done);
+  }
+}
+
+std::size_t Stream::write_now(std::string_view bytes) {
+  if (tls_ || closed || writing.awaiting) return 0;
+  const ssize_t size = ::send(socket_.native_handle(), bytes.data(), bytes.size(),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  return size > 0 ? static_cast<std::size_t>(size) : 0;  // An error will come again.
+}
+
+void Stream::finish_writing() {
+  ErrorCode ignored;
+  socket_.shutdown(Tcp::socket::shutdown_send, ignored);
+}
+
+void Stream::close() {
+  if (std::exchange(closed, true)) return;
+  if (timer_ != Executor::TimerId::none) runtime_.cancel(timer_);
+  timer_ = Executor::TimerId::none;
+  if (resolver_) resolver_->cancel();
+  ErrorCode ignored;
+  socket_.shutdown(Tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+}
+
+bool Stream::is_quiet() {
+  if (closed) return false;
+  char one = 0;
+  const ssize_t size = ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+  return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+Error Stream::error_of(const Operation& operation, std::string_view doing) const {
+  const std::string where = std::string(doing) + " " + peer;
+  if (closed) return {.code = Code::closed, .what = where + ": the connection was closed here"};
+  if (operation.late) return {.code = Code::timed_out, .what = where + ": it took too long"};
+  return {.code = Code::source_unavailable, .what = where + ": " + operation.error.message()};
+}
+
+}  // namespace headrace::io

@@ -1,0 +1,94 @@
+#include "sources/sqlite/database.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace headrace {
+
+bool sqlite::Read::await_suspend(std::coroutine_handle<> suspended) {
+  awaiting = suspended;
+  return database.submit(*this);
+}
+
+SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Executor& executor)
+    : options_(std::move(options)), clock_(clock), executor_(executor) {
+  assert(options_.threads > 0);
+  for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { serve(); });
+}
+
+SqliteDatabase::~SqliteDatabase() {
+  {
+    const std::lock_guard lock(mutex_);
+    assert(first_ == nullptr);
+    ending_ = true;
+    changed_.notify_all();
+  }
+  threads_.clear();
+}
+
+bool SqliteDatabase::submit(sqlite::Read& read) {
+  const std::lock_guard lock(mutex_);
+  if (queued_ >= options_.queue_max) {
+    const Error full{Code::refused, "queue_max of SQLite database \"" + options_.path +
+                                        "\" is reached: " + std::to_string(options_.queue_max) +
+                                        " reads wait for its threads"};
+    read.answers.assign(read.fetches.size(), std::unexpected(full));
+    return false;
+  }
+  (last_ == nullptr ? first_ : last_->next) = &read;
+  last_ = &read;
+  ++queued_;
+  changed_.notify_one();
+  return true;
+}
+
+sqlite::Read* SqliteDatabase::take() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return first_ != nullptr || ending_; });
+  if (first_ == nullptr) return nullptr;
+  sqlite::Read* read = std::exchange(first_, first_->next);
+  if (first_ == nullptr) last_ = nullptr;
+  --queued_;
+  return read;
+}
+
+void SqliteDatabase::serve() {
+  sqlite::Reader reader(options_.path, clock_);
+  while (sqlite::Read* read = take()) {
+    bool was_read = false;
+    read->answers = reader.answer(read->question, read->fetches, was_read);
+    deliver(*read, was_read);
+  }
+}
+
+// The steps of the golden ratio: any stretch of reads sees the whole range evenly.
+Duration SqliteDatabase::next_delay() {
+  const std::lock_guard lock(mutex_);
+  constexpr double step = 0.6180339887498949;
+  const double turns = static_cast<double>(++delays_) * step;
+  const double share = turns - static_cast<double>(static_cast<std::uint64_t>(turns));
+  const auto spread = static_cast<double>((options_.delay_max - options_.delay_min).count());
+  return options_.delay_min + Duration(static_cast<Duration::rep>(share * spread));
+}
+
+// A slow source reads at some moment and answers late: what it says may be outdated by then.  So
+// the read is made first, and its answer is kept back; no thread waits meanwhile.
+void SqliteDatabase::deliver(sqlite::Read& read, bool was_read) {
+  auto go_on = [awaiting = read.awaiting] { awaiting.resume(); };
+  if (!was_read || options_.delay_max == Duration::zero()) {
+    executor_.post(std::move(go_on));
+    return;
+  }
+  const Instant due = clock_.now() + next_delay();
+  Instant latest{};
+  for (std::size_t i = 0; i < read.fetches.size(); ++i) {
+    const Instant deadline = read.fetches[i].deadline;
+    latest = std::max(latest, deadline);
+    if (deadline >= due) continue;
+    read.answers[i] = failure(Code::timed_out, "the SQLite answer is delayed past its deadline");
+  }
+  executor_.post_at(std::min(due, latest), std::move(go_on));
+}
+
+}  // namespace headrace

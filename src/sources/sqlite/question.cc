@@ -1,0 +1,143 @@
+#include "sources/sqlite/question.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string_view>
+#include <utility>
+
+#include "sources/sqlite/row_json.h"
+#include "wire/uri.h"
+
+namespace headrace::sqlite {
+
+namespace {
+
+std::string quoted(std::string_view identifier) {
+  std::string sql = "\"";
+  for (const char c : identifier) {
+    if (c == '"') sql += '"';
+    sql += c;
+  }
+  return sql + "\"";
+}
+
+std::string field_list(const SqliteQuestion& asked) {
+  std::string list;
+  for (const std::string& field : asked.fields) {
+    if (!list.empty()) list += ", ";
+    list += "source." + quoted(field);
+  }
+  return list;
+}
+
+std::string single_of(const SqliteQuestion& asked) {
+  if (!asked.query.empty()) return asked.query;
+  return "SELECT " + field_list(asked) + " FROM " + quoted(asked.table) +
+         " AS source WHERE source." + quoted(asked.key) + " = ?1";
+}
+
+std::string fault_of_names(const SqliteQuestion& asked) {
+  if (asked.fields.empty()) return "no fields are named; say which columns to take";
+  if (asked.table.empty() == asked.query.empty()) return "name a table or a query, and not both";
+  if (asked.query.empty() && asked.key.empty()) return "the key column has no name";
+  if (asked.rows_max == 0) return "rows_max must be more than zero";
+  const auto has_nul = [](std::string_view text) {
+    return text.find('\0') != std::string_view::npos;
+  };
+  if (has_nul(asked.table) || has_nul(asked.key) || has_nul(asked.query) ||
+      std::ranges::any_of(asked.fields, has_nul)) {
+    return "a name or the query contains a zero byte";
+  }
+  if (!std::ranges::all_of(asked.fields, wire::is_utf8)) return "a field's name is not UTF-8";
+  return "";
+}
+
+// What is wrong with the user's query, although SQLite understands it.
+std::string fault_of_query(sqlite3_stmt* statement) {
+  if (statement == nullptr) return "the query is empty";
+  if (sqlite3_stmt_readonly(statement) == 0) return "the query writes; only reading is allowed";
+  if (sqlite3_column_count(statement) == 0) return "the query answers no rows; it must be a SELECT";
+  const int parameters = sqlite3_bind_parameter_count(statement);
+  if (parameters == 1) return "";
+  return "the query has " + std::to_string(parameters) +
+         " parameters; it must have one, `?` or `:entity`, for the entity";
+}
+
+Result<void> check(const Question& question, Connection& connection) {
+  std::string_view tail;
+  const Result<Statement> statement = connection.prepare(question.single, &tail);
+  if (!statement) {
+    const bool is_text = statement.error().code == Code::source_failed;
+    return failure(is_text ? Code::invalid_argument : statement.error().code,
+                   statement.error().what);
+  }
+  if (const std::string fault = fault_of_query(statement->get()); !fault.empty()) {
+    return failure(Code::invalid_argument, fault);
+  }
+  const Result<Statement> second = connection.prepare(tail);
+  if (!second || *second) {
+    return failure(Code::invalid_argument, "the query has more than one statement");
+  }
+  const Result<std::vector<int>> columns = columns_of(question, statement->get());
+  if (!columns) return failure(Code::invalid_argument, columns.error().what);
+  return {};
+}
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+std::string Question::batch(std::size_t entities) const {
+  std::string values;
+  for (std::size_t i = 0; i < entities; ++i) {
+    if (i > 0) values += ',';
+    values += "(" + std::to_string(i) + ",?" + std::to_string(i + 1) + ")";
+  }
+  return "WITH asked(number, entity) AS (VALUES " + values + ") SELECT asked.number, " +
+         field_list(asked) + " FROM asked CROSS JOIN " + quoted(asked.table) +
+         " AS source ON source." + quoted(asked.key) + " = asked.entity";
+}
+
+Result<std::vector<int>> columns_of(const Question& question, sqlite3_stmt* statement) {
+  const int count = sqlite3_column_count(statement);
+  std::vector<int> columns;
+  if (question.has_batches()) {
+    // Our own list.  SQLite may spell its names as the table does, in other case.
+    while (columns.size() < question.asked.fields.size()) {
+      columns.push_back(static_cast<int>(columns.size()));
+    }
+    return columns;
+  }
+  for (const std::string& field : question.asked.fields) {
+    int column = 0;
+    while (column < count && field != sqlite3_column_name(statement, column)) ++column;
+    if (column == count) {
+      return failure(Code::source_failed, "the query answers no column \"" + field + "\"");
+    }
+    columns.push_back(column);
+  }
+  return columns;
+}
+
+Result<Question> make_question(SqliteQuestion asked, Connection& connection) {
+  if (std::string fault = fault_of_names(asked); !fault.empty()) {
+    return failure(Code::invalid_argument, std::move(fault));
+  }
+  Question question;
+  question.id = next_id();
+  question.single = single_of(asked);
+  for (const std::string& field : asked.fields) {
+    append_json_string(question.members.emplace_back(), field);
+    question.members.back() += ':';
+  }
+  question.asked = std::move(asked);
+  if (Result<void> sound = check(question, connection); !sound) {
+    return std::unexpected(std::move(sound.error()));
+  }
+  return question;
+}
+
+}  // namespace headrace::sqlite

@@ -1,0 +1,305 @@
+// The store's port.  Reads run on the calling thread, writes wait for their turn with the writer.
+//
+// get_or_lease: one snapshot gives the envelope and the watermarks.  If there is none, a lease is
+// granted and the slot is read once more: a fill may have ended between the snapshot and the grant,
+// and its answer spares a load.  The tokens answered with a grant were current when the snapshot
+// was taken, which is before the caller's read of the source; if one was renewed since, the fill is
+// built on a token that no longer holds, and is a miss.
+#include "headrace/stores/embedded.h"
+
+#include <mutex>
+#include <utility>
+
+#include "stores/embedded/health.h"
+#include "stores/embedded/leases.h"
+#include "stores/embedded/readers.h"
+#include "stores/embedded/schema.h"
+#include "stores/embedded/seams.h"
+#include "stores/embedded/set_aside.h"
+#include "stores/embedded/writer.h"
+#include "wire/envelope.h"
+
+namespace headrace {
+
+namespace embedded {
+
+namespace {
+
+// How often a call makes the watermarks that it misses, or finds a fill that has just ended.
+constexpr int looks_max = 4;
+
+class EmbeddedStore final : public Store {
+ public:
+  EmbeddedStore(EmbeddedStoreOptions options, Seams seams, std::int64_t boot, Clock& clock,
+                Executor& executor, Random& random)
+      : options_(std::move(options)),
+        seams_(std::move(seams)),
+        boot_(boot),
+        clock_(clock),
+        executor_(executor),
+        random_(random),
+        leases_(options_.leases_max),
+        health_(options_.path, options_.notice) {}
+  ~EmbeddedStore() override { close(); }
+
+  // Opens the files; once, before anything else.
+  [[nodiscard]] Result<void> open();
+
+  Task<Result<Claim>> get_or_lease(StoreKey key, Token lease, Duration lease_for,
+                                   std::vector<WatermarkId> watermarks) override;
+  Task<Result<Published>> take_over(StoreKey key, Token expected, Token lease,
+                                    Duration lease_for) override;
+  Task<Result<Published>> publish(StoreKey key, Token expected, Envelope envelope,
+                                  Duration keep_for) override;
+  Task<Result<void>> release(StoreKey key, Token lease) override;
+  Task<Result<void>> put(StoreKey key, Envelope envelope, Duration keep_for) override;
+  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override;
+  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override;
+  Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
+                          Payload payload) override;
+  Usage usage() const override;
+  void close() override;
+
+ private:
+  Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> watermarks, Payload payload);
+  Task<Result<void>> write(Writer::Work work);
+  [[nodiscard]] Result<void> open_files();
+  [[nodiscard]] Row row_of(const Envelope& envelope, Duration keep_for) const;
+  [[nodiscard]] std::unexpected<Error> failed(const Error& error);
+  [[nodiscard]] std::unexpected<Error> read_failed(const Error& error);
+
+  const EmbeddedStoreOptions options_;
+  const Seams seams_;
+  const std::int64_t boot_;
+  Clock& clock_;
+  Executor& executor_;
+  Random& random_;
+  Leases leases_;
+  Health health_;
+  Touched touched_;
+  std::mutex closing_;
+  FileLock lock_;
+  std::shared_ptr<Writer> writer_;
+  std::unique_ptr<Readers> readers_;
+};
+
+Result<void> EmbeddedStore::open() {
+  auto lock = FileLock::take(options_.path);
+  if (!lock) return std::unexpected(lock.error());
+  lock_ = std::move(*lock);
+  Result<void> opened =
+      is_suspect(options_.path)
+          ? failure(Code::damaged, "SQLite found it corrupt when it was last in use")
+          : open_files();
+  if (opened || opened.error().code != Code::damaged) return opened;
+  const auto name = set_aside(options_.path, clock_.wall_now());
+  if (!name) return std::unexpected(name.error());
+  health_.tell("the embedded store " + options_.path + " is damaged (" + opened.error().what +
+               "); it was renamed to " + *name + ", and an empty one takes its place");
+  return open_files();
+}
+
+Result<void> EmbeddedStore::open_files() {
+  auto made = make_private_file(options_.path);
+  if (!made) return made;
+  auto database = open_for_writing(options_.path, seams_.pages_max);
+  if (!database) return std::unexpected(database.error());
+  auto tables = Tables::open(std::move(*database), touched_);
+  if (!tables) return std::unexpected(tables.error());
+  auto readers = Readers::open(options_.path, options_.readers_max, clock_, boot_, touched_);
+  if (!readers) return std::unexpected(readers.error());
+  readers_ = std::move(*readers);
+  const Writer::Parts parts{.options = options_,
+                            .seams = seams_,
+                            .boot = boot_,
+                            .clock = clock_,
+                            .executor = executor_,
+                            .random = random_,
+                            .leases = leases_,
+                            .health = health_};
+  writer_ = std::make_shared<Writer>(std::move(*tables), parts);
+  writer_->begin();
+  return {};
+}
+
+Task<Result<Store::Claim>> EmbeddedStore::get_or_lease(StoreKey key, Token lease,
+                                                       Duration lease_for,
+                                                       std::vector<WatermarkId> watermarks) {
+  if (lease.is_none()) co_return failure(Code::invalid_argument, "a lease needs a token");
+  Claim claim;
+  for (int looks = 0; looks < looks_max; ++looks) {
+    auto slot = co_await see(key, watermarks, Payload::with);
+    if (!slot) co_return std::unexpected(std::move(slot.error()));
+    claim.slot = std::move(*slot);
+    if (claim.slot.state != Slot::State::empty) co_return claim;
+    Leases::Holder holder;
+    const auto grant = leases_.grant(key, lease, clock_.now(), lease_for, holder);
+    if (grant != Leases::Grant::granted) {
+      claim.slot.state = Slot::State::leased;
+      claim.slot.token = holder.lease;
+      claim.slot.lease_left = holder.left;
+      co_return claim;
+    }
+    const auto again = readers_->look(key, {}, Payload::without);
+    if (again && again->slot.state == Slot::State::empty) {
+      claim.granted = true;
+      co_return claim;
+    }
+    leases_.release(key, lease);
+    if (!again) co_return read_failed(again.error());
+  }
+  claim.slot.state = Slot::State::leased;
+  co_return claim;
+}
+
+Task<Result<Published>> EmbeddedStore::take_over(StoreKey key, Token expected, Token lease,
+                                                 Duration lease_for) {
+  if (lease.is_none()) co_return failure(Code::invalid_argument, "a lease needs a token");
+  Writer::TakeOver work{.key = key, .expected = expected, .lease = lease, .lease_for = lease_for};
+  Writer::Turn turn(*writer_, std::move(work));
+  auto outcome = co_await turn;
+  if (!outcome) co_return failed(outcome.error());
+  co_return outcome;
+}
+
+Task<Result<Published>> EmbeddedStore::publish(StoreKey key, Token expected, Envelope envelope,
+                                               Duration keep_for) {
+  if (envelope.id.is_none()) co_return failure(Code::invalid_argument, "an envelope needs an id");
+  Writer::Publish work{.key = key, .expected = expected, .row = row_of(envelope, keep_for)};
+  Writer::Turn turn(*writer_, std::move(work));
+  auto outcome = co_await turn;
+  if (!outcome) co_return failed(outcome.error());
+  co_return outcome;
+}
+
+Task<Result<void>> EmbeddedStore::release(StoreKey key, Token lease) {
+  leases_.release(key, lease);
+  co_return Result<void>();
+}
+
+Task<Result<void>> EmbeddedStore::put(StoreKey key, Envelope envelope, Duration keep_for) {
+  if (envelope.id.is_none()) co_return failure(Code::invalid_argument, "an envelope needs an id");
+  leases_.void_key(key);
+  Writer::Put work{.key = key, .row = row_of(envelope, keep_for)};
+  auto outcome = co_await write(std::move(work));
+  co_return outcome;
+}
+
+Task<Result<void>> EmbeddedStore::invalidate(std::vector<StoreKey> keys) {
+  for (const StoreKey& key : keys) leases_.void_key(key);
+  Writer::Invalidate work{.keys = std::move(keys)};
+  auto outcome = co_await write(std::move(work));
+  co_return outcome;
+}
+
+Task<Result<void>> EmbeddedStore::renew(std::vector<WatermarkId> watermarks) {
+  Writer::Renew work{.watermarks = std::move(watermarks)};
+  auto outcome = co_await write(std::move(work));
+  co_return outcome;
+}
+
+Task<Result<Slot>> EmbeddedStore::look(StoreKey key, std::vector<WatermarkId> watermarks,
+                                       Payload payload) {
+  auto slot = co_await see(key, std::move(watermarks), payload);
+  if (!slot || slot->state != Slot::State::empty) co_return slot;
+  if (const auto holder = leases_.holder(key, clock_.now())) {
+    slot->state = Slot::State::leased;
+    slot->token = holder->lease;
+    slot->lease_left = holder->left;
+  }
+  co_return slot;
+}
+
+// The slot and the watermarks, made if they are absent; leases are not looked at.
+Task<Result<Slot>> EmbeddedStore::see(StoreKey key, std::vector<WatermarkId> watermarks,
+                                      Payload payload) {
+  for (int looks = 0; looks < looks_max; ++looks) {
+    auto seen = readers_->look(key, watermarks, payload);
+    if (!seen) co_return read_failed(seen.error());
+    if (seen->missing.empty()) co_return std::move(seen->slot);
+    Writer::Ensure work{.watermarks = std::move(seen->missing)};
+    auto made = co_await write(std::move(work));
+    if (!made) co_return std::unexpected(std::move(made.error()));
+  }
+  Error error{.code = Code::refused,
+              .what =
+                  "the embedded store forgets watermarks as fast as they are made; raise "
+                  "watermarks_max"};
+  co_return failed(error);
+}
+
+Task<Result<void>> EmbeddedStore::write(Writer::Work work) {
+  Writer::Turn turn(*writer_, std::move(work));
+  auto outcome = co_await turn;
+  if (!outcome) co_return failed(outcome.error());
+  co_return Result<void>();
+}
+
+Store::Usage EmbeddedStore::usage() const {
+  const Tables::Totals totals = writer_->totals();
+  return {.entries = static_cast<std::uint64_t>(totals.entries),
+          .bytes = static_cast<std::uint64_t>(totals.bytes),
+          .bytes_max = options_.bytes_max,
+          .leases = leases_.size(),
+          .watermarks = static_cast<std::uint64_t>(totals.watermarks),
+          .evicted_total = health_.evicted,
+          .expired_total = health_.expired,
+          .refused_total = health_.refused,
+          .failed_total = health_.failed,
+          .trouble = health_.trouble()};
+}
+
+void EmbeddedStore::close() {
+  const std::lock_guard lock(closing_);
+  if (!writer_) return;
+  writer_->close();
+  readers_->close();
+  writer_->close_file();
+  lock_ = FileLock();
+}
+
+// A row is dated by the moment of the call: its envelope counted its age until then.
+Row EmbeddedStore::row_of(const Envelope& envelope, Duration keep_for) const {
+  return {.token = envelope.id,
+          .envelope = encode(envelope),
+          .written = Moment::read(clock_, boot_),
+          .keep_for = keep_for};
+}
+
+std::unexpected<Error> EmbeddedStore::failed(const Error& error) {
+  ++health_.failed;
+  return failure(Code::store_unavailable, error.what);
+}
+
+// The writer reports its own failures; a reader's are reported here.
+std::unexpected<Error> EmbeddedStore::read_failed(const Error& error) {
+  return failed(error.code == Code::closed ? error : health_.report(error));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open(EmbeddedStoreOptions options, Seams seams, Clock& clock,
+                                    Executor& executor, Random& random) {
+  if (options.path.empty() || options.bytes_max == 0 || options.queue_max == 0 ||
+      options.group_max == 0 || options.readers_max == 0) {
+    return failure(Code::invalid_argument,
+                   "the embedded store needs a path, and limits that are not zero");
+  }
+  // A machine that does not name its boots is taken to boot at every opening.
+  const auto boot = seams.boot ? seams.boot : this_boot();
+  const std::int64_t boot_or_random = boot ? *boot : static_cast<std::int64_t>(random.bits());
+  auto store = std::make_unique<EmbeddedStore>(std::move(options), std::move(seams), boot_or_random,
+                                               clock, executor, random);
+  auto opened = store->open();
+  if (!opened) return std::unexpected(opened.error());
+  return store;
+}
+
+}  // namespace embedded
+
+Result<std::unique_ptr<Store>> open_embedded_store(EmbeddedStoreOptions options, Clock& clock,
+                                                   Executor& executor, Random& random) {
+  return embedded::open(std::move(options), {}, clock, executor, random);
+}
+
+}  // namespace headrace

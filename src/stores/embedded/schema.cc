@@ -1,0 +1,98 @@
+// `age` is the order of writing, so that the oldest row is the one with the least rowid and
+// eviction needs no index of its own.  `expires_wall` finds rows to sweep; whether a row lives is
+// decided by its moment and `keeps` alone.  That index carries `bytes` too, so that counting reads
+// no envelope. Envelopes come last, so that the other columns are read without their overflow
+// pages.
+#include "stores/embedded/schema.h"
+
+namespace headrace::embedded {
+
+namespace {
+
+constexpr std::string_view tables = R"sql(
+  CREATE TABLE slots(
+    age INTEGER PRIMARY KEY,
+    store_key BLOB NOT NULL UNIQUE,
+    token BLOB NOT NULL,
+    boot INTEGER NOT NULL,
+    written INTEGER NOT NULL,
+    written_wall INTEGER NOT NULL,
+    keeps INTEGER NOT NULL,
+    expires_wall INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    envelope BLOB NOT NULL) STRICT;
+  CREATE INDEX slots_by_expiry ON slots(expires_wall, bytes);
+  CREATE TABLE watermarks(
+    age INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    token BLOB NOT NULL) STRICT;
+  CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO meta VALUES ('durable_groups', 0);
+)sql";
+
+Result<void> create(Database& database) {
+  return database.run("BEGIN IMMEDIATE;" + std::string(tables) +
+                      "PRAGMA application_id = " + std::to_string(application_id) +
+                      "; PRAGMA user_version = " + std::to_string(schema_version) + "; COMMIT;");
+}
+
+// Whether the file has our tables (true) or nothing at all (false).
+Result<bool> is_ours(Database& database) {
+  const auto id = database.number("PRAGMA application_id");
+  if (!id) return std::unexpected(id.error());
+  const auto version = database.number("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  const auto objects = database.number("SELECT COUNT(*) FROM sqlite_schema");
+  if (!objects) return std::unexpected(objects.error());
+  if (*id == 0 && *version == 0 && *objects == 0) return false;
+  if (*id != application_id) {
+    return failure(Code::store_unavailable,
+                   "it is the database of another program (application_id " + std::to_string(*id) +
+                       "); give the embedded store a path of its own");
+  }
+  if (*version != schema_version) {
+    return failure(Code::damaged, "it has version " + std::to_string(*version) +
+                                      "; this program knows version " +
+                                      std::to_string(schema_version));
+  }
+  return true;
+}
+
+Result<void> use_log(Database& database) {
+  auto statement = database.prepare("PRAGMA journal_mode = WAL");
+  if (!statement) return std::unexpected(statement.error());
+  const auto row = statement->step();
+  if (!row) return std::unexpected(row.error());
+  if (!*row || statement->blob(0) != "wal") {
+    return failure(Code::store_unavailable,
+                   "its file system has no shared memory for SQLite's WAL mode; use a local disk");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Database> open_for_writing(const std::string& path, std::int64_t pages_max) {
+  auto database = Database::open(path);
+  if (!database) return database;
+  const auto ours = is_ours(*database);
+  if (!ours) return std::unexpected(ours.error());
+  auto ready = use_log(*database);
+  if (ready && !*ours) ready = create(*database);
+  std::string settings =
+      "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
+  if (pages_max > 0) settings += "PRAGMA max_page_count = " + std::to_string(pages_max) + ";";
+  if (ready) ready = database->run(settings);
+  if (!ready) return std::unexpected(ready.error());
+  return database;
+}
+
+Result<Database> open_for_reading(const std::string& path) {
+  auto database = Database::open(path);
+  if (!database) return database;
+  auto ready = database->run("PRAGMA query_only = 1; PRAGMA cache_size = -4096;");
+  if (!ready) return std::unexpected(ready.error());
+  return database;
+}
+
+}  // namespace headrace::embedded

@@ -1,0 +1,236 @@
+#include "stores/embedded/tables.h"
+
+#include <sqlite3.h>
+
+#include <cstring>
+
+namespace headrace::embedded {
+
+namespace {
+
+constexpr int log_pages_min = 1000;     // Before the log is copied into the file.
+constexpr int log_pages_high = 16000;   // From here on readers are waited for, to reuse the log.
+constexpr int second_chances_max = 64;  // Watermarks passed over before the oldest goes anyway.
+
+int note_log_pages(void* pages, sqlite3*, const char*, int count) {
+  *static_cast<int*>(pages) = count;
+  return SQLITE_OK;
+}
+
+// Runs a statement that ends in RETURNING; whether it found a row.
+Result<bool> affected(Statement& statement) {
+  const auto row = statement.step();
+  if (!row || !*row) return row;
+  const auto rest = statement.run();
+  if (!rest) return std::unexpected(rest.error());
+  return true;
+}
+
+}  // namespace
+
+Token token_of(std::string_view bytes) noexcept {
+  Token token;
+  if (bytes.size() == token_bytes) std::memcpy(&token, bytes.data(), token_bytes);
+  return token;
+}
+
+Result<Tables> Tables::open(Database database, Touched& touched) {
+  Tables tables;
+  tables.database_ = std::move(database);
+  tables.touched_ = &touched;
+  tables.log_pages_ = std::make_unique<int>(0);
+  sqlite3_wal_hook(tables.database_.handle(), note_log_pages, tables.log_pages_.get());
+  auto ready = tables.prepare();
+  if (ready) ready = tables.count();
+  if (!ready) return std::unexpected(ready.error());
+  return tables;
+}
+
+Result<void> Tables::prepare() {
+  const std::pair<Statement*, std::string_view> all[] = {
+      {&begin_, "BEGIN IMMEDIATE"},
+      {&commit_, "COMMIT"},
+      {&mark_durable_, "UPDATE meta SET value = value + 1 WHERE name = 'durable_groups'"},
+      {&find_,
+       "SELECT boot, written, written_wall, keeps FROM slots WHERE store_key = ? AND token = ?"},
+      {&erase_, "DELETE FROM slots WHERE store_key = ? RETURNING bytes"},
+      {&insert_,
+       "INSERT INTO slots(store_key, token, boot, written, written_wall, keeps, expires_wall, "
+       "bytes, envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {&sweep_,
+       "DELETE FROM slots WHERE age IN (SELECT age FROM slots WHERE expires_wall <= ? "
+       "ORDER BY expires_wall LIMIT ?) RETURNING bytes"},
+      {&evict_, "DELETE FROM slots WHERE age = (SELECT MIN(age) FROM slots) RETURNING bytes"},
+      {&erase_watermark_, "DELETE FROM watermarks WHERE id = ? RETURNING 1"},
+      {&insert_watermark_,
+       "INSERT INTO watermarks(id, token) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1"},
+      {&oldest_watermark_, "SELECT age, id FROM watermarks ORDER BY age LIMIT 1"},
+      {&move_watermark_,
+       "UPDATE watermarks SET age = (SELECT MAX(age) + 1 FROM watermarks) WHERE age = ?"},
+      {&evict_watermark_, "DELETE FROM watermarks WHERE age = ?"}};
+  for (const auto& [statement, sql] : all) {
+    auto prepared = database_.prepare(sql);
+    if (!prepared) return std::unexpected(prepared.error());
+    *statement = std::move(*prepared);
+  }
+  return {};
+}
+
+Result<void> Tables::count() {
+  const auto entries = database_.number("SELECT COUNT(*) FROM slots");
+  if (!entries) return std::unexpected(entries.error());
+  const auto bytes = database_.number("SELECT SUM(bytes) FROM slots");
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto watermarks = database_.number("SELECT COUNT(*) FROM watermarks");
+  if (!watermarks) return std::unexpected(watermarks.error());
+  totals_ = committed_ = {.entries = *entries, .bytes = *bytes, .watermarks = *watermarks};
+  return {};
+}
+
+// A group that must survive a loss of power changes at least one row, so that SQLite does write and
+// sync: commits before it that were not synced count on that.
+Result<void> Tables::begin(Sync sync) {
+  if (sync != sync_) {
+    auto set = database_.run(sync == Sync::power ? "PRAGMA synchronous = FULL"
+                                                 : "PRAGMA synchronous = NORMAL");
+    if (!set) return set;
+    sync_ = sync;
+  }
+  auto begun = begin_.run();
+  if (begun && sync == Sync::power) begun = mark_durable_.run();
+  return begun;
+}
+
+Result<void> Tables::commit() {
+  auto committed = commit_.run();
+  if (committed) committed_ = totals_;
+  return committed;
+}
+
+void Tables::roll_back() noexcept {
+  database_.roll_back();
+  totals_ = committed_;
+}
+
+void Tables::checkpoint_if_due() noexcept {
+  if (*log_pages_ < log_pages_min) return;
+  database_.checkpoint(*log_pages_ < log_pages_high ? Database::Checkpoint::passive
+                                                    : Database::Checkpoint::restart);
+}
+
+void Tables::close() noexcept {
+  const Totals last = totals_;
+  *this = Tables();
+  totals_ = last;
+}
+
+Result<bool> Tables::holds(const StoreKey& key, Token token, const Moment& now) {
+  const OpenRow open(find_);
+  const auto row = find_.bind(1, key.bytes()).bind(2, bytes_of(token)).step();
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return false;
+  const Moment written{
+      .boot = find_.number(0), .instant = find_.number(1), .wall = find_.number(2)};
+  const auto age = elapsed(written, now);
+  return age && *age < Duration(find_.number(3));
+}
+
+Result<void> Tables::erase(const StoreKey& key) {
+  erase_.bind(1, key.bytes());
+  const auto removed = remove_slots(erase_);
+  if (!removed) return std::unexpected(removed.error());
+  return {};
+}
+
+Result<void> Tables::replace(const StoreKey& key, const Row& row) {
+  auto erased = erase(key);
+  if (!erased) return erased;
+  const auto bytes = static_cast<std::int64_t>(row.bytes());
+  auto inserted = insert_.bind(1, key.bytes())
+                      .bind(2, bytes_of(row.token))
+                      .bind(3, row.written.boot)
+                      .bind(4, row.written.instant)
+                      .bind(5, row.written.wall)
+                      .bind(6, row.keep_for.count())
+                      .bind(7, expiry_wall(row.written, row.keep_for))
+                      .bind(8, bytes)
+                      .bind(9, row.envelope)
+                      .run();
+  if (!inserted) return inserted;
+  totals_.entries += 1;
+  totals_.bytes += bytes;
+  return {};
+}
+
+// A renewed watermark becomes the youngest.
+Result<void> Tables::renew(WatermarkId id, Token token) {
+  const auto erased = affected(erase_watermark_.bind(1, bytes_of(id)));
+  if (!erased) return std::unexpected(erased.error());
+  if (*erased) totals_.watermarks -= 1;
+  return ensure(id, token);
+}
+
+Result<void> Tables::ensure(WatermarkId id, Token token) {
+  const auto inserted = affected(insert_watermark_.bind(1, bytes_of(id)).bind(2, bytes_of(token)));
+  if (!inserted) return std::unexpected(inserted.error());
+  if (*inserted) totals_.watermarks += 1;
+  return {};
+}
+
+Result<std::size_t> Tables::sweep(std::int64_t wall_now, std::size_t rows_max) {
+  sweep_.bind(1, wall_now).bind(2, static_cast<std::int64_t>(rows_max));
+  return remove_slots(sweep_);
+}
+
+Result<std::size_t> Tables::evict_slots(std::int64_t bytes_max, std::size_t rows_max) {
+  std::size_t evicted = 0;
+  while (totals_.bytes > bytes_max && evicted < rows_max) {
+    const auto removed = remove_slots(evict_);
+    if (!removed) return removed;
+    if (*removed == 0) break;
+    evicted += *removed;
+  }
+  return evicted;
+}
+
+Result<std::size_t> Tables::evict_watermarks(std::int64_t count_max, std::size_t rows_max) {
+  std::size_t evicted = 0;
+  for (; totals_.watermarks > count_max && evicted < rows_max; ++evicted) {
+    auto gone = evict_watermark();
+    if (!gone) return std::unexpected(gone.error());
+  }
+  return evicted;
+}
+
+Result<std::size_t> Tables::remove_slots(Statement& statement) {
+  std::size_t removed = 0;
+  for (;;) {
+    const auto row = statement.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return removed;
+    ++removed;
+    totals_.entries -= 1;
+    totals_.bytes -= statement.number(0);
+  }
+}
+
+Result<void> Tables::evict_watermark() {
+  for (int chances = 0;; ++chances) {
+    const auto row = oldest_watermark_.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return {};
+    const std::int64_t age = oldest_watermark_.number(0);
+    const Token id = token_of(oldest_watermark_.blob(1));
+    oldest_watermark_.reset();
+    const bool spare = touched_->take({.high = id.high, .low = id.low});
+    if (spare && chances < second_chances_max) {
+      auto moved = move_watermark_.bind(1, age).run();
+      if (!moved) return moved;
+      continue;
+    }
+    totals_.watermarks -= 1;
+    return evict_watermark_.bind(1, age).run();
+  }
+}
+
+}  // namespace headrace::embedded

@@ -1,0 +1,93 @@
+// embedded/tables.h: what can be written, as prepared statements inside one transaction at a time.
+//
+// Threads:   the writer's alone.
+// Errors:    as Database.  After one, roll_back() and begin() again.
+// Lifetimes: owns its connection.  Borrows `touched`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "headrace/key.h"
+#include "headrace/result.h"
+#include "headrace/token.h"
+#include "stores/embedded/database.h"
+#include "stores/embedded/moment.h"
+#include "stores/embedded/touched.h"
+
+namespace headrace::embedded {
+
+inline constexpr std::size_t token_bytes = 16;
+
+template <class Pair>
+[[nodiscard]] std::string_view bytes_of(const Pair& pair) noexcept {
+  static_assert(sizeof(Pair) == token_bytes);
+  return {reinterpret_cast<const char*>(&pair), sizeof pair};
+}
+// None if `bytes` are not those of a token.
+[[nodiscard]] Token token_of(std::string_view bytes) noexcept;
+
+// What stands in a slot.
+struct Row {
+  Token token{};
+  std::string envelope{};
+  Moment written{};
+  Duration keep_for{0};
+
+  [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(StoreKey) + envelope.size(); }
+};
+
+class Tables {
+ public:
+  struct Totals {
+    std::int64_t entries = 0;
+    std::int64_t bytes = 0;
+    std::int64_t watermarks = 0;
+  };
+  enum class Sync : std::uint8_t { crash, power };  // What a commit survives.
+
+  [[nodiscard]] static Result<Tables> open(Database database, Touched& touched);
+
+  [[nodiscard]] Result<void> begin(Sync sync);
+  [[nodiscard]] Result<void> commit();
+  void roll_back() noexcept;
+  void checkpoint_if_due() noexcept;
+  // Nothing else may be called afterwards, but totals().
+  void close() noexcept;
+
+  // Whether the slot holds a live envelope with this token.
+  [[nodiscard]] Result<bool> holds(const StoreKey& key, Token token, const Moment& now);
+  [[nodiscard]] Result<void> erase(const StoreKey& key);
+  [[nodiscard]] Result<void> replace(const StoreKey& key, const Row& row);
+  [[nodiscard]] Result<void> renew(WatermarkId id, Token token);
+  [[nodiscard]] Result<void> ensure(WatermarkId id, Token token);
+
+  // Each removes up to `rows_max` rows and says how many went.
+  [[nodiscard]] Result<std::size_t> sweep(std::int64_t wall_now, std::size_t rows_max);
+  [[nodiscard]] Result<std::size_t> evict_slots(std::int64_t bytes_max, std::size_t rows_max);
+  [[nodiscard]] Result<std::size_t> evict_watermarks(std::int64_t count_max, std::size_t rows_max);
+
+  [[nodiscard]] const Totals& totals() const noexcept { return totals_; }
+
+ private:
+  Tables() = default;
+  [[nodiscard]] Result<void> prepare();
+  [[nodiscard]] Result<void> count();
+  [[nodiscard]] Result<std::size_t> remove_slots(Statement& statement);
+  [[nodiscard]] Result<void> evict_watermark();
+
+  Database database_;
+  Touched* touched_ = nullptr;
+  Statement begin_, commit_, mark_durable_, find_, erase_, insert_, sweep_, evict_;
+  Statement move_watermark_, erase_watermark_, insert_watermark_, oldest_watermark_,
+      evict_watermark_;
+  Totals totals_{};
+  Totals committed_{};
+  Sync sync_ = Sync::crash;
+  std::unique_ptr<int> log_pages_;  // Of the log after the last commit; SQLite's hook writes it.
+};
+
+}  // namespace headrace::embedded

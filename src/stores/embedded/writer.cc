@@ -1,0 +1,273 @@
+// How leases and the transaction stay in step.
+//
+// A publish marks its lease when it is carried out and ends it only when the commit is done, so
+// that no reader finds the slot empty and unleased in between and loads a second time.  A put or an
+// invalidation voids the lease when it is called (store), again in its turn, and once more when it
+// is committed: a lease granted while the old snapshot still showed an empty slot may not outlive
+// it. Voiding too much costs a miss; too little would let a late fill through.
+#include "stores/embedded/writer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace headrace::embedded {
+
+namespace {
+
+constexpr std::size_t tidy_rows_max = 1024;             // Swept or evicted in one transaction.
+constexpr std::size_t envelope_bytes_max = 512u << 20;  // SQLite takes no blob over 1e9 bytes.
+
+bool needs_power(const Writer::Work& work) {
+  return std::holds_alternative<Writer::Put>(work) ||
+         std::holds_alternative<Writer::Invalidate>(work) ||
+         std::holds_alternative<Writer::Renew>(work);
+}
+
+Result<Published> stored(const Result<void>& done) {
+  if (!done) return std::unexpected(done.error());
+  return Published::stored;
+}
+
+}  // namespace
+
+Writer::Writer(Tables tables, const Parts& parts)
+    : parts_(parts), tables_(std::move(tables)), totals_(tables_.totals()) {}
+
+Writer::~Writer() {
+  close();
+}
+
+void Writer::begin() {
+  thread_ = std::thread([this] { run(); });
+  const std::lock_guard lock(mutex_);
+  arm();
+}
+
+void Writer::close() {
+  Executor::TimerId timer;
+  std::thread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    timer = std::exchange(timer_, Executor::TimerId::none);
+    thread = std::move(thread_);
+  }
+  wake_.notify_all();
+  if (timer != Executor::TimerId::none) parts_.executor.cancel(timer);
+  if (thread.joinable()) thread.join();
+}
+
+Tables::Totals Writer::totals() const {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+bool Writer::enqueue(Turn& turn) {
+  const std::lock_guard lock(mutex_);
+  if (closing_) {
+    turn.outcome_ = failure(Code::closed, "the embedded store is closed");
+    return false;
+  }
+  if (queue_.size() >= parts_.options.queue_max) {
+    turn.outcome_ =
+        failure(Code::refused, "the embedded store has " + std::to_string(queue_.size()) +
+                                   " writes waiting (queue_max); try again later");
+    return false;
+  }
+  queue_.push_back(&turn);
+  wake_.notify_one();
+  return true;
+}
+
+// The timer wakes an idle writer, so that what has expired does not stay on the disk.
+void Writer::arm() {
+  timer_ = parts_.executor.post_at(parts_.clock.now() + parts_.seams.sweep_every,
+                                   [weak = weak_from_this()] {
+                                     if (const auto writer = weak.lock()) writer->tick();
+                                   });
+}
+
+void Writer::tick() {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return;
+  sweep_due_ = true;
+  arm();
+  wake_.notify_one();
+}
+
+void Writer::run() {
+  std::vector<Turn*> group;
+  while (take(group)) {
+    if (parts_.seams.before_group) parts_.seams.before_group();
+    settle(group);
+    tables_.checkpoint_if_due();
+  }
+  tables_.roll_back();
+}
+
+// The next group, empty if there is only tidying to do; false at the end.
+bool Writer::take(std::vector<Turn*>& group) {
+  group.clear();
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return !queue_.empty() || sweep_due_ || behind_ || closing_; });
+  if (closing_ && queue_.empty()) return false;
+  sweeping_ = std::exchange(sweep_due_, false) || behind_;
+  const std::size_t count = std::min(queue_.size(), parts_.options.group_max);
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+  group.assign(queue_.begin(), end);
+  queue_.erase(queue_.begin(), end);
+  return true;
+}
+
+// A group fails as a whole; alone, each write fails only by itself.
+void Writer::settle(Group group) {
+  auto done = attempt(group);
+  if (!done && group.size() > 1) {
+    for (std::size_t i = 0; i < group.size(); ++i) settle(group.subspan(i, 1));
+    return;
+  }
+  if (done) {
+    parts_.health.recover();
+  } else {
+    behind_ = false;
+    const Error error = parts_.health.report(done.error());
+    for (Turn* turn : group) turn->outcome_ = std::unexpected(error);
+  }
+  finish(group);
+}
+
+Result<void> Writer::attempt(Group group) {
+  const bool power = std::any_of(group.begin(), group.end(),
+                                 [](const Turn* turn) { return needs_power(turn->work_); });
+  auto done = tables_.begin(power ? Tables::Sync::power : Tables::Sync::crash);
+  for (std::size_t i = 0; done && i < group.size(); ++i) {
+    Turn& turn = *group[i];
+    turn.outcome_ = std::visit([this](auto& work) { return apply(work); }, turn.work_);
+    if (!turn.outcome_) done = std::unexpected(turn.outcome_.error());
+  }
+  if (done) done = tidy();
+  if (done && parts_.seams.before_commit) parts_.seams.before_commit();
+  if (done) done = tables_.commit();
+  if (done) return done;
+  tables_.roll_back();
+  for (Turn* turn : group) undo(turn->work_);
+  return done;
+}
+
+Result<void> Writer::tidy() {
+  const auto bytes_max = static_cast<std::int64_t>(parts_.options.bytes_max);
+  const auto evicted = tables_.evict_slots(bytes_max, tidy_rows_max);
+  if (!evicted) return std::unexpected(evicted.error());
+  const auto watermarks_max = static_cast<std::int64_t>(parts_.options.watermarks_max);
+  const auto forgotten = tables_.evict_watermarks(watermarks_max, tidy_rows_max);
+  if (!forgotten) return std::unexpected(forgotten.error());
+  Result<std::size_t> swept = 0;
+  if (sweeping_) {
+    const auto now = parts_.clock.now();
+    parts_.leases.expire(now);
+    swept = tables_.sweep(Moment::read(parts_.clock, parts_.boot).wall, tidy_rows_max);
+    if (!swept) return std::unexpected(swept.error());
+  }
+  parts_.health.evicted += *evicted;
+  parts_.health.expired += *swept;
+  behind_ = std::max({*evicted, *forgotten, *swept}) == tidy_rows_max;
+  return {};
+}
+
+void Writer::finish(Group group) {
+  for (Turn* turn : group) after_commit(turn->work_);
+  {
+    const std::lock_guard lock(mutex_);
+    totals_ = tables_.totals();
+  }
+  for (Turn* turn : group) {
+    if (turn->outcome_ && *turn->outcome_ == Published::refused) ++parts_.health.refused;
+    parts_.executor.post([waiting = turn->waiting_] { waiting.resume(); });
+  }
+}
+
+Result<Published> Writer::apply(Publish& publish) {
+  publish.spent = parts_.leases.spend(publish.key, publish.expected, parts_.clock.now());
+  if (!publish.spent) {
+    const Moment now = Moment::read(parts_.clock, parts_.boot);
+    const auto holds = tables_.holds(publish.key, publish.expected, now);
+    if (!holds) return std::unexpected(holds.error());
+    if (!*holds) return Published::refused;
+  }
+  if (!fits(publish.row)) return Published::refused;
+  return stored(tables_.replace(publish.key, publish.row));
+}
+
+Result<Published> Writer::apply(TakeOver& take) {
+  const Instant now = parts_.clock.now();
+  if (parts_.leases.replace(take.key, take.expected, take.lease, now, take.lease_for)) {
+    take.entered = true;
+    return Published::stored;
+  }
+  const auto holds =
+      tables_.holds(take.key, take.expected, Moment::read(parts_.clock, parts_.boot));
+  if (!holds) return std::unexpected(holds.error());
+  if (!*holds) return Published::refused;
+  take.entered = parts_.leases.enter(take.key, take.lease, now, take.lease_for);
+  if (!take.entered) return Published::refused;
+  return stored(tables_.erase(take.key));
+}
+
+// What does not fit empties the slot: the old value may not stay.
+Result<Published> Writer::apply(Put& put) {
+  parts_.leases.void_key(put.key);
+  return stored(fits(put.row) ? tables_.replace(put.key, put.row) : tables_.erase(put.key));
+}
+
+Result<Published> Writer::apply(Invalidate& invalidate) {
+  for (const StoreKey& key : invalidate.keys) {
+    parts_.leases.void_key(key);
+    auto erased = tables_.erase(key);
+    if (!erased) return stored(erased);
+  }
+  return Published::stored;
+}
+
+Result<Published> Writer::apply(Renew& renew) {
+  for (const WatermarkId& id : renew.watermarks) {
+    auto renewed = tables_.renew(id, parts_.random.token());
+    if (!renewed) return stored(renewed);
+  }
+  return Published::stored;
+}
+
+Result<Published> Writer::apply(Ensure& ensure) {
+  for (const WatermarkId& id : ensure.watermarks) {
+    auto made = tables_.ensure(id, parts_.random.token());
+    if (!made) return stored(made);
+  }
+  return Published::stored;
+}
+
+// Takes back what apply() did to the leases, so that the write can be tried again.
+void Writer::undo(Work& work) {
+  if (auto* publish = std::get_if<Publish>(&work); publish != nullptr && publish->spent) {
+    parts_.leases.unspend(publish->key, publish->expected);
+  }
+  if (auto* take = std::get_if<TakeOver>(&work); take != nullptr && take->entered) {
+    parts_.leases.drop(take->key, take->lease);
+    take->entered = false;
+  }
+}
+
+// Also after a failure: whoever is told of one does not come back with the same lease.
+void Writer::after_commit(Work& work) {
+  if (auto* publish = std::get_if<Publish>(&work); publish != nullptr && publish->spent) {
+    parts_.leases.drop(publish->key, publish->expected);
+  }
+  if (auto* put = std::get_if<Put>(&work)) parts_.leases.void_key(put->key);
+  if (auto* invalidate = std::get_if<Invalidate>(&work)) {
+    for (const StoreKey& key : invalidate->keys) parts_.leases.void_key(key);
+  }
+}
+
+bool Writer::fits(const Row& row) const noexcept {
+  return row.envelope.size() <= envelope_bytes_max && row.bytes() <= parts_.options.bytes_max;
+}
+
+}  // namespace headrace::embedded

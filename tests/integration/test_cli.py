@@ -1,0 +1,118 @@
+"""The client's commands: what they print and how they end."""
+
+import json
+import unittest
+
+from harness import Case, policy
+
+
+class Commands(Case):
+    def setUp(self):
+        super().setUp()
+        self.standard(policies=policy() + policy("other"))
+        self.server = self.serve()
+
+    def run_it(self, *args):
+        return self.run_headrace(*args, url=self.server.url)
+
+    def test_a_second_read_says_hit(self):
+        first = self.run_it("read", "user", "42")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertEqual(json.loads(first.stdout), {"id": 42, "name": "User 42", "version": 1})
+        self.assertRegex(first.stderr, r"^miss  source ")
+        second = self.run_it("read", "user", "42")
+        self.assertEqual(second.stdout, first.stdout)
+        self.assertRegex(second.stderr, r"^hit  memory  age [\d.]+ \w+  bound \d+ s$")
+        self.assertRegex(self.run_it("read", "user", "42", "--refresh").stderr, r"^miss  source ")
+
+    def test_json_is_for_programs(self):
+        read = json.loads(self.run_it("read", "user", "42", "--json").stdout)
+        self.assertEqual((read["kind"], read["hit"], read["value"]["id"]), ("value", False, 42))
+
+    def test_exit_codes_tell_what_happened(self):
+        absent = self.run_it("read", "user", "4711")
+        self.assertEqual((absent.returncode, absent.stdout), (1, ""))
+        self.assertIn("absent", absent.stderr)
+        unknown = self.run_it("read", "usr", "42")
+        self.assertEqual(unknown.returncode, 2)
+        self.assertIn("usr", unknown.stderr)
+        self.assertEqual(self.run_it("read", "user").returncode, 2)
+        self.assertEqual(self.run_it("raed").returncode, 2)
+        self.assertEqual(self.run_it("invalidate").returncode, 2)
+        self.assertEqual(self.run_it("invalidate", "user").returncode, 2)
+        nobody = self.run_headrace("read", "user", "42", url="http://127.0.0.1:1")
+        self.assertEqual(nobody.returncode, 5)
+        self.assertIn("headrace serve", nobody.stderr)
+
+    def test_invalidate_and_put(self):
+        self.run_it("read", "user", "42")
+        version = self.write(42)
+        done = self.run_it("invalidate", "user/42")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.server.read(42)[0]["version"], version)
+        self.write(42)
+        self.assertEqual(self.run_it("invalidate", "--tag", "user:42", "--policy", "other",
+                                     "--json").returncode, 0)
+        self.assertEqual(self.server.read(42)[0]["version"], version + 1)
+        put = self.run_it("put", "user", "42", '{"id": 42, "version": 99}')
+        self.assertEqual(put.returncode, 0, put.stderr)
+        self.assertEqual(self.server.read(42), ({"id": 42, "version": 99}, True))
+
+    def test_explain_tells_the_story(self):
+        self.run_it("read", "user", "42")
+        told = self.run_it("explain", "user", "42")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for word in ("user", "42", "memory", "store", "fresh", "tag:default/user:42"):
+            self.assertIn(word, told.stdout)
+        self.assertTrue(json.loads(self.run_it("explain", "user", "42", "--json").stdout))
+
+    def test_policies_are_listed_and_set(self):
+        self.assertEqual(self.run_it("policy", "set", "user", "--rollout", "percentage",
+                                     "--percentage", "25").returncode, 0)
+        listed = self.run_it("policy", "list")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        self.assertRegex(listed.stdout, r"user .*percentage.*25")
+        self.assertRegex(listed.stdout, r"other .*on")
+        self.assertEqual(self.run_it("policy", "set", "nobody", "--rollout", "on").returncode, 2)
+        self.assertEqual(self.run_it("policy", "set", "user").returncode, 2)
+        self.assertEqual(self.run_it("policy", "set", "user", "--rollout", "maybe").returncode, 2)
+
+    def test_help_has_examples(self):
+        for command in ("serve", "read", "put", "invalidate", "explain", "replay"):
+            shown = self.run_it(command, "--help")
+            self.assertEqual(shown.returncode, 0)
+            self.assertIn("Example", shown.stdout, command)
+        self.assertRegex(self.run_it("version").stdout, r"^headrace \d")
+
+
+class Replays(Case):
+    def test_a_replay_in_process_finds_no_violation(self):
+        done = self.run_headrace("replay", "W5", "--users", "500", "--seconds", "2",
+                                 "--write-rate", "100", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["truth"]["violations"], 0)
+        self.assertGreater(report["writes"], 20)
+        self.assertLess(report["source"]["reads_after"], report["reads"]["asked"])
+
+    def test_a_replay_over_http_counts_with_the_server(self):
+        source = self.folder / "users.sqlite"
+        self.assertEqual(self.run_headrace("replay", "--make-source", source, "--users",
+                                           "500").returncode, 0)
+        text = "".join(policy(name).replace('"name"', '"theme"')
+                       for name in ("user", "user-look", "user-settings"))
+        self.standard(source='[sources.db]\nkind = "sqlite"\npath = "users.sqlite"\n',
+                      policies=text)
+        server = self.serve()
+        done = self.run_headrace("replay", "W5", "--url", server.url, "--source", source,
+                                 "--seconds", "2", "--write-rate", "100", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["truth"]["violations"], 0)
+        self.assertEqual(report["reads"]["errors"], 0, report["first_error"])
+        self.assertIn("metric", report["source"]["counted_by"])
+        self.assertGreater(report["source"]["reads_after"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
