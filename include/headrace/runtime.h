@@ -29,6 +29,9 @@ class Runtime final : public Clock, public Executor, public Random {
   Runtime& operator=(const Runtime&) = delete;
 
   [[nodiscard]] Instant now() const noexcept override;
+  // At most 10 ms ahead.  After a suspend it lags until a timer fires, which those that are due then do
+  // at once.
+  [[nodiscard]] Instant now_at_most() const noexcept override;
   [[nodiscard]] WallTime wall_now() const noexcept override;
   void post(Work work) override;
   TimerId post_at(Instant when, Work work) override;

@@ -12,7 +12,7 @@ using Count = PolicyState::Count;
 std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_view entity) {
   const PolicyState::Dial dial = policy.dial();
   if (PolicyState::route(dial, entity) != Route::cached) return std::nullopt;
-  const Instant now = ports_.clock.now();
+  const Instant now = ports_.clock.now_at_most();
   EntryRef entry =
       memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
   if (!entry || entry->fresh_until() <= now) return std::nullopt;

@@ -21,7 +21,7 @@ namespace headrace {
     std::function<Task<Result<Fetched>>(Fetch)> function);
 
 // A function that blocks; it is called on a thread of `executor`.
-[[nodiscard]] std::shared_ptr<Source> blocking_source(std::function<Result<Fetched>(Fetch)> function,
-                                                      Executor& executor);
+[[nodiscard]] std::shared_ptr<Source> blocking_source(
+    std::function<Result<Fetched>(Fetch)> function, Executor& executor);
 
 }  // namespace headrace

@@ -1,8 +1,12 @@
 // headrace/sources/http.h: an HTTP/JSON interface as a source.
 //
-// An HttpOrigin is one scheme, host and port with its connections.  An HTTP source is a URL template
-// on it and the fields to take from the JSON object that it answers.  A copy that has an ETag is
-// asked for with If-None-Match; 304 means unchanged, 404 and 410 mean absent.
+// An HttpOrigin is one scheme, host and port with its connections.  An HTTP source is a URL
+// template on it and the fields to take from the JSON object that it answers.  They stand in the
+// value in the order of the fields, under their full names ("a.b"), as they were sent; those that
+// the object lacks are left out.  JSON null is Kind::null.
+//
+// A copy that has an ETag is asked for with If-None-Match; 304 means unchanged, 404 and 410 mean
+// absent.  Redirects are not followed.
 //
 // Threads:   as Source.
 // Errors:    as Source.  5xx, 429 and connection faults are tried again, with back-off, while the

@@ -2,15 +2,17 @@
 //
 // A SqliteDatabase is one file, opened read-only, with a few threads of its own, for its calls
 // block.  A SQLite source is one question to it: named columns of the row whose key column equals
-// the entity, or a query of the user's with one parameter.  Its values are JSON objects of the
-// fields, in the order of the fields: INTEGER and REAL are numbers, TEXT a string, NULL null, and
-// BLOB {"$base64":"..."}.  The entity is bound as text and compared as SQLite compares the key column
-// with text: for an INTEGER key, "007" finds 7.  Each row costs one read, and so does a missing one.
+// the entity, or a query of the user's with one parameter.
+//
+// Its values are JSON objects of the fields, in the order of the fields: INTEGER and REAL are
+// numbers, TEXT a string, NULL null, and BLOB {"$base64":"..."}.  The entity is bound as text and
+// compared as SQLite compares the key column with text: for an INTEGER key, "007" finds 7.  Each
+// row costs one read, and so does a missing one.
 //
 // Threads:   as Source.
-// Errors:    as Source; source_unavailable when the file cannot be opened or is locked for too long;
-//            source_failed for a damaged file, text that is not UTF-8, an infinite number, and for
-//            more than one row where one is asked for.
+// Errors:    as Source; source_unavailable when the file cannot be opened or is locked for too
+//            long; source_failed for a damaged file, text that is not UTF-8, an infinite number,
+//            and for more than one row where one is asked for.
 // Lifetimes: a source keeps its database alive.  `executor` and `clock` must outlive both.
 #pragma once
 
