@@ -86,7 +86,9 @@ class EntryRef {
     std::swap(entry_, other.entry_);
     return *this;
   }
-  ~EntryRef();
+  ~EntryRef() {
+    if (entry_) drop();
+  }
 
   // Takes part in the ownership of `entry`, whose count this raises.
   static EntryRef share(Entry* entry) noexcept;
@@ -105,10 +107,13 @@ class EntryRef {
   explicit operator bool() const noexcept { return entry_ != nullptr; }
 
  private:
+  void drop() noexcept;
+  static void free(Entry* entry) noexcept;
+
   Entry* entry_ = nullptr;
 };
 
-class Entry {
+class alignas(64) Entry {
  public:
   // What an entry is made of.
   struct Parts {
@@ -148,6 +153,24 @@ class Entry {
   // Everything that the entry occupies, bookkeeping included.
   [[nodiscard]] std::size_t charge() const noexcept;
 
+  explicit Entry(Parts parts);  // For make() only.
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+ private:
+  friend class EntryRef;
+
+  // What a hit reads stands in the first cache line, and the rest of it in the second.
+  std::atomic<std::uint32_t> references_{0};
+  std::uint32_t scope_;
+  Instant gone_at_;
+  Instant fresh_until_;
+  InlineBytes entity_;
+  std::vector<Stamp> stamps_;
+  std::shared_ptr<const void> value_;
+  Kind kind_;
+
+ public:
   // The memory tier's own marks, guarded by its shard's lock (but `visits`, which readers raise).
   struct Links {
     Entry* newer = nullptr;
@@ -164,24 +187,10 @@ class Entry {
   std::atomic<std::int64_t> retry_at_ns{0};
   std::atomic<std::uint32_t> failures{0};
 
-  explicit Entry(Parts parts);  // For make() only.
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
-
  private:
-  friend class EntryRef;
-
-  std::atomic<std::uint32_t> references_{0};
-  std::uint32_t scope_;
   std::uint64_t hash_;
-  Instant fresh_until_;
-  Kind kind_;
-  InlineBytes entity_;
   Instant stale_until_;
-  Instant gone_at_;
   Instant read_at_;
-  std::shared_ptr<const void> value_;
-  std::vector<Stamp> stamps_;
   Token id_;
   std::size_t value_bytes_;
   std::string revision_;
@@ -189,6 +198,10 @@ class Entry {
 
 inline EntryRef::EntryRef(const EntryRef& other) noexcept : entry_(other.entry_) {
   if (entry_) entry_->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+inline void EntryRef::drop() noexcept {
+  if (entry_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) free(entry_);
 }
 
 inline EntryRef EntryRef::share(Entry* entry) noexcept {

@@ -276,6 +276,28 @@ TEST_F(EngineTest, ABatchKeepsOrderAndDuplicatesAndAsksOnce) {
   EXPECT_EQ(source->reads, 3u);
 }
 
+TEST_F(EngineTest, WhatIsNewerButNotKeptOutdatesWhatIs) {
+  read("1");
+  source->rows.erase("1");  // Deleted, by somebody who does not invalidate.
+  EXPECT_EQ(text(read("1")), "one");
+  EXPECT_EQ(text(read("1", {.refresh = true})), "absent");
+  EXPECT_EQ(text(read("1")), "absent");  // Not the old value again, from whichever tier.
+  EXPECT_EQ(store.size(), 0u);
+}
+
+TEST_F(EngineTest, ALoadLongerThanItsLifeGivesItsLeaseBack) {
+  Policy policy = plain_policy();
+  policy.fresh_for = seconds(1);
+  define(policy);
+  source->hold = true;
+  const Outcome slow = ask("1", {.within = seconds(5)});
+  world.advance(milliseconds(1500));
+  source->release();
+  world.run();
+  EXPECT_EQ(text(slow), "one");
+  EXPECT_EQ(store.size(), 0u);
+}
+
 TEST_F(EngineTest, AnUnchangedCopyIsKeptWithANewAge) {
   source->revisions = true;
   Policy policy = plain_policy();

@@ -84,7 +84,8 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
   const double share = 0.5 + static_cast<double>(setup_.chance >> 12) * 0x1.0p-53;
   const auto jittered = Duration(static_cast<Duration::rep>(
       static_cast<double>(pause_.count()) * share));
-  const Duration pause = std::min({jittered, saw.lease_left, lease_waits_total_max - waited_total_});
+  // Not shorter than the shortest, whatever the store says is left: the waits are bounded in number.
+  const Duration pause = std::max(std::min(jittered, saw.lease_left), lease_wait_shortest);
   waited_total_ += pause;
   pause_ = std::min(pause_ * 2, lease_wait_max);
   return go(State::waiting, {}, pause);
@@ -117,8 +118,10 @@ Fill::Step Fill::fetched(bool publishable) {
   assert(state_ == State::fetching);
   result_ = Result::fetched;
   if (!publishable) {
+    outdates_ = may_keep_;
     may_keep_ = false;
-    return owns_lease_ ? go(State::releasing, expected_) : go(State::landed);
+    if (owns_lease_) return go(State::releasing, expected_);
+    return expected_.is_none() ? go(State::landed) : go(State::voiding, expected_);
   }
   if (expected_.is_none()) return go(State::landed);
   return go(State::publishing, expected_);
@@ -146,6 +149,11 @@ Fill::Step Fill::published(Published outcome) {
 Fill::Step Fill::publish_failed() {
   // It may have happened or not; either way the store only holds what the lease allowed.
   assert(state_ == State::publishing);
+  return go(State::landed);
+}
+
+Fill::Step Fill::voided() {
+  assert(state_ == State::voiding);
   return go(State::landed);
 }
 

@@ -11,6 +11,7 @@
 //     │ ├──leased to a load that was cut off──► taking over
 //     │ ├──leased to another──► waiting ──► asking; in the end fetching, unpublished
 //     │ └──failed──► fetching, unpublished
+//     fetching ──ok, not to be kept──► voiding what it outdates, or releasing the lease ──► landed
 //     fetching ──failed──► releasing the lease ──► landed
 #pragma once
 
@@ -41,14 +42,14 @@ class Fill {
   };
 
   enum class State : std::uint8_t {
-    asking, taking_over, waiting, fetching, publishing, releasing, landed,
+    asking, taking_over, waiting, fetching, publishing, voiding, releasing, landed,
   };
 
   // What to do, and with which token.
   struct Step {
     State what = State::landed;
-    Token expected{};   // taking_over, publishing: what the slot must still hold.  releasing: the
-                        // lease.
+    Token expected{};   // taking_over, publishing, voiding: what the slot must still hold.
+                        // releasing: the lease.
     Duration pause{0};  // waiting.
   };
 
@@ -83,6 +84,7 @@ class Fill {
   Step fetch_failed();
   Step published(Published outcome);
   Step publish_failed();
+  Step voided();
   Step released();
 
   [[nodiscard]] State state() const noexcept { return state_; }
@@ -92,6 +94,8 @@ class Fill {
   [[nodiscard]] bool may_keep() const noexcept { return may_keep_; }
   // The store has refused the publish: something invalidated the key on the way.
   [[nodiscard]] bool refused() const noexcept { return refused_; }
+  // What was fetched may not be kept, but it is newer than what is: that must not be answered again.
+  [[nodiscard]] bool outdates() const noexcept { return outdates_; }
   // The store holds what was fetched.
   [[nodiscard]] bool is_stored() const noexcept { return is_stored_; }
   // The store answered stale: somebody should refresh it.
@@ -102,6 +106,7 @@ class Fill {
 
   static constexpr Duration lease_wait_min = std::chrono::milliseconds(20);
   static constexpr Duration lease_wait_max = std::chrono::milliseconds(200);
+  static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
   static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
   static constexpr int take_overs_max = 3;
 
@@ -119,6 +124,7 @@ class Fill {
   bool owns_lease_ = false;
   bool may_keep_ = false;
   bool refused_ = false;
+  bool outdates_ = false;
   bool is_stored_ = false;
   bool wants_refresh_ = false;
   bool store_on_error_ = false;

@@ -95,6 +95,10 @@ class AnyStory {
         ++fetches;
         return draw(3) == 0 ? fill.fetch_failed() : fill.fetched(draw(3) != 0);
       case State::publishing: return publish(fill, step.expected);
+      case State::voiding:
+        EXPECT_EQ(step.expected, kept);
+        EXPECT_TRUE(may_replace && !owns);
+        return fill.voided();
       case State::releasing:
         EXPECT_EQ(step.expected, lease);
         EXPECT_TRUE(owns);

@@ -259,14 +259,22 @@ TEST_P(WayTest, WhatWasFetchedIsPublishedUnderTheRightTokenAndNoOther) {
   EXPECT_EQ(fill.may_keep(), GetParam().purpose != Purpose::bypass);
 }
 
-TEST_P(WayTest, WhatMayNotBeKeptGivesItsLeaseBack) {
+TEST_P(WayTest, WhatMayNotBeKeptGivesItsLeaseBackOrVoidsWhatItOutdates) {
   Fill fill = fetching();
+  const bool kept_in_store = fill.store_on_error();
   const Step step = fill.fetched(false);
-  EXPECT_EQ(step.what, GetParam().owns_lease ? State::releasing : State::landed);
-  EXPECT_EQ(step.expected, GetParam().owns_lease ? lease : none);
+  EXPECT_EQ(step.what, GetParam().owns_lease ? State::releasing
+                       : kept_in_store       ? State::voiding
+                                             : State::landed);
+  EXPECT_EQ(step.expected, GetParam().owns_lease ? lease : kept_in_store ? kept : none);
   EXPECT_EQ(fill.result(), Result::fetched);
   EXPECT_FALSE(fill.may_keep());
-  if (GetParam().owns_lease) EXPECT_EQ(fill.released().what, State::landed);
+  EXPECT_EQ(fill.outdates(), GetParam().purpose != Purpose::bypass);
+  if (GetParam().owns_lease) {
+    EXPECT_EQ(fill.released().what, State::landed);
+  } else if (kept_in_store) {
+    EXPECT_EQ(fill.voided().what, State::landed);
+  }
   EXPECT_EQ(fill.state(), State::landed);
   EXPECT_EQ(fill.result(), Result::fetched);
   EXPECT_FALSE(fill.is_stored());
@@ -500,6 +508,7 @@ const Event events[] = {
     {"fetch_failed", State::fetching, [](Fill& fill) { fill.fetch_failed(); }},
     {"published", State::publishing, [](Fill& fill) { fill.published(Published::stored); }},
     {"publish_failed", State::publishing, [](Fill& fill) { fill.publish_failed(); }},
+    {"voided", State::voiding, [](Fill& fill) { fill.voided(); }},
     {"released", State::releasing, [](Fill& fill) { fill.released(); }},
 };
 
@@ -514,6 +523,10 @@ Fill fill_in(State state) {
       fill.asked(granted);
       fill.fetched(true);
       break;
+    case State::voiding:
+      fill.asked(holds(Verdict::on_error));
+      fill.fetched(false);
+      break;
     case State::releasing:
       fill.asked(granted);
       fill.fetched(false);
@@ -525,7 +538,8 @@ Fill fill_in(State state) {
 }
 
 constexpr State states[] = {State::asking,     State::taking_over, State::waiting, State::fetching,
-                            State::publishing, State::releasing,   State::landed};
+                            State::publishing, State::voiding,     State::releasing,
+                            State::landed};
 
 TEST(FillTest, EachEventMovesOnInItsState) {
   for (const Event& event : events) {

@@ -3,6 +3,7 @@
 // Threads: any member from any thread.
 #pragma once
 
+#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <mutex>
@@ -22,6 +23,7 @@ class Gate {
     std::vector<std::coroutine_handle<>> waiting;
     {
       const std::scoped_lock lock(mutex_);
+      assert(inside_ > 0);
       if (--inside_ > 0) return;
       waiting.swap(waiting_);
     }

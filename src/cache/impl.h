@@ -137,6 +137,7 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);
   Task<Fill::Step> publish(LoadRef load, Token expected);
+  Task<Fill::Step> void_slot(LoadRef load, Token expected);
   Task<Fill::Step> release(LoadRef load, Token lease);
   Task<Result<Loaded>> call_loader(SharedLoader loader, Fetch fetch);
   Task<Result<Loaded>> call_source(std::shared_ptr<const Compiled> compiled, Fetch fetch);

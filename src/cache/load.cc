@@ -83,6 +83,7 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
       }
       case Fill::State::fetching: step = co_await ask_source(load); break;
       case Fill::State::publishing: step = co_await publish(load, step.expected); break;
+      case Fill::State::voiding: step = co_await void_slot(load, step.expected); break;
       case Fill::State::releasing: step = co_await release(load, step.expected); break;
       case Fill::State::landed: break;
     }
@@ -214,6 +215,13 @@ Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> c
 Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   const Compiled& compiled = *load->snapshot.compiled;
   const Duration age = ports_.clock.now() - load->read_at;
+  const Duration keep_for = ages_of(compiled.policy, load->loaded.kind, load->hash).gone - age;
+  if (keep_for <= Duration::zero() || load->slot.watermarks.size() != load->ids.size()) {
+    // It took longer than it may live: nothing to publish, and others shall not wait for it.
+    auto given_back = store_call(ports_.store->release(load->store_key, load->lease));
+    (void)co_await given_back;
+    co_return load->fill->publish_failed();
+  }
   const auto wall_age = std::chrono::duration_cast<std::chrono::milliseconds>(age);
   Envelope envelope{.id = load->id,
                     .lease = expected == load->lease ? load->lease : Token{},
@@ -223,13 +231,9 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
                     .age_at_publish = age,
                     .revision = load->loaded.revision,
                     .payload = load->payload};
-  if (load->slot.watermarks.size() != load->ids.size()) co_return load->fill->publish_failed();
   for (std::size_t i = 0; i < load->ids.size(); ++i) {
     envelope.watermarks.push_back({load->ids[i], load->slot.watermarks[i]});
   }
-  const Duration keep_for =
-      ages_of(compiled.policy, load->loaded.kind, load->hash).gone - age;
-  if (keep_for <= Duration::zero()) co_return load->fill->publish_failed();
   if (removed(Mechanism::store_fence)) {
     // Unconditional, and under the watermarks of now: what a cache without the fence does.
     auto look = store_call(
@@ -248,6 +252,18 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   if (!outcome) co_return load->fill->publish_failed();
   if (*outcome == Published::refused) load->policy->count(Count::publishes_refused);
   co_return load->fill->published(*outcome);
+}
+
+// Empties the slot if it still holds what was found there: a lease takes its place and is given back.
+Task<Fill::Step> Engine::Impl::void_slot(LoadRef load, Token expected) {
+  auto asked = store_call(ports_.store->take_over(load->store_key, expected, load->lease,
+                                                  load->snapshot.compiled->policy.load_within));
+  const Result<Published> outcome = co_await asked;
+  if (outcome && *outcome == Published::stored) {
+    auto given_back = store_call(ports_.store->release(load->store_key, load->lease));
+    (void)co_await given_back;
+  }
+  co_return load->fill->voided();
 }
 
 Task<Fill::Step> Engine::Impl::release(LoadRef load, Token lease) {
@@ -353,6 +369,7 @@ Landing Engine::Impl::land_stored(Load& load) {
 
 Landing Engine::Impl::land_fetched(Load& load) {
   if (load.compare) compare_shadow(load);
+  if (load.fill->outdates()) memory_.erase(load.snapshot.scope, load.hash, load.entity);
   const EntryRef entry = entry_of_loaded(load);
   const bool lost = lost_race(load);
   // A strict policy keeps in memory only what the store can confirm.

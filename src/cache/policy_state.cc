@@ -1,5 +1,6 @@
 #include "cache/policy_state.h"
 
+#include <cassert>
 #include <cmath>
 
 namespace headrace {
@@ -69,6 +70,7 @@ void PolicyState::turn_dial() {
       case Rollout::percentage: share = static_cast<std::uint64_t>(std::lround(percentage_ * 100));
     }
   }
+  assert(share <= 10000);
   std::uint64_t word = (static_cast<std::uint64_t>(scope_) << 32) | share;
   if (rollout_ == Rollout::shadow) word |= shadow_bit;
   if (compiled_->policy.level == Level::strict) word |= strict_bit;

@@ -6,15 +6,15 @@ namespace headrace {
 
 Entry::Entry(Parts parts)
     : scope_(parts.scope),
-      hash_(parts.hash),
-      fresh_until_(parts.fresh_until),
-      kind_(parts.kind),
-      entity_(parts.entity),
-      stale_until_(parts.stale_until),
       gone_at_(parts.gone_at),
-      read_at_(parts.read_at),
-      value_(std::move(parts.value)),
+      fresh_until_(parts.fresh_until),
+      entity_(parts.entity),
       stamps_(std::move(parts.stamps)),
+      value_(std::move(parts.value)),
+      kind_(parts.kind),
+      hash_(parts.hash),
+      stale_until_(parts.stale_until),
+      read_at_(parts.read_at),
       id_(parts.id),
       value_bytes_(parts.value_bytes),
       revision_(std::move(parts.revision)) {
@@ -38,10 +38,6 @@ std::size_t Entry::charge() const noexcept {
   return bytes;
 }
 
-EntryRef::~EntryRef() {
-  if (entry_ && entry_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    std::default_delete<Entry>()(entry_);
-  }
-}
+void EntryRef::free(Entry* entry) noexcept { std::default_delete<Entry>()(entry); }
 
 }  // namespace headrace

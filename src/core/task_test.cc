@@ -37,7 +37,8 @@ struct ResumeOnThread {
   void await_resume() const noexcept {}
 };
 Task<int> elsewhere() {
-  co_await ResumeOnThread{};
+  const ResumeOnThread hop;
+  co_await hop;
   co_return 7;
 }
 

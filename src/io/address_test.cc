@@ -33,7 +33,9 @@ TEST(Address, WritesWhatItReads) {
 }
 
 TEST(Address, KnowsTheLoopback) {
-  const auto loops = [](std::string_view host) { return Address{std::string(host), 1}.is_loopback(); };
+  const auto loops = [](std::string_view host) {
+    return Address{std::string(host), 1}.is_loopback();
+  };
   EXPECT_TRUE(loops("127.0.0.1"));
   EXPECT_TRUE(loops("127.8.9.1"));
   EXPECT_TRUE(loops("::1"));

@@ -44,8 +44,8 @@ inline void note_suspend() noexcept {
     timespec resolution{};
     clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
     note_suspend();
-    return std::chrono::seconds(resolution.tv_sec) +
-           std::chrono::nanoseconds(resolution.tv_nsec) + std::chrono::milliseconds(1);
+    return std::chrono::seconds(resolution.tv_sec) + std::chrono::nanoseconds(resolution.tv_nsec) +
+           std::chrono::milliseconds(1);
   }();
   const Duration suspended{detail::suspended.load(std::memory_order_relaxed)};
   return Instant(detail::read_clock(CLOCK_MONOTONIC_COARSE) + suspended + tick);

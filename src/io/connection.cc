@@ -36,8 +36,8 @@ struct Open {
   }
   [[nodiscard]] Result<void> await_resume() const {
     if (!stream.reading.error) return {};
-    return std::unexpected(stream.error_of(stream.reading, trust ? "connecting with TLS to"
-                                                                 : "connecting to"));
+    return std::unexpected(
+        stream.error_of(stream.reading, trust ? "connecting with TLS to" : "connecting to"));
   }
 };
 
@@ -94,7 +94,9 @@ Result<void> Write::await_resume() {
   return std::unexpected(stream_.error_of(done, "writing to"));
 }
 
-bool GoHome::await_ready() const noexcept { return stream_.home_is_here(); }
+bool GoHome::await_ready() const noexcept {
+  return stream_.home_is_here();
+}
 void GoHome::await_suspend(std::coroutine_handle<> awaiting) {
   boost::asio::post(stream_.context(), [awaiting] { awaiting.resume(); });
 }

@@ -4,7 +4,8 @@
 //   auto wrote = co_await connection.write(bytes, deadline);
 //   auto got = co_await connection.read_some(room, size, deadline);   // 0: the peer has ended.
 //
-// Threads:   a connection lives on one loop of its runtime.  An operation may be begun on any thread,
+// Threads:   a connection lives on one loop of its runtime.  An operation may be begun on any
+// thread,
 //            and ends on the loop's own.  At most one read and one write at a time.
 // Errors:    source_unavailable (not reached, broken, not trusted), timed_out (past its deadline),
 //            closed (by close()).
@@ -110,7 +111,8 @@ class Connection {
   // Ends what is awaited with `closed`, and the stream.  From any thread, idempotent; takes effect
   // on the loop.
   void close();
-  // Says that nothing more will be written; what the peer still sends can be read.  On the loop only.
+  // Says that nothing more will be written; what the peer still sends can be read.  On the loop
+  // only.
   void finish_writing();
   // False once the peer has hung up or has sent what nobody asked for: for connections that rest
   // in a pool.  On the loop only.

@@ -10,11 +10,12 @@
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
 
 #include "headrace/sync.h"
 #include "io/listener.h"
 #include "io/loops.h"
+#include "kit/eventually.h"
 
 namespace headrace::io {
 namespace {
@@ -22,14 +23,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Waits until `holds`, for as long as a slow machine may need.
-template <class F>
-bool eventually(F holds) {
-  for (int i = 0; i < 20000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return false;
+using kit::eventually;
+
+// Lets time pass, to see that nothing happens.
+void pass(Runtime& runtime, Duration time) {
+  std::promise<void> over;
+  runtime.post_at(runtime.now() + time, [&over] { over.set_value(); });
+  over.get_future().wait();
 }
 
 Task<void> echo(std::shared_ptr<Connection> connection, Instant deadline) {
@@ -38,7 +38,8 @@ Task<void> echo(std::shared_ptr<Connection> connection, Instant deadline) {
     const Result<std::size_t> got =
         co_await connection->read_some(room.data(), room.size(), deadline);
     if (!got || *got == 0) co_return;
-    const auto wrote = co_await connection->write({room.data(), *got}, deadline);
+    const std::string_view bytes(room.data(), *got);
+    const auto wrote = co_await connection->write(bytes, deadline);
     if (!wrote) co_return;
   }
 }
@@ -94,11 +95,13 @@ class ConnectionTest : public testing::Test {
                    .value();
   }
   void listen_echo(std::size_t connections_max = 100) {
-    listen([this](Connection connection) {
-      ++open_handlers;
-      start(echo(std::make_shared<Connection>(std::move(connection)), soon()),
-            [this] { --open_handlers; });
-    }, connections_max);
+    listen(
+        [this](Connection connection) {
+          ++open_handlers;
+          start(echo(std::make_shared<Connection>(std::move(connection)), soon()),
+                [this] { --open_handlers; });
+        },
+        connections_max);
   }
   [[nodiscard]] Instant soon() const { return runtime.now() + seconds(20); }
   std::shared_ptr<Connection> connect_here() {
@@ -219,7 +222,7 @@ TEST_F(ConnectionTest, ConnectionsOverTheLimitWaitForTheirTurn) {
   ASSERT_TRUE(eventually([this] { return listener->connections() == 1; }));
   // At most one more for the second loop's accept that had begun before.
   kept = {connect_here(), connect_here(), connect_here()};
-  std::this_thread::sleep_for(milliseconds(30));
+  pass(runtime, milliseconds(30));
   EXPECT_LE(listener->connections(), 2U);
   std::atomic<int> answered = 0;
   for (const auto& one : kept) {
@@ -246,7 +249,7 @@ TEST_F(ConnectionTest, RunningOutOfDescriptorsIsSurvived) {
   to.sin_port = htons(listener->address().port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int connected = ::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-  std::this_thread::sleep_for(milliseconds(30));
+  pass(runtime, milliseconds(30));
   EXPECT_EQ(listener->connections(), 0U);
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(connected, 0);

@@ -121,9 +121,8 @@ void Listener::State::take(std::size_t loop, Tcp::socket socket) {
 }
 
 void Listener::State::rest(std::size_t loop) {
-  runtime.post_at(runtime.now() + options.rest, [self = shared_from_this(), loop] {
-    self->accept(loop);
-  });
+  runtime.post_at(runtime.now() + options.rest,
+                  [self = shared_from_this(), loop] { self->accept(loop); });
 }
 
 void Listener::State::close() {
@@ -141,7 +140,9 @@ void Listener::State::close() {
 }
 
 Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Listener::~Listener() { close(); }
+Listener::~Listener() {
+  close();
+}
 
 Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, Options options,
                                                  Accepted accepted) {
@@ -151,10 +152,14 @@ Result<std::unique_ptr<Listener>> Listener::open(Runtime& runtime, Options optio
   return std::make_unique<Listener>(std::move(state));
 }
 
-const Address& Listener::address() const noexcept { return state_->options.address; }
+const Address& Listener::address() const noexcept {
+  return state_->options.address;
+}
 std::size_t Listener::connections() const noexcept {
   return state_->connections.load(std::memory_order_relaxed);
 }
-void Listener::close() { state_->close(); }
+void Listener::close() {
+  state_->close();
+}
 
 }  // namespace headrace::io

@@ -5,7 +5,8 @@
 // Threads:   any, but for the callback, which is called on the connection's own loop.
 // Errors:    open() says what could not be bound and why.  Faults of single connections are theirs;
 //            when descriptors or `connections_max` run out, accepting rests for a moment.
-// Lifetimes: connections may outlive their listener, not the runtime.  close() must have been called
+// Lifetimes: connections may outlive their listener, not the runtime.  close() must have been
+// called
 //            before Runtime::stop().
 #pragma once
 

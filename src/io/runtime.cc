@@ -38,7 +38,8 @@ void take_no_signals() {
 }  // namespace
 
 Runtime::Loops::Loop::Loop(std::size_t number, std::size_t count)
-    : timers(count + number, count), busy(context.get_executor()),
+    : timers(count + number, count),
+      busy(context.get_executor()),
       timer_ready(context, timers.descriptor()) {
   watch_timers();
 }
@@ -104,25 +105,43 @@ void Runtime::Loops::stop() {
 }
 
 Runtime::Runtime(Options options)
-    : loops_(std::make_unique<Loops>(
-          options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency()))) {
-}
+    : loops_(std::make_unique<Loops>(options.threads > 0
+                                         ? options.threads
+                                         : std::max(1U, std::thread::hardware_concurrency()))) {}
 Runtime::~Runtime() = default;
 
-Instant Runtime::now() const noexcept { return io::boottime_now(); }
-Instant Runtime::now_at_most() const noexcept { return io::boottime_at_most(); }
+Instant Runtime::now() const noexcept {
+  return io::boottime_now();
+}
+Instant Runtime::now_at_most() const noexcept {
+  return io::boottime_at_most();
+}
 WallTime Runtime::wall_now() const noexcept {
   return std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
 }
-void Runtime::post(Work work) { loops_->post(std::move(work)); }
+void Runtime::post(Work work) {
+  loops_->post(std::move(work));
+}
 Executor::TimerId Runtime::post_at(Instant when, Work work) {
   return loops_->post_at(when, std::move(work));
 }
-bool Runtime::cancel(TimerId timer) { return loops_->cancel(timer); }
-Token Runtime::token() { return io::random_token(); }
-std::uint64_t Runtime::bits() { return io::random_bits(); }
-std::size_t Runtime::threads() const noexcept { return loops_->count(); }
-void Runtime::stop() { loops_->stop(); }
-Runtime::Loops& Runtime::loops() noexcept { return *loops_; }
+bool Runtime::cancel(TimerId timer) {
+  return loops_->cancel(timer);
+}
+Token Runtime::token() {
+  return io::random_token();
+}
+std::uint64_t Runtime::bits() {
+  return io::random_bits();
+}
+std::size_t Runtime::threads() const noexcept {
+  return loops_->count();
+}
+void Runtime::stop() {
+  loops_->stop();
+}
+Runtime::Loops& Runtime::loops() noexcept {
+  return *loops_;
+}
 
 }  // namespace headrace

@@ -31,8 +31,12 @@ Stream::~Stream() {
   on_end_();
 }
 
-bool Stream::home_is_here() const noexcept { return runtime_.loops().current() == loop_; }
-asio::io_context& Stream::context() noexcept { return runtime_.loops().at(loop_); }
+bool Stream::home_is_here() const noexcept {
+  return runtime_.loops().current() == loop_;
+}
+asio::io_context& Stream::context() noexcept {
+  return runtime_.loops().at(loop_);
+}
 
 void Stream::begin(Operation& operation, std::coroutine_handle<> awaiting, Instant deadline) {
   assert(!operation.awaiting && "one read and one write at a time");
@@ -119,7 +123,9 @@ void Stream::shake_hands() {
 }
 
 void Stream::read(char* to, std::size_t room) {
-  const auto done = [this](const ErrorCode& error, std::size_t bytes) { end(reading, error, bytes); };
+  const auto done = [this](const ErrorCode& error, std::size_t bytes) {
+    end(reading, error, bytes);
+  };
   const auto buffer = asio::buffer(to, room);
   if (tls_) {
     tls_->async_read_some(buffer, done);
@@ -140,8 +146,8 @@ void Stream::write(std::string_view bytes) {
 
 std::size_t Stream::write_now(std::string_view bytes) {
   if (tls_ || closed || writing.awaiting) return 0;
-  const ssize_t size = ::send(socket_.native_handle(), bytes.data(), bytes.size(),
-                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t size =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return size > 0 ? static_cast<std::size_t>(size) : 0;  // An error will come again.
 }
 

@@ -1,7 +1,8 @@
 // io/stream.h: what is behind a Connection: a socket, perhaps TLS over it, and its deadlines.
 //
 // A stream has one timer at most.  It is not set anew for each operation: when it fires too early,
-// which is the rule on a connection that lives, it looks when the present deadline is, and waits on.
+// which is the rule on a connection that lives, it looks when the present deadline is, and waits
+// on.
 //
 // Threads:   on its loop alone, but for home_is_here(), go_home() and context().
 // Errors:    kept as error codes; connection.cc turns them into words.

@@ -20,7 +20,9 @@ Timers::Timers(std::uint64_t first, std::uint64_t step)
   std::abort();
 }
 
-Timers::~Timers() { ::close(descriptor_); }
+Timers::~Timers() {
+  ::close(descriptor_);
+}
 
 std::uint64_t Timers::post_at(Instant when, Executor::Work work) {
   const std::lock_guard lock(mutex_);

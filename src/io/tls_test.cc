@@ -38,8 +38,8 @@ class OwnCertificate {
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
     X509_set_issuer_name(cert.get(), name);
-    X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name,
-                                                "DNS:localhost");
+    X509_EXTENSION* names =
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost");
     X509_add_ext(cert.get(), names, -1);
     X509_EXTENSION_free(names);
     X509_sign(cert.get(), key.get(), EVP_sha256());
@@ -109,8 +109,8 @@ class TlsTest : public testing::Test {
  protected:
   Result<Connection> connect_to(std::string host, std::uint16_t port,
                                 std::shared_ptr<TlsTrust> trust) {
-    return wait(connect(runtime, {std::move(host), port}, std::move(trust),
-                        runtime.now() + seconds(20)));
+    return wait(
+        connect(runtime, {std::move(host), port}, std::move(trust), runtime.now() + seconds(20)));
   }
 
   OwnCertificate own;
@@ -136,7 +136,8 @@ TEST_F(TlsTest, RefusesAStranger) {
 
 TEST_F(TlsTest, RefusesTheWrongName) {
   const TlsEcho server(own);
-  const auto refused = connect_to("127.0.0.1", server.port(), TlsTrust::make(own.cert_file).value());
+  const auto refused =
+      connect_to("127.0.0.1", server.port(), TlsTrust::make(own.cert_file).value());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::source_unavailable);
 }

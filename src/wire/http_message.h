@@ -44,7 +44,8 @@ struct Request {
   }
   [[nodiscard]] std::string_view query() const noexcept {
     const std::size_t mark = target.find('?');
-    return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+    return mark == std::string::npos ? std::string_view()
+                                     : std::string_view(target).substr(mark + 1);
   }
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept {
     return header_of(headers, name);

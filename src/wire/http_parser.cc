@@ -45,11 +45,11 @@ class Machine : public http::basic_parser<is_request> {
  public:
   using Base = http::basic_parser<is_request>;
 
-  Machine(Message& message, const HttpLimits& limits) : message(message), limits(limits) {
+  Machine(Message& into, const HttpLimits& bounds) : message(into), limits(bounds) {
     this->eager(true);
-    this->header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
-    this->body_limit(limits.body_bytes_max);
-    message.body.clear();
+    this->header_limit(static_cast<std::uint32_t>(bounds.header_bytes_max));
+    this->body_limit(bounds.body_bytes_max);
+    into.body.clear();
   }
 
   Message& message;
@@ -72,8 +72,10 @@ class Machine : public http::basic_parser<is_request> {
     got_first_line = true;
     if constexpr (is_request) {
       if (target.size() > limits.target_bytes_max) {
-        return refuse(414, "the request target is longer than target_bytes_max = " +
-                               std::to_string(limits.target_bytes_max) + " bytes", error);
+        return refuse(414,
+                      "the request target is longer than target_bytes_max = " +
+                          std::to_string(limits.target_bytes_max) + " bytes",
+                      error);
       }
       message.method.assign(method);
       message.target.assign(target);
@@ -84,8 +86,7 @@ class Machine : public http::basic_parser<is_request> {
     got_first_line = true;
     if constexpr (!is_request) message.status = status;
   }
-  void on_field_impl(http::field field, View name, View value,
-                     ErrorCode& error) override {
+  void on_field_impl(http::field field, View name, View value, ErrorCode& error) override {
     if (this->is_header_done()) return;  // Trailers are of no use to anybody here.
     if (slots_.used() == limits.headers_max) {
       return refuse(431, "more headers than headers_max = " + std::to_string(limits.headers_max),
@@ -116,9 +117,7 @@ class Machine : public http::basic_parser<is_request> {
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode&) override {
     if (length) message.body.reserve(std::min<std::uint64_t>(*length, reserve_bytes_max));
   }
-  std::size_t on_body_impl(View body, ErrorCode& error) override {
-    return keep(body, error);
-  }
+  std::size_t on_body_impl(View body, ErrorCode& error) override { return keep(body, error); }
   void on_chunk_header_impl(std::uint64_t, View, ErrorCode&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, View body, ErrorCode& error) override {
     return keep(body, error);
@@ -192,9 +191,15 @@ RequestParser::~RequestParser() = default;
 RequestParser::RequestParser(RequestParser&&) noexcept = default;
 RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
 
-Parsed RequestParser::put(std::string_view bytes) { return feed(*state_->reader, bytes); }
-bool RequestParser::is_inside() const noexcept { return state_->reader->got_some(); }
-bool RequestParser::has_header() const noexcept { return state_->reader->is_header_done(); }
+Parsed RequestParser::put(std::string_view bytes) {
+  return feed(*state_->reader, bytes);
+}
+bool RequestParser::is_inside() const noexcept {
+  return state_->reader->got_some();
+}
+bool RequestParser::has_header() const noexcept {
+  return state_->reader->is_header_done();
+}
 bool RequestParser::wants_continue() const noexcept {
   const auto& reader = *state_->reader;
   return reader.expects_continue && reader.is_header_done() && !reader.is_done() &&
@@ -210,8 +215,12 @@ Request RequestParser::take() {
   skip();
   return taken;
 }
-void RequestParser::skip() { state_->reader.emplace(state_->message, state_->limits); }
-const HttpFault& RequestParser::fault() const noexcept { return *state_->reader->fault; }
+void RequestParser::skip() {
+  state_->reader.emplace(state_->message, state_->limits);
+}
+const HttpFault& RequestParser::fault() const noexcept {
+  return *state_->reader->fault;
+}
 
 struct ResponseParser::State {
   using Reader = Machine<false, Response>;
@@ -245,8 +254,8 @@ Parsed ResponseParser::put(std::string_view bytes) {
     used += parsed.used;
     parsed.used = used;
     const int status = state_->message.status;
-    const bool interim = parsed.state == Parse::done && status >= 100 && status < 200 &&
-                         status != 101;
+    const bool interim =
+        parsed.state == Parse::done && status >= 100 && status < 200 && status != 101;
     if (parsed.state == Parse::failed) state_->reader->fault->status = 502;
     if (!interim) return parsed;
     state_->begin();
@@ -272,6 +281,8 @@ Response ResponseParser::take() {
   return taken;
 }
 
-const HttpFault& ResponseParser::fault() const noexcept { return *state_->reader->fault; }
+const HttpFault& ResponseParser::fault() const noexcept {
+  return *state_->reader->fault;
+}
 
 }  // namespace headrace::wire

@@ -5,7 +5,8 @@
 // message is complete, and take() gives it away and makes the parser ready for the next one.
 //
 // Threads:   a parser belongs to one thread at a time.
-// Errors:    `failed` for good; a request's fault has the status that the client deserves (400, 413,
+// Errors:    `failed` for good; a request's fault has the status that the client deserves (400,
+// 413,
 //            414, 417, 431, 501), after which the connection must be closed.
 // Lifetimes: nothing is kept of the bytes that were used.
 #pragma once

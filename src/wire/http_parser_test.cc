@@ -120,8 +120,8 @@ TEST(RequestParser, RefusesAmbiguousBodies) {
 }
 
 TEST(RequestParser, LimitsAreKeptToTheByte) {
-  const HttpLimits limits{.header_bytes_max = 64, .target_bytes_max = 20, .headers_max = 2,
-                          .body_bytes_max = 3};
+  const HttpLimits limits{
+      .header_bytes_max = 64, .target_bytes_max = 20, .headers_max = 2, .body_bytes_max = 3};
   EXPECT_EQ(fault_in("GET /" + std::string(20, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", limits), 414);
   EXPECT_EQ(fault_in("GET /" + std::string(100, 'a'), limits), 414);
   EXPECT_EQ(fault_in("GET / HTTP/1.1\r\nHost: h\r\nA: " + std::string(100, 'a'), limits), 431);
@@ -157,8 +157,9 @@ TEST(RequestParser, HalfARequestIsNoRequest) {
 
 TEST(ResponseParser, PassesOverInterimResponses) {
   ResponseParser parser;
-  ASSERT_EQ(drip(parser, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-                         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: \"1\"\r\n\r\n{}"),
+  ASSERT_EQ(drip(parser,
+                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: \"1\"\r\n\r\n{}"),
             Parse::done);
   const Response response = parser.take();
   EXPECT_EQ(response.status, 200);
@@ -192,7 +193,8 @@ TEST(ResponseParser, ABrokenOffMessageIsAFault) {
 
 TEST(ResponseParser, SomeResponsesHaveNoBody) {
   ResponseParser parser;
-  EXPECT_EQ(parser.put("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").state, Parse::done);
+  EXPECT_EQ(parser.put("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").state,
+            Parse::done);
   EXPECT_EQ(parser.take().status, 304);
   parser.expect_no_body();
   EXPECT_EQ(parser.put("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").state, Parse::done);
@@ -210,17 +212,18 @@ TEST(ResponseParser, RefusesABodyOverTheLimit) {
 
 TEST(HttpWriter, WhatIsWrittenCanBeRead) {
   std::string bytes;
-  append_request(bytes, Request{.method = "PUT", .target = "/x", .headers = {{"Host", "h"}},
-                                .body = "{}"});
+  append_request(
+      bytes, Request{.method = "PUT", .target = "/x", .headers = {{"Host", "h"}}, .body = "{}"});
   RequestParser requests;
   ASSERT_EQ(requests.put(bytes).state, Parse::done);
   EXPECT_EQ(requests.take().body, "{}");
 
   bytes.clear();
-  append_response(bytes, Response{.status = 404, .headers = {{"A", "b"}}, .body = "no",
-                                  .keep_alive = false});
-  EXPECT_EQ(bytes, "HTTP/1.1 404 Not Found\r\nA: b\r\nConnection: close\r\n"
-                   "Content-Length: 2\r\n\r\nno");
+  append_response(
+      bytes, Response{.status = 404, .headers = {{"A", "b"}}, .body = "no", .keep_alive = false});
+  EXPECT_EQ(bytes,
+            "HTTP/1.1 404 Not Found\r\nA: b\r\nConnection: close\r\n"
+            "Content-Length: 2\r\n\r\nno");
   ResponseParser responses;
   ASSERT_EQ(responses.put(bytes).state, Parse::done);
   EXPECT_EQ(responses.take().body, "no");

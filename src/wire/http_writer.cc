@@ -9,7 +9,9 @@ namespace {
 
 // 1xx, 204 and 304 never have a body, and no Content-Length either but for 304, where it would have
 // to be that of the 200.
-bool has_no_body(int status) noexcept { return status < 200 || status == 204 || status == 304; }
+bool has_no_body(int status) noexcept {
+  return status < 200 || status == 204 || status == 304;
+}
 
 void append_clean(std::string& out, std::string_view text) {
   for (const char c : text) {

@@ -1,7 +1,7 @@
 // wire/uri.h: the small grammars around a URL: percent signs, segments, parameters, entity tags.
 //
-// Decoding is strict: a percent sign without two hexadecimal digits is an error, and a path is split
-// before it is decoded, so that %2F stays inside its segment.
+// Decoding is strict: a percent sign without two hexadecimal digits is an error, and a path is
+// split before it is decoded, so that %2F stays inside its segment.
 //
 // Threads:   any.
 // Errors:    invalid_argument, in a sentence fit for the client.

@@ -25,8 +25,7 @@ TEST(Uri, BadEscapesAreErrors) {
 }
 
 TEST(Uri, APathIsSplitBeforeItIsDecoded) {
-  EXPECT_EQ(segments_of("/v1/read/a%2Fb"),
-            (std::vector<std::string_view>{"v1", "read", "a%2Fb"}));
+  EXPECT_EQ(segments_of("/v1/read/a%2Fb"), (std::vector<std::string_view>{"v1", "read", "a%2Fb"}));
   EXPECT_EQ(segments_of("/"), (std::vector<std::string_view>{""}));
   EXPECT_EQ(segments_of("/a//"), (std::vector<std::string_view>{"a", "", ""}));
   EXPECT_TRUE(segments_of("").empty());
@@ -57,8 +56,8 @@ TEST(Uri, Base64urlIsStrict) {
 }
 
 TEST(Uri, Utf8IsCheckedStrictly) {
-  for (const std::string_view good :
-       {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+  for (const std::string_view good : {"", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                      "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(is_utf8(good)) << good;
   }
   for (const std::string_view bad :

@@ -1,7 +1,7 @@
 """What the integration tests share: a folder, a SQLite source, and the real program.
 
-Every server listens on a free loopback port, is polled until it answers, and is killed at the end of
-its test, on failure too.  Nothing waits for a fixed time: conditions are polled with a deadline.
+Every server listens on a free loopback port, is polled until it answers, and is killed at the end
+of its test, on failure too.  Nothing waits for a fixed time: conditions are polled with a deadline.
 """
 
 import contextlib

@@ -12,7 +12,7 @@
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
 #include "server/http/server.h"
-#include "server/http/test_client.h"
+#include "server/http/client_fixture.h"
 
 namespace headrace {
 namespace {

@@ -135,7 +135,7 @@ Task<Result<Fetched>> HttpSource::fetch(Fetch fetch) {
     const Executor::TimerId timer = wake_at(runtime, again, wakeup);
     const std::stop_callback on_stop(fetch.stop,
                                      [raw = wakeup.get()] { raw->wake(Wakeup::By::stop); });
-    const Wakeup::By by = co_await *wakeup;
+    const Wakeup::By by = co_await wakeup->waiting();
     if (by == Wakeup::By::stop) runtime.cancel(timer);
   }
 }

@@ -79,7 +79,7 @@ Task<Result<HttpOrigin::Held>> HttpOrigin::take_place(Instant deadline, std::sto
   Wakeup::By by = Wakeup::By::nobody;
   {
     const std::stop_callback on_stop(stop, [raw = wakeup.get()] { raw->wake(Wakeup::By::stop); });
-    by = co_await *wakeup;
+    by = co_await wakeup->waiting();
   }
   if (by == Wakeup::By::grant) {
     runtime_.cancel(timer);

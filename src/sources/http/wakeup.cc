@@ -12,14 +12,14 @@ bool Wakeup::wake(By by) {
   return true;
 }
 
-bool Wakeup::await_suspend(std::coroutine_handle<> awaiting) {
+bool Wakeup::suspend(std::coroutine_handle<> awaiting) {
   const std::lock_guard lock(mutex_);
   if (by_ != By::nobody) return false;
   awaiting_ = awaiting;
   return true;
 }
 
-Wakeup::By Wakeup::await_resume() {
+Wakeup::By Wakeup::by() {
   const std::lock_guard lock(mutex_);
   return by_;
 }

@@ -2,7 +2,7 @@
 //
 //   auto wakeup = std::make_shared<Wakeup>(executor);
 //   ... wakeup->wake(Wakeup::By::grant) ... from anywhere, any number of times
-//   const Wakeup::By by = co_await *wakeup;
+//   const Wakeup::By by = co_await wakeup->waiting();
 //
 // Threads:   wake() may be called from any thread; the coroutine goes on on the executor.
 // Errors:    none.
@@ -27,11 +27,21 @@ class Wakeup {
   // False if somebody else was first: then this call did nothing.
   bool wake(By by);
 
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  [[nodiscard]] bool await_suspend(std::coroutine_handle<> awaiting);
-  [[nodiscard]] By await_resume();
+  // What the coroutine awaits, once.
+  struct Waiting {
+    Wakeup& wakeup;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> awaiting) const {
+      return wakeup.suspend(awaiting);
+    }
+    [[nodiscard]] By await_resume() const { return wakeup.by(); }
+  };
+  [[nodiscard]] Waiting waiting() noexcept { return Waiting{*this}; }
 
  private:
+  [[nodiscard]] bool suspend(std::coroutine_handle<> awaiting);
+  [[nodiscard]] By by();
+
   Executor& executor_;
   std::mutex mutex_;
   By by_ = By::nobody;

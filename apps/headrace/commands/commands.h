@@ -1,0 +1,114 @@
+// commands/commands.h: what the program's commands are given, and how they end.
+//
+// main.cc turns the command line into these structures; each command is a plain function of one of
+// them that returns the exit code.
+//
+// Threads:   one command runs, on the main thread.
+// Errors:    told on standard error; the exit code says of what kind.
+// Lifetimes: values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace headrace::app {
+
+enum Exit : int {
+  exit_ok = 0,            // Done, or there is a value.
+  exit_absent = 1,        // There is no such thing; a replay found violations.
+  exit_usage = 2,         // The command line or the request is wrong.
+  exit_auth = 3,          // The key is missing, wrong, or may not do this.
+  exit_limited = 4,       // Too many requests, or a limit.
+  exit_unavailable = 5,   // The server or its source cannot answer.
+  exit_conflict = 6,      // It was changed meanwhile.
+  exit_config = 78,       // The configuration is wrong.
+  exit_interrupted = 130,
+};
+
+// Where the server is and how to talk to it.
+struct Remote {
+  std::string url = "http://127.0.0.1:8080";
+  std::string api_key_file{};
+  bool json = false;
+};
+
+struct ReadCommand {
+  Remote remote{};
+  std::string policy{};
+  std::string entity{};
+  bool refresh = false;
+};
+int read(const ReadCommand& command);
+
+struct PutCommand {
+  Remote remote{};
+  std::string policy{};
+  std::string entity{};
+  std::string value{};  // "-": from standard input.
+};
+int put(const PutCommand& command);
+
+struct InvalidateCommand {
+  Remote remote{};
+  std::vector<std::string> keys{};  // "policy/entity".
+  std::vector<std::string> tags{};
+  std::vector<std::string> policies{};
+  bool everything = false;
+};
+int invalidate(const InvalidateCommand& command);
+
+struct ExplainCommand {
+  Remote remote{};
+  std::string policy{};
+  std::string entity{};
+};
+int explain(const ExplainCommand& command);
+
+struct PolicySetCommand {
+  Remote remote{};
+  std::string policy{};  // "*": the global switch.
+  std::string rollout{};
+  std::optional<double> percentage{};
+  std::string reads{};  // "on" or "off", for "*".
+  bool bump_version = false;
+};
+int policy_list(const Remote& remote);
+int policy_set(const PolicySetCommand& command);
+int policy_check(const std::string& file, bool json);
+
+struct ReplayCommand {
+  std::string workload{};
+  std::string make_source{};  // Only make a source database here.
+  std::string source{};       // An existing one; empty: a temporary one.
+  std::string store{};        // In process: "embedded" or "memory".
+  std::string url{};          // Of a server; empty: in this process.
+  std::string api_key_file{};
+  std::optional<double> scale{};
+  std::optional<double> write_rate{};
+  std::optional<double> zipf{};
+  std::optional<std::uint64_t> users{};
+  std::string latency{};  // "5ms..20ms"
+  std::string naming{};   // "keys" or "tags"
+  double seconds = 25;
+  double speed = 1;
+  double price = 0.06;
+  std::size_t lanes = 256;
+  std::size_t threads = 0;
+  std::uint64_t seed = 1;
+  bool warm = false;
+  bool json = false;
+};
+int replay(const ReplayCommand& command);
+
+struct ServeCommand {
+  std::string config = "headrace.toml";
+  std::string listen{};
+  std::string data_dir{};
+  bool print_config = false;
+  bool check_config = false;
+};
+int serve(const ServeCommand& command);
+
+}  // namespace headrace::app

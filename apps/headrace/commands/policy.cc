@@ -1,0 +1,120 @@
+// The commands `policy list`, `policy set` and `policy check`.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "commands/commands.h"
+#include "commands/remote.h"
+#include "config/config.h"
+#include "terminal.h"
+#include "wire/uri.h"
+
+namespace headrace::app {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string share(double part, double whole) {
+  return whole == 0 ? "-" : fmt::format("{:.2f} %", 100 * part / whole);
+}
+
+void print_row(const json::value& policy) {
+  const json::value* found = policy.as_object().if_contains("stats");
+  const json::value stats = found == nullptr ? json::value() : *found;
+  const std::string rollout = text_of(policy, "rollout");
+  const bool partly = rollout == "percentage";
+  fmt::print("{:24} {:>7} {:18} {:>8} {:>12} {:>9} {:>13}\n", text_of(policy, "name"),
+             text_of(policy, "version"),
+             partly ? fmt::format("percentage {:g} %", number_of(policy, "percentage")) : rollout,
+             fmt::format("{:g} s", number_of(policy, "bound")),
+             with_commas(static_cast<std::uint64_t>(number_of(stats, "reads"))),
+             share(number_of(stats, "kept_answers"), number_of(stats, "reads")),
+             with_commas(static_cast<std::uint64_t>(number_of(stats, "source_reads"))));
+}
+
+void print_list(const json::value& all) {
+  if (text_of(all, "reads_on") == "false") {
+    fmt::print("The global switch is off: every read goes to its source.\n\n");
+  }
+  fmt::print("{:24} {:>7} {:18} {:>8} {:>12} {:>9} {:>13}\n", "policy", "version", "rollout",
+             "bound", "reads", "kept", "source reads");
+  const json::value* policies = all.as_object().if_contains("policies");
+  if (policies == nullptr || !policies->is_array()) return;
+  for (const json::value& policy : policies->as_array()) {
+    if (policy.is_object()) print_row(policy);
+  }
+}
+
+// What `policy set` asks of the server; empty if it asks for nothing or for what makes no sense.
+json::object patch_of(const PolicySetCommand& command) {
+  json::object patch;
+  if (!command.rollout.empty()) patch["rollout"] = command.rollout;
+  if (command.percentage) patch["percentage"] = *command.percentage;
+  if (!command.reads.empty()) patch["reads"] = command.reads;
+  if (command.bump_version) patch["version"] = "bump";
+  return patch;
+}
+
+}  // namespace
+
+int policy_list(const Remote& remote) {
+  const auto response = ask(remote, {.target = "/v1/policies"});
+  if (!response) return response.error();
+  const auto all = json_of(response->body);
+  if (remote.json || !all || !all->is_object()) {
+    fmt::print("{}\n", response->body);
+  } else {
+    print_list(*all);
+  }
+  return response->status == 200 ? exit_ok : exit_unavailable;
+}
+
+int policy_set(const PolicySetCommand& command) {
+  const json::object patch = patch_of(command);
+  if (patch.empty()) {
+    fmt::print(stderr, "headrace: say what to change: --rollout, --percentage, --bump-version, or "
+                       "--reads for '*'\n");
+    return exit_usage;
+  }
+  wire::Request request{.method = "PATCH",
+                        .target = "/v1/policies/" + wire::percent_encode(command.policy),
+                        .body = json::serialize(patch)};
+  request.headers.push_back({.name = "Content-Type", .value = "application/merge-patch+json"});
+  const auto response = ask(command.remote, std::move(request));
+  if (!response) return response.error();
+  if (response->status == 404) {
+    tell_problem(*response);
+    return exit_usage;
+  }
+  if (command.remote.json) {
+    fmt::print("{}\n", response->body);
+  } else {
+    fmt::print("{} is set; every read that starts from now on follows\n",
+               command.policy == "*" ? "the global switch" : "policy " + command.policy);
+  }
+  return exit_ok;
+}
+
+int policy_check(const std::string& file, bool as_json) {
+  const auto config = config::load_config(file, {});
+  json::array errors;
+  if (!config) {
+    for (const config::ConfigError& error : config.error()) {
+      if (!as_json) fmt::print("{}\n", config::to_string(error));
+      errors.push_back({{"file", error.file},
+                        {"line", error.line},
+                        {"column", error.column},
+                        {"text", error.text}});
+    }
+  }
+  if (as_json) {
+    fmt::print("{}\n", json::serialize(json::object{{"file", file}, {"errors", errors}}));
+  } else if (config) {
+    fmt::print("{} is sound: {} policies, {} sources\n", file, config->policies.size(),
+               config->sources.size());
+  }
+  return config ? exit_ok : exit_config;
+}
+
+}  // namespace headrace::app

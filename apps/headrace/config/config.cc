@@ -1,0 +1,250 @@
+#include "config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <tuple>
+
+#include "config/parts.h"
+#include "config/section.h"
+#include "core/nearest.h"
+
+namespace headrace::config {
+
+namespace {
+
+constexpr std::size_t config_bytes_max = 4 << 20;
+constexpr std::size_t many = 1'000'000'000;
+
+struct Variable {
+  std::string_view name;
+  std::string_view key;  // Empty: for other commands than the server's.
+};
+constexpr std::array<Variable, 11> variables = {{
+    {"HEADRACE_HTTP_LISTEN", "listen"},
+    {"HEADRACE_DATA_DIR", "data_dir"},
+    {"HEADRACE_MAX_MEMORY", "max_memory"},
+    {"HEADRACE_THREADS", "threads"},
+    {"HEADRACE_LOG_LEVEL", "log_level"},
+    {"HEADRACE_API_KEY_FILE", "api_key_file"},
+    {"HEADRACE_DRAIN_DELAY", "drain_delay"},
+    {"HEADRACE_SHUTDOWN_TIMEOUT", "shutdown_timeout"},
+    {"HEADRACE_CONFIG", ""},
+    {"HEADRACE_URL", ""},
+    {"HEADRACE_API_KEY", ""},
+}};
+
+void refuse_unknown_variables(const Environment& environment, Report& report) {
+  std::vector<std::string_view> names;
+  for (const Variable& variable : variables) names.push_back(variable.name);
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with("HEADRACE_") || std::ranges::find(names, name) != names.end()) continue;
+    report.errors.push_back({name, 0, 0, "unknown variable" + nearest_hint(name, names)});
+  }
+}
+
+Overrides overrides_of(const Environment& environment, const Flags& flags) {
+  Overrides overrides;
+  if (const auto port = environment.find("PORT"); port != environment.end()) {
+    overrides["listen"] = {"PORT", "tcp://0.0.0.0:" + port->second};
+  }
+  for (const Variable& variable : variables) {
+    const auto found = environment.find(std::string(variable.name));
+    if (variable.key.empty() || found == environment.end()) continue;
+    overrides[std::string(variable.key)] = {found->first, found->second};
+  }
+  for (const auto& [key, text] : flags) {
+    std::string flag = "--" + key;
+    std::ranges::replace(flag, '_', '-');
+    overrides[key] = {flag, text};
+  }
+  return overrides;
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+// "tcp://HOST:PORT" in host and port.
+std::optional<std::pair<std::string_view, int>> split_listen(std::string_view listen) {
+  if (!listen.starts_with("tcp://")) return std::nullopt;
+  listen.remove_prefix(6);
+  const std::size_t colon = listen.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  const std::string_view digits = listen.substr(colon + 1);
+  int port = -1;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  const bool sound =
+      fault == std::errc{} && end == digits.data() + digits.size() && port >= 0 && port <= 65535;
+  if (!sound) return std::nullopt;
+  return std::pair(listen.substr(0, colon), port);
+}
+
+void read_listen(Config& config, Section& top) {
+  top.text("listen", config.listen);
+  top.path("api_key_file", config.api_key_file);
+  const auto parts = split_listen(config.listen);
+  if (!parts) {
+    top.fail("listen", "must be like \"tcp://127.0.0.1:8080\", not \"" + config.listen + "\"");
+  } else if (!is_loopback(parts->first) && config.api_key_file.empty()) {
+    top.fail("listen", "\"" + config.listen +
+                           "\" can be reached from other machines; set api_key_file, or listen on "
+                           "127.0.0.1");
+  }
+}
+
+void read_limits(Config& config, Section limits) {
+  Engine::Limits& engine = config.engine;
+  limits.bytes("entry_bytes_max", engine.entry_bytes_max, 0);
+  limits.count("flights_max", engine.flights_max, 1, many);
+  limits.count("waiters_max", engine.waiters_max, 1, many);
+  limits.count("policies_max", engine.policies_max, 1, 1'000'000);
+  limits.count("pending_max", engine.pending_max, 1, many);
+  limits.count("keys_per_invalidation_max", engine.keys_per_invalidation_max, 1, 1'000'000);
+  if (limits.duration("store_within", engine.store_within) &&
+      engine.store_within == Duration::zero()) {
+    limits.fail("store_within", "must be longer than zero");
+  }
+  limits.count("connections_max", config.server.connections_max, 1, 1'000'000);
+  limits.bytes("headers_bytes_max", config.server.headers_bytes_max, 1024);
+  limits.bytes("body_bytes_max", config.server.body_bytes_max, 1024);
+  limits.finish();
+}
+
+void read_store(Config& config, Section store) {
+  store.bytes("bytes_max", config.store.bytes_max, 1 << 20);
+  store.count("leases_max", config.store.leases_max, 1, many);
+  store.count("watermarks_max", config.store.watermarks_max, 1, many);
+  store.count("queue_max", config.store.queue_max, 1, many);
+  store.count("group_max", config.store.group_max, 1, 1'000'000);
+  store.count("readers_max", config.store.readers_max, 1, 256);
+  store.finish();
+}
+
+void read_prices(Config& config, Section prices) {
+  if (prices.text("currency", config.prices.currency) && config.prices.currency.empty()) {
+    prices.fail("currency", "must not be empty");
+  }
+  prices.number("read_per_100k", config.prices.read_per_100k, 0, 1e6);
+  prices.finish();
+}
+
+void read_top(Config& config, Section top) {
+  read_listen(config, top);
+  top.path("data_dir", config.data_dir);
+  top.bytes("max_memory", config.engine.bytes_max, 1 << 20);
+  top.count("threads", config.threads, 0, 256);
+  top.choice("log_level", config.log_level, {"debug", "info", "warning", "error", "off"});
+  top.duration("drain_delay", config.drain_delay);
+  top.duration("shutdown_timeout", config.shutdown_timeout);
+  read_limits(config, top.section("limits"));
+  read_store(config, top.section("store"));
+  read_prices(config, top.section("prices"));
+  top.each("sources", [&config](std::string name, Section section) {
+    read_source(config, std::move(name), std::move(section));
+  });
+  top.each("policies", [&config](std::string name, Section section) {
+    read_policy(config, std::move(name), std::move(section));
+  });
+  top.finish();
+}
+
+std::vector<ConfigError> in_order(std::vector<ConfigError> errors) {
+  std::ranges::sort(errors, [](const ConfigError& a, const ConfigError& b) {
+    return std::tie(a.line, a.column, a.file, a.text) < std::tie(b.line, b.column, b.file, b.text);
+  });
+  return errors;
+}
+
+Configured fault_of_file(const std::string& path, std::string text) {
+  return std::unexpected(std::vector<ConfigError>{{path, 0, 0, std::move(text)}});
+}
+
+// One of each, so that every key is taken once.
+constexpr std::string_view every_section = R"(
+[sources.a]
+kind = "sqlite"
+path = "a.db"
+[sources.b]
+kind = "http"
+url = "http://127.0.0.1"
+[policies.a]
+source = "a"
+table = "t"
+fields = ["f"]
+[policies.b]
+source = "b"
+path = "/{entity}"
+fields = ["f"]
+)";
+
+Configured read(std::string_view text, const Environment& environment, const Flags& flags,
+                Report& report) {
+  refuse_unknown_variables(environment, report);
+  const Overrides overrides = overrides_of(environment, flags);
+  Config config;
+  try {
+    const toml::table table = toml::parse(text, std::string_view(report.file));
+    read_top(config, Section(report, &table, "", "", Place{}, &overrides));
+  } catch (const toml::parse_error& fault) {
+    const toml::source_position at = fault.source().begin;
+    report.fail({static_cast<int>(at.line), static_cast<int>(at.column)},
+                "not TOML: " + std::string(fault.description()));
+  }
+  if (!report.errors.empty()) return std::unexpected(in_order(std::move(report.errors)));
+  config.settings = std::move(report.settings);
+  return config;
+}
+
+}  // namespace
+
+std::string to_string(const ConfigError& error) {
+  std::string place = error.file;
+  if (error.line > 0) {
+    place += ":" + std::to_string(error.line) + ":" + std::to_string(error.column);
+  }
+  return place + ": " + error.text;
+}
+
+const SourceConfig* Config::find_source(std::string_view name) const noexcept {
+  const auto found = std::ranges::find(sources, name, &SourceConfig::name);
+  return found == sources.end() ? nullptr : &*found;
+}
+
+Configured read_config(std::string_view text, const std::string& path,
+                       const Environment& environment, const Flags& flags) {
+  Report report{.file = path};
+  return read(text, environment, flags, report);
+}
+
+Configured load_config(const std::string& path, const Environment& environment,
+                       const Flags& flags) {
+  if (path.empty()) return read_config("", "", environment, flags);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fault_of_file(path, std::string("cannot be opened: ") + std::strerror(errno));
+  std::string text(config_bytes_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad())
+    return fault_of_file(path, std::string("cannot be read: ") + std::strerror(errno));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > config_bytes_max) return fault_of_file(path, "is larger than 4 MiB");
+  return read_config(text, path, environment, flags);
+}
+
+std::vector<std::string> known_keys() {
+  Report report;
+  const Configured sound = read(every_section, {}, {}, report);
+  if (!sound) return {};
+  return {report.keys.begin(), report.keys.end()};
+}
+
+std::vector<std::string> known_variables() {
+  std::vector<std::string> names = {"PORT"};
+  for (const Variable& variable : variables) names.emplace_back(variable.name);
+  return names;
+}
+
+}  // namespace headrace::config

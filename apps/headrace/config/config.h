@@ -1,0 +1,130 @@
+// config/config.h: what one configuration file, the environment and the flags say together.
+//
+// The whole is checked before any of it applies.  Every fault is told, with its line and column,
+// and for an unknown name the nearest right one.  A flag beats the environment, which beats the
+// file.
+//
+// Threads:   pure functions, but for the files that they read.
+// Errors:    all faults at once.
+// Lifetimes: values.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "headrace/engine.h"
+#include "headrace/policy.h"
+#include "headrace/sources/http.h"
+#include "headrace/sources/sqlite.h"
+#include "headrace/stores/embedded.h"
+#include "headrace/time.h"
+
+namespace headrace::config {
+
+// Where in the file, counted from 1; zero: not in the file.
+struct Place {
+  int line = 0;
+  int column = 0;
+};
+
+struct ConfigError {
+  std::string file{};  // Or the variable, or the flag.
+  int line = 0;
+  int column = 0;
+  std::string text{};
+};
+
+// "headrace.toml:12:9: policies.user.fresh_for: must be ...".
+[[nodiscard]] std::string to_string(const ConfigError& error);
+
+struct ServerLimits {
+  std::size_t connections_max = 10000;
+  std::size_t headers_bytes_max = 16 << 10;
+  std::size_t body_bytes_max = 8 << 20;
+};
+
+struct Prices {
+  std::string currency = "USD";
+  double read_per_100k = 0.06;  // Of a source that does not name its own.
+};
+
+struct SourceConfig {
+  std::string name{};
+  std::variant<SqliteDatabaseOptions, HttpOriginOptions> options{};
+  std::vector<std::string> never_cache{};  // Fields that no policy may name.
+  double read_price_per_100k = 0;
+  Place place{};
+
+  [[nodiscard]] std::string_view kind() const noexcept {
+    return options.index() == 0 ? "sqlite" : "http";
+  }
+  // Whether what it reads from is the same: if so, a running source can be kept.
+  [[nodiscard]] bool reads_like(const SourceConfig& other) const {
+    return options == other.options;
+  }
+};
+
+struct PolicyConfig {
+  Policy policy{};
+  std::string source{};
+  std::variant<SqliteQuestion, HttpQuestion> question{};
+  Place place{};
+
+  // Equal but for where it stands in the file.
+  friend bool operator==(const PolicyConfig& a, const PolicyConfig& b) {
+    return a.policy == b.policy && a.source == b.source && a.question == b.question;
+  }
+};
+
+// One setting that was given, for `headrace config`; secrets are in none of them.
+struct Setting {
+  std::string key{};     // "policies.user.fresh_for"
+  std::string value{};   // As it was written.
+  std::string origin{};  // "headrace.toml:12:1", "HEADRACE_THREADS", "--threads".
+};
+
+struct Config {
+  std::string listen = "tcp://127.0.0.1:8080";
+  std::string data_dir{};   // Empty: memory alone.
+  std::size_t threads = 0;  // 0: one per core.
+  std::string log_level = "info";
+  std::string api_key_file{};
+  Duration drain_delay = Duration::zero();
+  Duration shutdown_timeout = std::chrono::seconds(25);
+  Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
+  ServerLimits server{};
+  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  Prices prices{};
+  std::vector<SourceConfig> sources{};   // By name.
+  std::vector<PolicyConfig> policies{};  // By name.
+  std::vector<Setting> settings{};
+
+  [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
+};
+
+using Environment = std::map<std::string, std::string>;
+// By the name of the key that they set: {"listen", "tcp://127.0.0.1:9000"}.
+using Flags = std::map<std::string, std::string>;
+
+using Configured = std::expected<Config, std::vector<ConfigError>>;
+
+// Reads the file, if `path` is not empty.  Relative paths in it start at its folder.
+[[nodiscard]] Configured load_config(const std::string& path, const Environment& environment,
+                                     const Flags& flags = {});
+
+// The same for a text that is at hand; `path` is what errors call it.
+[[nodiscard]] Configured read_config(std::string_view text, const std::string& path,
+                                     const Environment& environment, const Flags& flags = {});
+
+// Every key there is, with * for the names of sources and policies: "policies.*.fresh_for".
+[[nodiscard]] std::vector<std::string> known_keys();
+// Every variable that is read from the environment.
+[[nodiscard]] std::vector<std::string> known_variables();
+
+}  // namespace headrace::config

@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "config/parts.h"
+#include "core/nearest.h"
+
+namespace headrace::config {
+
+namespace {
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + std::string(text) + "\"";
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
+  return out;
+}
+
+// Whether taking `field` would take what `secret` names, or a part of it.
+bool reveals(std::string_view field, std::string_view secret) {
+  const std::string a = lower(field), b = lower(secret);
+  return a == b || a.starts_with(b + ".") || b.starts_with(a + ".");
+}
+
+// Whether `word` stands in `text` by itself.
+bool mentions(std::string_view text, std::string_view word) {
+  const std::string in = lower(text), what = lower(word);
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  for (std::size_t at = in.find(what); !what.empty() && at != std::string::npos;
+       at = in.find(what, at + 1)) {
+    const std::size_t end = at + what.size();
+    const bool alone =
+        (at == 0 || !is_letter(in[at - 1])) && (end == in.size() || !is_letter(in[end]));
+    if (alone) return true;
+  }
+  return false;
+}
+
+const SourceConfig* read_source_name(const Config& config, PolicyConfig& policy, Section& section) {
+  if (!section.text("source", policy.source)) {
+    if (!section.has("source")) section.fail("source is missing: the name of a source");
+    return nullptr;
+  }
+  const SourceConfig* source = config.find_source(policy.source);
+  if (source == nullptr) {
+    std::vector<std::string_view> names;
+    for (const SourceConfig& one : config.sources) names.push_back(one.name);
+    section.fail("source", "there is no source " + in_quotes(policy.source) +
+                               nearest_hint(policy.source, names));
+  }
+  return source;
+}
+
+void check_field(const Policy& policy, std::size_t n, const SourceConfig* source,
+                 Section& section) {
+  const std::string& field = policy.fields[n];
+  const Place place = section.place_of("fields", n);
+  if (field == "*") {
+    section.fail_at(
+        place, "fields",
+        "policy " + in_quotes(policy.name) + " names \"*\"; name each field that may be cached");
+  } else if (field.empty()) {
+    section.fail_at(place, "fields", "policy " + in_quotes(policy.name) + " names an empty field");
+  } else if (std::find(policy.fields.begin(),
+                       policy.fields.begin() + static_cast<std::ptrdiff_t>(n),
+                       field) != policy.fields.begin() + static_cast<std::ptrdiff_t>(n)) {
+    section.fail_at(place, "fields",
+                    "policy " + in_quotes(policy.name) + " names " + in_quotes(field) + " twice");
+  }
+  if (source == nullptr) return;
+  for (const std::string& secret : source->never_cache) {
+    if (!reveals(field, secret)) continue;
+    section.fail_at(place, "fields",
+                    "policy " + in_quotes(policy.name) + " names field " + in_quotes(field) +
+                        ", which source " + in_quotes(source->name) + " says never to cache" +
+                        (field == secret ? "" : " (" + in_quotes(secret) + ")"));
+  }
+}
+
+void read_fields(Policy& policy, const SourceConfig* source, Section& section) {
+  const bool given = section.texts("fields", policy.fields);
+  if (!section.has("fields") || (given && policy.fields.empty())) {
+    const std::string text =
+        "policy " + in_quotes(policy.name) + " names no fields; name each that may be cached";
+    if (given) {
+      section.fail("fields", text);
+    } else {
+      section.fail(text);
+    }
+  }
+  for (std::size_t n = 0; n < policy.fields.size(); ++n) check_field(policy, n, source, section);
+}
+
+void read_tags(Policy& policy, Section& section) {
+  section.texts("tags", policy.tags);
+  for (std::size_t n = 0; n < policy.tags.size(); ++n) {
+    std::string rest = policy.tags[n];
+    for (std::size_t at; (at = rest.find("{entity}")) != std::string::npos;) rest.erase(at, 8);
+    if (rest.find_first_of("{}") == std::string::npos) continue;
+    section.fail_at(section.place_of("tags", n), "tags",
+                    in_quotes(policy.tags[n]) + " has a brace that is not part of {entity}");
+  }
+}
+
+// The enum whose names stand for its values 0, 1, 2 ...
+template <class Enum>
+void read_choice(std::string_view key, Enum& into, std::initializer_list<std::string_view> names,
+                 Section& section) {
+  std::string name;
+  if (!section.choice(key, name, names)) return;
+  into = static_cast<Enum>(std::ranges::find(names, name) - names.begin());
+}
+
+void read_policy_keys(Policy& policy, Section& section) {
+  section.text("tenant", policy.tenant);
+  std::size_t version = policy.version;
+  section.count("version", version, 1, std::numeric_limits<std::uint32_t>::max());
+  policy.version = static_cast<std::uint32_t>(version);
+  read_tags(policy, section);
+  read_choice("rollout", policy.rollout, {"off", "shadow", "percentage", "on"}, section);
+  section.number("percentage", policy.percentage, 0, 100);
+  if (section.has("percentage") && policy.rollout != Rollout::percentage) {
+    section.fail("percentage", "has a meaning only with rollout = \"percentage\"");
+  }
+  read_choice("level", policy.level, {"bounded", "strict"}, section);
+  section.duration("fresh_for", policy.fresh_for);
+  section.duration("stale_for", policy.stale_for);
+  section.duration("stale_if_error_for", policy.stale_if_error_for);
+  section.duration("absent_for", policy.absent_for);
+  section.number("jitter", policy.jitter, 0, 0.5);
+  section.duration("fetch_within", policy.fetch_within);
+  section.duration("load_within", policy.load_within);
+  section.duration("retry_after", policy.retry_after);
+  section.duration("retry_after_max", policy.retry_after_max);
+  section.duration("gather_within", policy.gather_within);
+  section.count("batch_max", policy.batch_max, 1, 1000);
+  section.bytes("value_bytes_max", policy.value_bytes_max);
+}
+
+// Faults begin with the name of the key that they are about.
+void tell_faults(const Policy& policy, Section& section) {
+  for (const std::string& fault : faults_of(policy)) {
+    const std::size_t colon = fault.find(": ");
+    const std::string key = fault.substr(0, colon);
+    if (colon == std::string::npos || key == "name") {
+      section.fail(fault);
+    } else {
+      section.fail(key, fault.substr(colon + 2));
+    }
+  }
+}
+
+// The keys of the question that a source of the other kind would have.
+void refuse_foreign(std::initializer_list<std::string_view> keys, const SourceConfig& source,
+                    Section& section) {
+  for (const std::string_view key : keys) {
+    if (!section.has(key)) continue;
+    section.fail(key, "does not belong here: source " + in_quotes(source.name) + " is of kind " +
+                          in_quotes(source.kind()));
+  }
+}
+
+void check_sqlite(const SqliteQuestion& asked, const SourceConfig& source, Section& section) {
+  refuse_foreign({"path"}, source, section);
+  if (section.has("table") == section.has("query")) {
+    section.fail(section.has("table") ? "table and query are both given; keep one of them"
+                                      : "table or query is missing: what to ask the source");
+  }
+  if (section.has("key") && section.has("query")) {
+    section.fail("key", "belongs to a table; a query names the entity as `?` or `:entity`");
+  }
+  for (const std::string& secret : source.never_cache) {
+    if (!mentions(asked.query, secret)) continue;
+    section.fail("query", "names " + in_quotes(secret) + ", which source " +
+                              in_quotes(source.name) + " says never to cache");
+  }
+}
+
+void check_http(const HttpQuestion& asked, const SourceConfig& source, Section& section) {
+  refuse_foreign({"table", "key", "query", "rows", "rows_max"}, source, section);
+  if (!section.has("path")) {
+    section.fail("path is missing: what to ask the source, such as \"/users/{entity}\"");
+  } else if (!asked.path.starts_with('/') || asked.path.find("{entity}") == std::string::npos) {
+    section.fail("path", "must begin with \"/\" and have {entity} in it");
+  }
+}
+
+// What names the question besides the fields.  Each part stands behind its length.
+std::string fingerprint(const SourceConfig& source, const PolicyConfig& policy) {
+  std::vector<std::string> parts = {std::string(source.kind())};
+  if (const auto* asked = std::get_if<SqliteQuestion>(&policy.question)) {
+    const bool many = asked->rows == SqliteQuestion::Rows::many;
+    parts.insert(parts.end(), {std::get<SqliteDatabaseOptions>(source.options).path, asked->table,
+                               asked->key, asked->query, many ? "many" : "one"});
+  } else {
+    parts.insert(parts.end(), {std::get<HttpOriginOptions>(source.options).url,
+                               std::get<HttpQuestion>(policy.question).path});
+  }
+  std::string text;
+  for (const std::string& part : parts) text += std::to_string(part.size()) + ":" + part + " ";
+  return text;
+}
+
+}  // namespace
+
+void read_policy(Config& config, std::string name, Section section) {
+  PolicyConfig policy{.place = section.place()};
+  policy.policy.name = std::move(name);
+  const SourceConfig* source = read_source_name(config, policy, section);
+  read_fields(policy.policy, source, section);
+  read_policy_keys(policy.policy, section);
+
+  SqliteQuestion sqlite;
+  HttpQuestion http;
+  section.text("table", sqlite.table);
+  section.text("key", sqlite.key);
+  section.text("query", sqlite.query);
+  read_choice("rows", sqlite.rows, {"one", "many"}, section);
+  section.count("rows_max", sqlite.rows_max, 1, 10'000'000);
+  section.text("path", http.path);
+  sqlite.fields = http.fields = policy.policy.fields;
+  if (source != nullptr && source->kind() == "sqlite") {
+    check_sqlite(sqlite, *source, section);
+    policy.question = std::move(sqlite);
+  } else if (source != nullptr) {
+    check_http(http, *source, section);
+    policy.question = std::move(http);
+  }
+  if (source != nullptr) policy.policy.question = fingerprint(*source, policy);
+  tell_faults(policy.policy, section);
+  section.finish();
+  config.policies.push_back(std::move(policy));
+}
+
+}  // namespace headrace::config

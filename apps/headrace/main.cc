@@ -1,0 +1,221 @@
+// The program `headrace`: turns the command line into a command and runs it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+
+#include "commands/commands.h"
+#include "version.h"
+
+namespace headrace::app {
+
+namespace {
+
+using Run = std::function<int()>;
+
+// One command of the line: its options fill a structure that lives as long as the parser.
+template <class Command>
+CLI::App* add(CLI::App& parent, Run& run, const std::string& name, const std::string& what,
+              std::shared_ptr<Command> command, int (*function)(const Command&)) {
+  CLI::App* sub = parent.add_subcommand(name, what);
+  sub->callback([&run, command, function] {
+    run = [command, function] { return function(*command); };
+  });
+  return sub;
+}
+
+void add_remote(CLI::App& sub, Remote& remote) {
+  sub.add_option("--url", remote.url, "The server")->envname("HEADRACE_URL")->capture_default_str();
+  sub.add_option("--api-key-file", remote.api_key_file,
+                 "File with the API key; without it HEADRACE_API_KEY is taken");
+  sub.add_flag("--json", remote.json, "Print JSON");
+}
+
+void add_serve(CLI::App& app, Run& run) {
+  auto command = std::make_shared<ServeCommand>();
+  CLI::App* sub = add(app, run, "serve", "Serve the policies of a configuration over HTTP", command,
+                      serve);
+  sub->add_option("--config,-c", command->config, "The configuration file")
+      ->envname("HEADRACE_CONFIG")
+      ->capture_default_str();
+  sub->add_option("--listen", command->listen, "Where to listen, as tcp://127.0.0.1:8080");
+  sub->add_option("--data-dir", command->data_dir, "Folder of the embedded store");
+  sub->add_flag("--print-config", command->print_config,
+                "Print the configuration, without secrets");
+  sub->add_flag("--check-config", command->check_config, "Check it, and end with 0 or 78");
+  sub->footer("Examples:\n  headrace serve --config headrace.toml\n"
+              "  headrace serve --config headrace.toml --listen tcp://127.0.0.1:9000 "
+              "--data-dir /var/lib/headrace\n  headrace serve --check-config\n"
+              "Signals: HUP reloads the file; TERM and INT drain and end; a second one ends now.");
+}
+
+void add_read(CLI::App& app, Run& run) {
+  auto command = std::make_shared<ReadCommand>();
+  CLI::App* sub = add(app, run, "read", "Read one entity through a policy", command, read);
+  sub->add_option("policy", command->policy, "The policy")->required();
+  sub->add_option("entity", command->entity, "The entity, as a document's or a user's id")
+      ->required();
+  sub->add_flag("--refresh", command->refresh, "Load it now, whatever is kept");
+  add_remote(*sub, command->remote);
+  sub->footer("The value goes to standard output; where it came from to standard error.\n"
+              "Ends with 0 if there is a value, 1 if there is none.\n"
+              "Examples:\n  headrace read user 42\n  headrace read user 42 --refresh --json");
+}
+
+void add_put(CLI::App& app, Run& run) {
+  auto command = std::make_shared<PutCommand>();
+  CLI::App* sub = add(app, run, "put", "Keep a value that was just written to the source", command,
+                      put);
+  sub->add_option("policy", command->policy, "The policy")->required();
+  sub->add_option("entity", command->entity, "The entity")->required();
+  sub->add_option("value", command->value, "The value, as JSON; - takes standard input")
+      ->required();
+  add_remote(*sub, command->remote);
+  sub->footer("Example:\n  headrace put user 42 '{\"id\":42,\"name\":\"Ada\"}'");
+}
+
+void add_invalidate(CLI::App& app, Run& run) {
+  auto command = std::make_shared<InvalidateCommand>();
+  CLI::App* sub = add(app, run, "invalidate", "Void what is kept, everywhere", command, invalidate);
+  sub->add_option("keys", command->keys, "Keys, as policy/entity");
+  sub->add_option("--tag", command->tags, "Everything under this tag; may be repeated");
+  sub->add_option("--policy", command->policies, "Everything of this policy; may be repeated");
+  sub->add_flag("--everything", command->everything, "All of the cache");
+  add_remote(*sub, command->remote);
+  sub->footer("Examples:\n  headrace invalidate user/42\n  headrace invalidate --tag user:42\n"
+              "  headrace invalidate --policy user");
+}
+
+void add_explain(CLI::App& app, Run& run) {
+  auto command = std::make_shared<ExplainCommand>();
+  CLI::App* sub = add(app, run, "explain", "Tell the whole story of one entry", command, explain);
+  sub->add_option("policy", command->policy, "The policy")->required();
+  sub->add_option("entity", command->entity, "The entity")->required();
+  add_remote(*sub, command->remote);
+  sub->footer("Example:\n  headrace explain user 42");
+}
+
+void add_policy_set(CLI::App& policy, Run& run) {
+  auto command = std::make_shared<PolicySetCommand>();
+  CLI::App* sub = add(policy, run, "set", "Change a policy's switches now", command, policy_set);
+  sub->add_option("policy", command->policy, "The policy, or '*' for the global switch")
+      ->required();
+  sub->add_option("--rollout", command->rollout, "on, off, shadow or percentage")
+      ->check(CLI::IsMember({"on", "off", "shadow", "percentage"}));
+  sub->add_option("--percentage", command->percentage, "Share of the entities, 0 to 100")
+      ->check(CLI::Range(0.0, 100.0));
+  sub->add_option("--reads", command->reads, "For '*': on or off, over every policy's own")
+      ->check(CLI::IsMember({"on", "off"}));
+  sub->add_flag("--bump-version", command->bump_version, "Abandon everything that is kept");
+  add_remote(*sub, command->remote);
+  sub->footer("Examples:\n  headrace policy set user --rollout shadow\n"
+              "  headrace policy set user --rollout percentage --percentage 10\n"
+              "  headrace policy set user --bump-version\n"
+              "  headrace policy set '*' --reads off");
+}
+
+void add_policy(CLI::App& app, Run& run) {
+  CLI::App* policy = app.add_subcommand("policy", "List, change and check policies");
+  policy->require_subcommand(1);
+
+  auto remote = std::make_shared<Remote>();
+  CLI::App* list = add(*policy, run, "list", "The server's policies and their switches", remote,
+                       policy_list);
+  add_remote(*list, *remote);
+
+  add_policy_set(*policy, run);
+
+  struct Check {
+    std::string file = "headrace.toml";
+    bool json = false;
+  };
+  auto check = std::make_shared<Check>();
+  CLI::App* sub = policy->add_subcommand("check", "Check a configuration file");
+  sub->add_option("file", check->file, "The file")->capture_default_str();
+  sub->add_flag("--json", check->json, "Print JSON");
+  sub->footer("Prints every error with line:column.  Ends with 0, or with 78 if there are any.");
+  sub->callback([&run, check] {
+    run = [check] { return policy_check(check->file, check->json); };
+  });
+}
+
+void add_replay(CLI::App& app, Run& run) {
+  auto command = std::make_shared<ReplayCommand>();
+  CLI::App* sub = add(app, run, "replay", "Play a workload with real writes and judge every read",
+                      command, replay);
+  sub->add_option("workload", command->workload, "W2 (frequency-setting) or W5 (session-start)");
+  sub->add_option("--make-source", command->make_source, "Only make a source database, here");
+  sub->add_option("--source", command->source, "The SQLite source, made by --make-source");
+  sub->add_option("--store", command->store, "In this process: embedded or memory")
+      ->check(CLI::IsMember({"embedded", "memory"}));
+  sub->add_option("--url", command->url, "Replay against this server instead of in this process");
+  sub->add_option("--api-key-file", command->api_key_file, "File with the server's API key");
+  sub->add_option("--scale", command->scale, "Streams at once (W2) or connects per second (W5)")
+      ->check(CLI::Range(0.001, 1e6));
+  sub->add_option("--users", command->users, "Users in the source")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{50'000'000}));
+  sub->add_option("--seconds", command->seconds, "How long")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  sub->add_option("--speed", command->speed, "Simulated time per time")
+      ->check(CLI::Range(0.001, 1e5))
+      ->capture_default_str();
+  sub->add_option("--write-rate", command->write_rate, "Writes per simulated second")
+      ->check(CLI::Range(0.0, 1e6));
+  sub->add_option("--latency", command->latency, "Of the source in this process, as 5ms..20ms");
+  sub->add_option("--zipf", command->zipf, "Exponent of the users' popularity")
+      ->check(CLI::Range(0.0, 5.0));
+  sub->add_option("--by", command->naming, "Invalidate by keys or by tags")
+      ->check(CLI::IsMember({"keys", "tags"}));
+  sub->add_option("--concurrency", command->lanes, "Visits in progress at once")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  sub->add_option("--threads", command->threads, "Threads of the runtime; 0: one per core")
+      ->check(CLI::Range(0, 1024));
+  sub->add_option("--seed", command->seed, "The same seed gives the same traffic")
+      ->capture_default_str();
+  sub->add_option("--price", command->price, "US dollars per 100,000 reads")->capture_default_str();
+  sub->add_flag("--warm", command->warm, "Do not invalidate everything first");
+  sub->add_flag("--json", command->json, "Print JSON");
+  sub->footer("Ends with 0, or with 1 if a read broke the promise.\n"
+              "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300\n"
+              "  headrace replay --make-source users.sqlite --users 100000\n"
+              "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");
+}
+
+int print_version() {
+  fmt::print("headrace {}\n", version);
+  return exit_ok;
+}
+
+// Usage errors end with 2 here, where CLI11 has codes of its own.
+int parse_and_run(int argc, char** argv) {
+  CLI::App app("A read-through cache that accounts for every answer", "headrace");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  Run run;
+  add_serve(app, run);
+  add_read(app, run);
+  add_put(app, run);
+  add_invalidate(app, run);
+  add_explain(app, run);
+  add_policy(app, run);
+  add_replay(app, run);
+  app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
+  app.set_version_flag("--version", std::string("headrace ") + version);
+  app.footer("Start with:\n  headrace serve --config headrace.toml\n  headrace read user 42\n"
+             "`headrace COMMAND --help` has examples.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  }
+  return run();
+}
+
+}  // namespace
+
+}  // namespace headrace::app
+
+int main(int argc, char** argv) { return headrace::app::parse_and_run(argc, argv); }

@@ -1,0 +1,162 @@
+// The oracle must be shown able to fail: with a mechanism of the protocol taken out, a short replay
+// at a high rate of writes has violations, and with all of them in place it has none.  It links the
+// builds of the mind from which mechanisms can be taken out.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+
+#include "core/mutants.h"
+#include "headrace/stores/embedded.h"
+#include "kit/folder.h"
+#include "replay/replay.h"
+#include "replay/source_db.h"
+
+namespace headrace::replay {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A store whose invalidations are lost now and then, and say so.
+class ForgetfulStore final : public Store {
+ public:
+  explicit ForgetfulStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+
+  Task<Result<Claim>> get_or_lease(StoreKey key, Token lease, Duration lease_for,
+                                   std::vector<WatermarkId> watermarks) override {
+    return store_->get_or_lease(key, lease, lease_for, std::move(watermarks));
+  }
+  Task<Result<Published>> take_over(StoreKey key, Token expected, Token lease,
+                                    Duration lease_for) override {
+    return store_->take_over(key, expected, lease, lease_for);
+  }
+  Task<Result<Published>> publish(StoreKey key, Token expected, Envelope envelope,
+                                  Duration keep_for) override {
+    return store_->publish(key, expected, std::move(envelope), keep_for);
+  }
+  Task<Result<void>> release(StoreKey key, Token lease) override {
+    return store_->release(key, lease);
+  }
+  Task<Result<void>> put(StoreKey key, Envelope envelope, Duration keep_for) override {
+    return store_->put(key, std::move(envelope), keep_for);
+  }
+  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override {
+    return forgets() ? lost() : store_->invalidate(std::move(keys));
+  }
+  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override {
+    return forgets() ? lost() : store_->renew(std::move(watermarks));
+  }
+  Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
+                          Payload payload) override {
+    return store_->look(key, std::move(watermarks), payload);
+  }
+  Usage usage() const override { return store_->usage(); }
+  void close() override { store_->close(); }
+
+  // From now on.
+  void forget_every(std::uint64_t nth) { every_ = nth; }
+
+ private:
+  bool forgets() { return every_ != 0 && ++asked_ % every_ == 0; }
+  static Task<Result<void>> lost() {
+    co_return failure(Code::store_unavailable, "the store is told to forget this");
+  }
+
+  std::unique_ptr<Store> store_;
+  std::atomic<std::uint64_t> every_{0};
+  std::atomic<std::uint64_t> asked_{0};
+};
+
+class MutantTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    restore_all();
+    ASSERT_TRUE(SourceDb::make(source_, users, {}).has_value());
+  }
+  void TearDown() override { restore_all(); }
+
+  // Few users, many reads and many writes, so that loads and writes overlap all the time.
+  static Profile rough() {
+    Profile profile = profile_named("W5").value();
+    profile.users = users;
+    profile.actors = 300;
+    profile.writes_per_second = 400;
+    profile.source_min = 1ms;
+    profile.source_max = 8ms;
+    return profile;
+  }
+
+  Report play(Naming naming, std::uint64_t forget_every = 0) {
+    Runtime runtime({.threads = 2});
+    auto opened = open_embedded_store({.path = folder_.file("store.sqlite")},
+                                      runtime, runtime, runtime);
+    EXPECT_TRUE(opened.has_value()) << opened.error().what;
+    auto forgetful = std::make_unique<ForgetfulStore>(std::move(*opened));
+    ForgetfulStore& store = *forgetful;
+    // A lost invalidation is not sent again within the replay: what is quarantined stays so.
+    EngineTargetOptions asked{.source_path = source_};
+    asked.limits.pending_retry_after = forget_every == 0 ? Duration(200ms) : Duration(50ms);
+    asked.limits.bytes_max = 32 << 10;  // Small, so that the store is read as well.
+    asked.limits.shards = 1;
+    auto target = make_engine_target(rough(), asked, runtime, std::move(forgetful));
+    EXPECT_TRUE(target.has_value()) << target.error().what;
+    store.forget_every(forget_every);
+
+    ReplayOptions options{.profile = rough(), .source_path = source_, .lasts = 2s};
+    options.lanes = 64;
+    options.naming = naming;
+    options.cold = forget_every == 0;
+    const std::atomic<bool> never{false};
+    auto report = run(options, **target, runtime, never);
+    (*target)->close();
+    target->reset();
+    runtime.stop();
+    EXPECT_TRUE(report.has_value()) << report.error().what;
+    return std::move(*report);
+  }
+
+  static constexpr std::uint64_t users = 60;
+  kit::TemporaryFolder folder_;
+  const std::string source_ = folder_.file("source.sqlite");
+};
+
+void expect_sound(const Report& report) {
+  EXPECT_EQ(report.violations(), 0u) << to_text(report, false);
+  EXPECT_EQ(report.errors, 0u) << report.first_error;
+  EXPECT_EQ(report.write_failures, 0u) << report.first_error;
+  EXPECT_GT(report.reads, 500u) << "too little was tried";
+  EXPECT_GT(report.writes, 100u);
+  EXPECT_GT(report.from_memory + report.from_store, 0u) << "nothing was kept";
+}
+
+TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByTag) { expect_sound(play(Naming::tags)); }
+TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByKey) { expect_sound(play(Naming::keys)); }
+
+TEST_F(MutantTest, WithEveryMechanismAForgetfulStoreDoesNoHarm) {
+  const Report report = play(Naming::keys, 3);
+  expect_sound(report);
+  EXPECT_GT(report.invalidations_pending, 0u) << "the store forgot nothing";
+}
+
+TEST_F(MutantTest, WithoutTheFenceOfMemoryThereAreViolations) {
+  remove(Mechanism::memory_fence);
+  EXPECT_GT(play(Naming::keys).violations(), 0u);
+}
+
+TEST_F(MutantTest, WithoutTheFenceOfTheStoreThereAreViolations) {
+  remove(Mechanism::store_fence);
+  EXPECT_GT(play(Naming::keys).violations(), 0u);
+}
+
+TEST_F(MutantTest, WithoutTheJoinRuleThereAreViolations) {
+  remove(Mechanism::join_rule);
+  EXPECT_GT(play(Naming::tags).violations(), 0u);
+}
+
+TEST_F(MutantTest, WithoutTheQuarantineThereAreViolations) {
+  remove(Mechanism::quarantine);
+  EXPECT_GT(play(Naming::keys, 3).violations(), 0u);
+}
+
+}  // namespace
+}  // namespace headrace::replay

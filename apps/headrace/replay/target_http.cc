@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "client.h"
+#include "headrace/sync.h"
+#include "replay/target.h"
+#include "wire/uri.h"
+
+namespace headrace::replay {
+
+namespace {
+
+constexpr std::string_view billed_metric = "headrace_source_reads_total{";
+
+// The sum of all samples of `metric` whose policy is one of `policies`.
+std::uint64_t sum_of(std::string_view metrics, std::string_view metric,
+                     const std::vector<std::string>& policies) {
+  double sum = 0;
+  while (!metrics.empty()) {
+    const std::size_t end = std::min(metrics.find('\n'), metrics.size());
+    const std::string_view line = metrics.substr(0, end);
+    metrics.remove_prefix(std::min(end + 1, metrics.size()));
+    if (!line.starts_with(metric)) continue;
+    for (const std::string& policy : policies) {
+      if (!line.contains(fmt::format("policy=\"{}\"", policy))) continue;
+      const std::string_view number = line.substr(line.rfind(' ') + 1);
+      double value = 0;
+      std::from_chars(number.data(), number.data() + number.size(), value);
+      sum += value;
+    }
+  }
+  return static_cast<std::uint64_t>(sum);
+}
+
+Error error_of(const wire::Response& response) {
+  return {.code = response.status >= 500 ? Code::source_unavailable : Code::invalid_argument,
+          .what = fmt::format("the server answered with status {}: {}", response.status,
+                              response.body.substr(0, 300))};
+}
+
+// RFC 9211: "headrace; hit; ttl=27; detail=memory".
+Origin origin_in(const wire::Response& response) {
+  const std::string_view status = response.header("Cache-Status").value_or("");
+  if (!status.contains("; hit")) return Origin::source;
+  return status.contains("detail=store") ? Origin::store : Origin::memory;
+}
+
+class HttpTarget final : public Target {
+ public:
+  HttpTarget(const Profile& profile, std::unique_ptr<app::Client> client)
+      : client_(std::move(client)) {
+    for (const PolicyUse& use : profile.policies) names_.push_back(use.name);
+  }
+
+  std::string name() const override { return "server at " + client_->url(); }
+
+  Task<Result<Seen>> read(std::uint8_t policy, std::uint64_t user) override {
+    wire::Request request;
+    request.target = fmt::format("/v1/read/{}/{}", wire::percent_encode(names_[policy]), user);
+    Task<Result<wire::Response>> asking = client_->send(std::move(request));
+    const Result<wire::Response> response = co_await std::move(asking);
+    if (!response) co_return std::unexpected(response.error());
+    const Origin origin = origin_in(*response);
+    if (response->status == 200) co_return seen_in(response->body, user, origin);
+    // A known absence says where it came from; a route or a policy that is not there does not.
+    if (response->status == 404 && response->header("Cache-Status")) {
+      co_return Seen{.version = 0, .origin = origin};
+    }
+    co_return std::unexpected(error_of(*response));
+  }
+
+  Task<Result<Held>> invalidate(std::uint64_t user, Naming naming) override {
+    if (naming == Naming::tags) return send(fmt::format(R"({{"tags":["{}"]}})", tag_of(user)));
+    std::string keys;
+    for (const std::string& name : names_) {
+      keys += fmt::format(R"({}{{"policy":"{}","entity":"{}"}})", keys.empty() ? "" : ",", name,
+                          entity_of(user));
+    }
+    return send(R"({"keys":[)" + keys + "]}");
+  }
+
+  Task<Result<Held>> invalidate_policies() override {
+    std::string names;
+    for (const std::string& name : names_) names += (names.empty() ? "\"" : ",\"") + name + "\"";
+    return send(R"({"policies":[)" + names + "]}");
+  }
+
+  Result<Bill> bill() override {
+    auto billed = billed_so_far();
+    if (!billed) return std::unexpected(billed.error());
+    return Bill{.reads = *billed - billed_before_,
+                .counted_by = "the server's own metric, headrace_source_reads_total"};
+  }
+
+  // Remembers what the server has counted so far, and so learns whether it is there.
+  Result<void> begin() {
+    auto billed = billed_so_far();
+    if (!billed) return std::unexpected(billed.error());
+    billed_before_ = *billed;
+    return {};
+  }
+
+  void close() override { client_->close(); }
+
+ private:
+  Task<Result<Held>> send(std::string body) {
+    wire::Request request{.method = "POST", .target = "/v1/invalidate", .body = std::move(body)};
+    request.headers.push_back({.name = "Content-Type", .value = "application/json"});
+    Task<Result<wire::Response>> asking = client_->send(std::move(request));
+    const Result<wire::Response> response = co_await std::move(asking);
+    if (!response) co_return std::unexpected(response.error());
+    if (response->status >= 300) co_return std::unexpected(error_of(*response));
+    co_return response->status == 202 ? Held::pending : Held::everywhere;
+  }
+
+  Result<std::uint64_t> billed_so_far() {
+    wire::Request request{.target = "/metrics"};
+    Task<Result<wire::Response>> asking = client_->send(std::move(request));
+    const Result<wire::Response> response = wait(std::move(asking));
+    if (!response) {
+      return failure(response.error().code,
+                     fmt::format("{} ({})", response.error().what, client_->url()));
+    }
+    if (response->status != 200) return std::unexpected(error_of(*response));
+    return sum_of(response->body, billed_metric, names_);
+  }
+
+  std::unique_ptr<app::Client> client_;
+  std::vector<std::string> names_;
+  std::uint64_t billed_before_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Target>> make_http_target(const Profile& profile, HttpTargetOptions options,
+                                                 Runtime& runtime) {
+  auto client = app::Client::make({.url = std::move(options.url),
+                                   .api_key = std::move(options.api_key),
+                                   .idle_max = options.connections_max},
+                                  runtime);
+  if (!client) return std::unexpected(client.error());
+  auto target = std::make_unique<HttpTarget>(profile, std::move(*client));
+  if (auto begun = target->begin(); !begun) return std::unexpected(begun.error());
+  return target;
+}
+
+}  // namespace headrace::replay

@@ -1,0 +1,140 @@
+#include "serve/bindings.h"
+
+#include <algorithm>
+
+#include "headrace/sources/http.h"
+#include "headrace/sources/sqlite.h"
+
+namespace headrace::app {
+
+namespace {
+
+using config::ConfigError;
+using config::Place;
+using SqlitePointer = std::shared_ptr<SqliteDatabase>;
+using HttpPointer = std::shared_ptr<HttpOrigin>;
+
+ConfigError fault_at(const std::string& file, Place place, std::string text) {
+  return {.file = file, .line = place.line, .column = place.column, .text = std::move(text)};
+}
+
+std::shared_ptr<const ValueCodec> shared_bytes_codec() {
+  // Lives as long as the program: nothing is owned.
+  return {std::shared_ptr<const ValueCodec>(), &bytes_codec()};
+}
+
+std::string open_advice(const config::SourceConfig& source) {
+  return source.kind() == "sqlite" ? "; check `path`: the file must exist and be readable"
+                                   : "; check `url`";
+}
+
+}  // namespace
+
+const Bindings::Opened* Bindings::find_opened(std::string_view name) const noexcept {
+  const auto found = std::ranges::find_if(
+      opened_, [name](const Opened& opened) { return opened.config.name == name; });
+  return found == opened_.end() ? nullptr : &*found;
+}
+
+const Bindings::Bound* Bindings::find_bound(std::string_view name) const noexcept {
+  const auto found = std::ranges::find_if(
+      bound_, [name](const Bound& bound) { return bound.config.policy.name == name; });
+  return found == bound_.end() ? nullptr : &*found;
+}
+
+Result<void> Bindings::open_source(const config::SourceConfig& source, Runtime& runtime,
+                                   const Bindings* before) {
+  const Opened* same = before == nullptr ? nullptr : before->find_opened(source.name);
+  if (same != nullptr && same->config.reads_like(source)) {
+    opened_.push_back({.config = source, .where = same->where});
+    ++kept_;
+    return {};
+  }
+  if (const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&source.options)) {
+    auto database = open_sqlite_database(*sqlite, runtime, runtime);
+    if (!database) return std::unexpected(database.error());
+    opened_.push_back({.config = source, .where = std::move(*database)});
+    return {};
+  }
+  auto origin = open_http_origin(std::get<HttpOriginOptions>(source.options), runtime);
+  if (!origin) return std::unexpected(origin.error());
+  opened_.push_back({.config = source, .where = std::move(*origin)});
+  return {};
+}
+
+Result<void> Bindings::bind(const config::PolicyConfig& policy, const Bindings* before) {
+  const Opened* opened = find_opened(policy.source);
+  if (opened == nullptr) return {};  // Its own fault has been told.
+  const Bound* same = before == nullptr ? nullptr : before->find_bound(policy.policy.name);
+  const Opened* opened_before = same == nullptr ? nullptr : before->find_opened(policy.source);
+  if (same != nullptr && same->config == policy && opened_before != nullptr &&
+      opened_before->where == opened->where) {
+    bound_.push_back({.config = policy, .source = same->source});
+    return {};
+  }
+  Result<std::shared_ptr<Source>> source =
+      opened->where.index() == 0
+          ? ask_sqlite(std::get<SqlitePointer>(opened->where),
+                       std::get<SqliteQuestion>(policy.question))
+          : ask_http(std::get<HttpPointer>(opened->where), std::get<HttpQuestion>(policy.question));
+  if (!source) return std::unexpected(source.error());
+  bound_.push_back({.config = policy, .source = std::move(*source)});
+  return {};
+}
+
+std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& config,
+                                                         const std::string& file, Runtime& runtime,
+                                                         const Bindings* before) {
+  Bindings bindings;
+  Faults faults;
+  if (config.policies.size() > config.engine.policies_max) {
+    faults.push_back(fault_at(file, {}, "more policies than policies_max"));
+  }
+  for (const config::SourceConfig& source : config.sources) {
+    if (auto opened = bindings.open_source(source, runtime, before); !opened) {
+      faults.push_back(fault_at(file, source.place,
+                                "sources." + source.name + ": " + opened.error().what +
+                                    open_advice(source)));
+    }
+  }
+  for (const config::PolicyConfig& policy : config.policies) {
+    if (auto bound = bindings.bind(policy, before); !bound) {
+      faults.push_back(fault_at(file, policy.place,
+                                "policies." + policy.policy.name + ": " + bound.error().what));
+    }
+  }
+  if (!faults.empty()) return std::unexpected(std::move(faults));
+  return bindings;
+}
+
+Result<void> Bindings::define_all(Engine& engine, const Bindings* before) const {
+  for (const Bound& bound : bound_) {
+    const Bound* same = before == nullptr ? nullptr : before->find_bound(bound.config.policy.name);
+    if (same != nullptr && same->source == bound.source) continue;
+    auto defined = engine.define(bound.config.policy, shared_bytes_codec(), bound.source);
+    if (!defined) return std::unexpected(defined.error());
+  }
+  return {};
+}
+
+Result<void> Bindings::apply(Engine& engine, const Bindings* before) const {
+  if (auto defined = define_all(engine, before); !defined) {
+    for (const Bound& bound : bound_) {
+      const Bound* was = before == nullptr ? nullptr : before->find_bound(bound.config.policy.name);
+      if (was == nullptr) {
+        engine.undefine(bound.config.policy.name);
+      } else {
+        // It was accepted before, so it is accepted now.
+        (void)engine.define(was->config.policy, shared_bytes_codec(), was->source);
+      }
+    }
+    return defined;
+  }
+  if (before == nullptr) return {};
+  for (const Bound& was : before->bound_) {
+    if (find_bound(was.config.policy.name) == nullptr) engine.undefine(was.config.policy.name);
+  }
+  return {};
+}
+
+}  // namespace headrace::app

@@ -1,0 +1,66 @@
+// serve/bindings.h: what a configuration asks for, opened: sources, and each policy's question.
+//
+// Opening comes first and may fail without harm; applying comes second and changes the engine as a
+// whole or not at all.  A source that reads like the one before is kept with its connections.
+//
+// Threads:   belongs to one thread at a time.
+// Errors:    open() tells every fault with its place in the file.
+// Lifetimes: sources live for as long as some policy of the engine asks them.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+#include "headrace/engine.h"
+#include "headrace/runtime.h"
+#include "headrace/source.h"
+
+namespace headrace::app {
+
+class Bindings {
+ public:
+  using Faults = std::vector<config::ConfigError>;
+
+  // `file` is what faults call the configuration.
+  [[nodiscard]] static std::expected<Bindings, Faults> open(const config::Config& config,
+                                                            const std::string& file,
+                                                            Runtime& runtime,
+                                                            const Bindings* before);
+
+  // Makes the engine's policies those of this configuration, in place of `before`.
+  // May return: what Engine::define() does; then the engine is as it was.
+  [[nodiscard]] Result<void> apply(Engine& engine, const Bindings* before) const;
+
+  [[nodiscard]] std::size_t policies() const noexcept { return bound_.size(); }
+  [[nodiscard]] std::size_t sources() const noexcept { return opened_.size(); }
+  // Of those, how many are the ones from before.
+  [[nodiscard]] std::size_t kept() const noexcept { return kept_; }
+
+ private:
+  struct Opened {
+    config::SourceConfig config{};
+    std::variant<std::shared_ptr<SqliteDatabase>, std::shared_ptr<HttpOrigin>> where{};
+  };
+  struct Bound {
+    config::PolicyConfig config{};
+    std::shared_ptr<Source> source{};
+  };
+
+  [[nodiscard]] const Opened* find_opened(std::string_view name) const noexcept;
+  [[nodiscard]] const Bound* find_bound(std::string_view name) const noexcept;
+  Result<void> open_source(const config::SourceConfig& source, Runtime& runtime,
+                           const Bindings* before);
+  Result<void> bind(const config::PolicyConfig& policy, const Bindings* before);
+  [[nodiscard]] Result<void> define_all(Engine& engine, const Bindings* before) const;
+
+  std::vector<Opened> opened_;
+  std::vector<Bound> bound_;
+  std::size_t kept_ = 0;
+};
+
+}  // namespace headrace::app

@@ -1,0 +1,291 @@
+// The server's life: start or refuse, run and reload, drain and end.
+//
+// One thread, the main one, waits for signals and for changes of the file, and does all of this;
+// the runtime's threads serve.  A start that fails leaves nothing behind, and a reload that fails
+// changes nothing.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <optional>
+
+#include "commands/commands.h"
+#include "config/config.h"
+#include "headrace/engine.h"
+#include "headrace/runtime.h"
+#include "headrace/stores/embedded.h"
+#include "headrace/sync.h"
+#include "serve/bindings.h"
+#include "serve/log.h"
+#include "serve/signals.h"
+#include "server/http/server.h"
+#include "terminal.h"
+#include "version.h"
+
+namespace headrace::app {
+
+namespace {
+
+using config::Config;
+using config::ConfigError;
+
+constexpr Duration look_every = std::chrono::milliseconds(500);  // At the file.
+
+config::Environment environment() {
+  config::Environment all;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string_view entry(*at);
+    const std::size_t equals = entry.find('=');
+    if (equals != std::string_view::npos) all.emplace(entry.substr(0, equals),
+                                                      entry.substr(equals + 1));
+  }
+  return all;
+}
+
+config::Configured load(const ServeCommand& command) {
+  config::Flags flags;
+  if (!command.listen.empty()) flags["listen"] = command.listen;
+  if (!command.data_dir.empty()) flags["data_dir"] = command.data_dir;
+  return config::load_config(command.config, environment(), flags);
+}
+
+int complain(const std::vector<ConfigError>& faults) {
+  for (const ConfigError& fault : faults) fmt::print(stderr, "{}\n", config::to_string(fault));
+  fmt::print(stderr, "headrace serve: {} in the configuration; nothing was started\n",
+             faults.size() == 1 ? "an error" : fmt::format("{} errors", faults.size()));
+  return exit_config;
+}
+
+int refuse(std::string_view what, std::string_view advice, int code) {
+  fmt::print(stderr, "headrace serve: {}\n{}\n", what, advice);
+  return code;
+}
+
+int print_settings(const Config& config) {
+  for (const config::Setting& setting : config.settings) {
+    fmt::print("{} = {}  # {}\n", setting.key, setting.value, setting.origin);
+  }
+  return exit_ok;
+}
+
+Result<std::string> read_key(const std::string& file) {
+  if (file.empty()) return std::string();
+  std::ifstream in(file);
+  std::string key;
+  if (std::getline(in, key) && !key.empty()) return key;
+  return failure(Code::invalid_argument,
+                 "the API key file " + file + " cannot be read or is empty");
+}
+
+std::map<std::string, double> prices_of(const Config& config) {
+  std::map<std::string, double> prices;
+  for (const config::PolicyConfig& policy : config.policies) {
+    const config::SourceConfig* source = config.find_source(policy.source);
+    const double own = source == nullptr ? 0 : source->read_price_per_100k;
+    prices[policy.policy.name] = (own > 0 ? own : config.prices.read_per_100k) / 100'000;
+  }
+  return prices;
+}
+
+class Server {
+ public:
+  Server(const ServeCommand& command, Config config)
+      : command_(command), config_(std::move(config)), runtime_({.threads = config_.threads}) {}
+  ~Server() { end(); }
+
+  // The exit code of a start that is refused; none if it serves.
+  std::optional<int> start();
+  void run(Signals& signals);
+
+ private:
+  std::optional<int> open_store();
+  std::optional<int> bind();
+  std::optional<int> listen();
+  void greet() const;
+  void reload();
+  void warn_of_restart(const Config& next) const;
+  void drain(Signals& signals);
+  void end();
+
+  const ServeCommand& command_;
+  Config config_;
+  Runtime runtime_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> engine_;
+  std::optional<Bindings> bindings_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+std::optional<int> Server::open_store() {
+  if (config_.data_dir.empty()) return std::nullopt;
+  std::error_code fault;
+  std::filesystem::create_directories(config_.data_dir, fault);
+  if (fault) {
+    return refuse(fmt::format("the data folder {} cannot be made: {}", config_.data_dir,
+                              fault.message()),
+                  "Name another with --data-dir, or none to keep values in memory alone.",
+                  exit_config);
+  }
+  EmbeddedStoreOptions options = config_.store;
+  options.path = config_.data_dir + "/store.sqlite";
+  options.notice = [](std::string what) { log_warning("store: " + what); };
+  auto opened = open_embedded_store(std::move(options), runtime_, runtime_, runtime_);
+  if (!opened) {
+    return refuse(opened.error().what,
+                  "Give each server a data folder of its own with --data-dir, or mend this one.",
+                  exit_unavailable);
+  }
+  store_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::bind() {
+  auto bindings = Bindings::open(config_, command_.config, runtime_, nullptr);
+  if (!bindings) return complain(bindings.error());
+  if (auto applied = bindings->apply(*engine_, nullptr); !applied) {
+    return refuse(applied.error().what, "Mend the policy in " + command_.config + ".", exit_config);
+  }
+  bindings_ = std::move(*bindings);
+  return std::nullopt;
+}
+
+std::optional<int> Server::listen() {
+  auto key = read_key(config_.api_key_file);
+  if (!key) return refuse(key.error().what, "Write the key into its first line.", exit_config);
+  ServerOptions options{.listen = config_.listen,
+                        .api_key = std::move(*key),
+                        .version = version,
+                        .price_per_read = prices_of(config_)};
+  options.connections_max = config_.server.connections_max;
+  options.header_bytes_max = config_.server.headers_bytes_max;
+  options.body_bytes_max = config_.server.body_bytes_max;
+  options.shutdown_within = config_.shutdown_timeout;
+  auto server = HttpServer::make(std::move(options), runtime_, *engine_, store_.get());
+  if (!server) {
+    return refuse(server.error().what,
+                  "Choose where to listen with --listen, as tcp://127.0.0.1:8081.",
+                  server.error().code == Code::refused ? exit_unavailable : exit_config);
+  }
+  server_ = std::move(*server);
+  return std::nullopt;
+}
+
+std::optional<int> Server::start() {
+  if (auto refused = open_store()) return refused;
+  engine_ = std::make_unique<Engine>(config_.engine, Engine::Ports{.clock = runtime_,
+                                                                   .executor = runtime_,
+                                                                   .random = runtime_,
+                                                                   .store = store_.get()});
+  if (auto refused = bind()) return refused;
+  if (auto refused = listen()) return refused;
+  greet();
+  return std::nullopt;
+}
+
+void Server::greet() const {
+  const std::string url = "http://" + io::to_string(server_->address());
+  fmt::print("headrace {} listens on {}\n", version, url);
+  if (!config_.policies.empty()) {
+    fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
+  }
+  std::fflush(stdout);
+  log_info(fmt::format("serving {} policies from {} sources, store: {}", bindings_->policies(),
+                       bindings_->sources(),
+                       store_ ? "embedded in " + config_.data_dir : std::string("memory alone")));
+}
+
+void Server::warn_of_restart(const Config& next) const {
+  const auto warn = [](bool differs, std::string_view what) {
+    if (differs) log_warning(fmt::format("{} has changed: that takes a restart", what));
+  };
+  warn(next.listen != config_.listen, "listen");
+  warn(next.data_dir != config_.data_dir, "data_dir");
+  warn(next.threads != config_.threads, "threads");
+  warn(next.api_key_file != config_.api_key_file, "api_key_file");
+  warn(next.engine.bytes_max != config_.engine.bytes_max, "max_memory");
+}
+
+void Server::reload() {
+  const auto told = [](const std::vector<ConfigError>& faults) {
+    for (const ConfigError& fault : faults) log_error("not reloaded: " + config::to_string(fault));
+  };
+  auto next = load(command_);
+  if (!next) return told(next.error());
+  auto bindings = Bindings::open(*next, command_.config, runtime_, &*bindings_);
+  if (!bindings) return told(bindings.error());
+  if (auto applied = bindings->apply(*engine_, &*bindings_); !applied) {
+    return log_error("not reloaded: " + applied.error().what);
+  }
+  warn_of_restart(*next);
+  log_info(fmt::format("reloaded: {} policies, {} sources, {} of them kept", bindings->policies(),
+                       bindings->sources(), bindings->kept()));
+  bindings_ = std::move(*bindings);
+  // What takes a restart stays as it was, so that the warning comes again.
+  config_.policies = std::move(next->policies);
+  config_.sources = std::move(next->sources);
+  config_.drain_delay = next->drain_delay;
+}
+
+void Server::run(Signals& signals) {
+  for (;;) {
+    switch (signals.next(look_every)) {
+      case Event::none:
+        break;
+      case Event::reload:
+      case Event::file_changed:
+        reload();
+        break;
+      case Event::stop:
+        return drain(signals);
+    }
+  }
+}
+
+void Server::drain(Signals& signals) {
+  signals.end_at_once();
+  log_info("draining: /readyz says 503 from here on");
+  server_->announce_drain();
+  std::promise<void> delayed;
+  runtime_.post_at(runtime_.now() + config_.drain_delay, [&delayed] { delayed.set_value(); });
+  delayed.get_future().wait();
+  server_->drain();
+  end();
+  log_info("ended");
+}
+
+void Server::end() {
+  if (server_) server_->drain();
+  server_.reset();
+  if (engine_) wait(engine_->close());
+  engine_.reset();
+  if (store_) store_->close();
+  // Sources hand their last answers to the runtime, so they go before it stops.
+  bindings_.reset();
+  runtime_.stop();
+  store_.reset();
+}
+
+}  // namespace
+
+int serve(const ServeCommand& command) {
+  auto config = load(command);
+  if (!config) return complain(config.error());
+  if (command.print_config) return print_settings(*config);
+  if (command.check_config) {
+    fmt::print("{} is sound: {} policies, {} sources\n", command.config, config->policies.size(),
+               config->sources.size());
+    return exit_ok;
+  }
+  start_log(config->log_level, is_terminal(stderr) ? LogFormat::text : LogFormat::json);
+  Signals::block();
+  Signals signals(command.config);
+  Server server(command, std::move(*config));
+  if (const auto refused = server.start()) return *refused;
+  server.run(signals);
+  return exit_ok;
+}
+
+}  // namespace headrace::app

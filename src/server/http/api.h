@@ -1,0 +1,81 @@
+// server/http/api.h: the service behind every session: keys, request ids, routes and their answers.
+//
+// Threads:   any; count() on the loop whose counters it raises.
+// Errors:    problems.
+// Lifetimes: borrows what Parts names.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/engine.h"
+#include "headrace/random.h"
+#include "server/http/counters.h"
+#include "server/http/invalidate_routes.h"
+#include "server/http/policy_routes.h"
+#include "server/http/read_routes.h"
+#include "server/http/router.h"
+#include "server/http/server.h"
+#include "server/http/session.h"
+
+namespace headrace::http {
+
+class Api final : public Service {
+ public:
+  struct Parts {
+    Engine& engine;
+    Store* store;  // May be null.
+    Random& random;
+    std::size_t loops;
+    std::function<std::size_t()> current_loop;
+    std::function<std::size_t()> connections;
+  };
+
+  Api(const ServerOptions& options, Parts parts);
+
+  [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request,
+                                               std::string& out) override;
+  [[nodiscard]] Task<Reply> answer(wire::Request request) override;
+  [[nodiscard]] Reply refuse(const wire::HttpFault& fault) override;
+  void count(const Said& said, Duration took) override;
+  [[nodiscard]] bool is_draining() const noexcept override { return draining_; }
+
+  // From here on /readyz says 503.
+  void announce_drain() noexcept { announced_ = true; }
+  // From here on every answer is its connection's last.
+  void drain() noexcept { announced_ = draining_ = true; }
+
+ private:
+  // What of a request is needed once it is answered.
+  struct Frame {
+    std::string path{};
+    std::string request_id{};
+    bool head = false;
+  };
+  static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
+  [[nodiscard]] Outcome<void> admit(const wire::Request& request) const;
+  [[nodiscard]] bool is_key(std::string_view authorization) const noexcept;
+  [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
+
+  void add_health_routes();
+  [[nodiscard]] Task<Outcome<Answered>> ready(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> metrics(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> problem_page(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> index(Call call);
+
+  ServerOptions options_;
+  Parts parts_;
+  ReadRoutes reads_;
+  InvalidateRoutes invalidations_;
+  PolicyRoutes policies_;
+  Router router_;
+  std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
+  std::atomic<bool> announced_{false};
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace headrace::http

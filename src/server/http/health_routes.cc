@@ -1,0 +1,98 @@
+// The routes that say how the server is: /livez, /readyz, /metrics, /problems/{code} and /.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "server/http/api.h"
+#include "server/http/json_text.h"
+#include "server/http/metrics.h"
+
+namespace headrace::http {
+
+namespace {
+
+Answered text_answer(std::string text, std::string_view type = "text/plain; charset=utf-8") {
+  Answered answered;
+  answered.response.headers = {{"Content-Type", std::string(type)}};
+  answered.response.body = std::move(text);
+  return answered;
+}
+
+void write_index(std::string& out, const Router& router, std::string_view version) {
+  JsonObject json(out);
+  json.text("name", "headrace");
+  json.text("version", version);
+  JsonArray routes(json.member("routes"));
+  for (const Router::Entry& entry : router.entries()) {
+    JsonObject route(routes.next());
+    route.text("method", entry.method);
+    route.text("path", entry.pattern);
+    route.text("says", entry.says);
+  }
+}
+
+void write_check(std::string& out, std::string_view name, std::string_view trouble) {
+  out.append(trouble.empty() ? "[+]" : "[-]").append(name);
+  out.append(trouble.empty() ? " ok" : " ").append(trouble).append("\n");
+}
+
+Task<Outcome<Answered>> live(Call) {
+  co_return text_answer("ok\n");
+}
+
+}  // namespace
+
+void Api::add_health_routes() {
+  router_.add({"GET", "/livez", Route::health, "whether the process lives", live});
+  router_.add({"GET", "/readyz", Route::health, "whether to send requests here; ?verbose",
+               [this](Call call) { return ready(std::move(call)); }});
+  router_.add({"GET", "/metrics", Route::metrics, "counters for Prometheus",
+               [this](Call call) { return metrics(std::move(call)); }});
+  router_.add({"GET", "/problems/{code}", Route::other, "what a problem's code means",
+               [this](Call call) { return problem_page(std::move(call)); }});
+  router_.add({"GET", "/", Route::other, "this list",
+               [this](Call call) { return index(std::move(call)); }});
+}
+
+// A store in trouble is told but does not make the server unready: reads go on without it.
+Task<Outcome<Answered>> Api::ready(Call call) {
+  const bool draining = announced_;
+  std::string text = draining ? "draining\n" : "ok\n";
+  if (call.request.query().starts_with("verbose")) {
+    text.clear();
+    write_check(text, "serving", draining ? "draining" : "");
+    write_check(text, "reads", parts_.engine.reads_on() ? "" : "off by the global switch");
+    if (parts_.store) write_check(text, "store", parts_.store->usage().trouble);
+  }
+  Answered answered = text_answer(std::move(text));
+  if (draining) answered.response.status = 503;
+  co_return answered;
+}
+
+Task<Outcome<Answered>> Api::metrics(Call) {
+  MetricsInput input{.engine = parts_.engine.stats(),
+                     .store = std::nullopt,
+                     .loops = counters_,
+                     .connections = parts_.connections(),
+                     .version = options_.version,
+                     .price_per_read = options_.price_per_read};
+  if (parts_.store) input.store = parts_.store->usage();
+  co_return text_answer(metrics_text(input), metrics_type);
+}
+
+Task<Outcome<Answered>> Api::problem_page(Call call) {
+  const auto kinds = problem_kinds();
+  const auto found = std::ranges::find(kinds, call.captures[0], &ProblemKind::code);
+  if (found == kinds.end()) co_return problem("no-such-problem", "there is no such problem");
+  std::string text = std::to_string(found->status) + " " + std::string(found->code) + "\n\n";
+  text.append(found->title).append(".\n\n").append(found->advice).append("\n");
+  co_return text_answer(std::move(text));
+}
+
+Task<Outcome<Answered>> Api::index(Call) {
+  Answered answered = text_answer("", "application/json");
+  write_index(answered.response.body, router_, options_.version);
+  co_return answered;
+}
+
+}  // namespace headrace::http

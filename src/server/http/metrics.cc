@@ -1,0 +1,227 @@
+#include "server/http/metrics.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "headrace/answer.h"
+#include "wire/http_writer.h"
+
+namespace headrace::http {
+
+namespace {
+
+using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+// Writes families of samples: HELP and TYPE once, then the samples.
+class Exposition {
+ public:
+  Exposition& counter(std::string_view name, std::string_view help) {
+    return family(name, "counter", help);
+  }
+  Exposition& gauge(std::string_view name, std::string_view help) {
+    return family(name, "gauge", help);
+  }
+  Exposition& family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
+    out_.append(name).append(" ").append(type).append("\n");
+    return *this;
+  }
+  Exposition& sample(std::uint64_t value, Labels labels = {}, std::string_view suffix = {}) {
+    begin(labels, suffix);
+    wire::append_number(out_, static_cast<std::int64_t>(value));
+    out_ += '\n';
+    return *this;
+  }
+  Exposition& real(double value, Labels labels = {}, std::string_view suffix = {}) {
+    begin(labels, suffix);
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g\n", value);
+    out_ += digits;
+    return *this;
+  }
+  [[nodiscard]] std::string take() { return std::move(out_); }
+
+ private:
+  void begin(Labels labels, std::string_view suffix) {
+    out_.append(name_).append(suffix);
+    char before = '{';
+    for (const auto& [name, value] : labels) {
+      out_ += std::exchange(before, ',');
+      out_.append(name).append("=\"");
+      for (const char c : value) {
+        if (c == '"' || c == '\\') out_ += '\\';
+        out_ += c == '\n' ? ' ' : c;
+      }
+      out_ += '"';
+    }
+    out_ += labels.size() > 0 ? "} " : " ";
+  }
+
+  std::string out_;
+  std::string_view name_;
+};
+
+void write_lookups(Exposition& to, const EngineStats& stats) {
+  to.counter("headrace_lookups_total", "Reads that were answered, by where from and why.");
+  for (const PolicyStats& one : stats.policies) {
+    for (std::size_t origin = 0; origin < origin_count; ++origin) {
+      for (std::size_t reason = 0; reason < reason_count; ++reason) {
+        const std::uint64_t count = one.answers[origin][reason];
+        if (count == 0) continue;
+        to.sample(count, {{"policy", one.policy},
+                          {"origin", name_of(static_cast<Origin>(origin))},
+                          {"reason", name_of(static_cast<Reason>(reason))}});
+      }
+    }
+  }
+}
+
+// One counter of every policy.
+struct PolicyCount {
+  std::string_view name;
+  std::string_view help;
+  std::uint64_t PolicyStats::* count;
+};
+constexpr PolicyCount policy_counts[] = {
+    {"headrace_lookup_errors_total", "Reads that ended in an error.", &PolicyStats::errors},
+    {"headrace_collapsed_total", "Reads that waited for a load begun by another.",
+     &PolicyStats::collapsed},
+    {"headrace_source_reads_total", "Reads that the source billed.", &PolicyStats::source_reads},
+    {"headrace_fills_fenced_total", "Loads not kept because an invalidation came between.",
+     &PolicyStats::fills_fenced},
+    {"headrace_publishes_refused_total", "Loads whose lease in the store was gone.",
+     &PolicyStats::publishes_refused},
+    {"headrace_invalidations_total", "Invalidations of the policy or its keys.",
+     &PolicyStats::invalidations},
+    {"headrace_shadow_matches_total", "Shadow reads where cache and source agreed.",
+     &PolicyStats::shadow_matches},
+    {"headrace_shadow_mismatches_total", "Shadow reads where the cache would have been wrong.",
+     &PolicyStats::shadow_mismatches},
+    {"headrace_oversize_total", "Values answered but too large to be kept.",
+     &PolicyStats::oversize},
+};
+
+void write_policies(Exposition& to, const MetricsInput& input) {
+  write_lookups(to, input.engine);
+  for (const PolicyCount& count : policy_counts) {
+    to.counter(count.name, count.help);
+    for (const PolicyStats& one : input.engine.policies) {
+      to.sample(one.*count.count, {{"policy", one.policy}});
+    }
+  }
+  to.counter("headrace_loads_total", "Loads from the source, by how they ended.");
+  for (const PolicyStats& one : input.engine.policies) {
+    const std::uint64_t whole = one.load_failures + one.source_unchanged;
+    const std::uint64_t loaded = one.loads > whole ? one.loads - whole : 0;
+    to.sample(loaded, {{"policy", one.policy}, {"result", "loaded"}});
+    to.sample(one.source_unchanged, {{"policy", one.policy}, {"result", "unchanged"}});
+    to.sample(one.load_failures, {{"policy", one.policy}, {"result", "failed"}});
+  }
+  to.counter("headrace_saved_money_total",
+             "Price of the source reads that kept answers made needless.");
+  for (const PolicyStats& one : input.engine.policies) {
+    const auto price = input.price_per_read.find(one.policy);
+    if (price == input.price_per_read.end()) continue;
+    to.real(price->second * static_cast<double>(one.kept_answers()), {{"policy", one.policy}});
+  }
+}
+
+void write_engine(Exposition& to, const EngineStats& stats) {
+  to.gauge("headrace_entries", "Entries in memory.").sample(stats.memory.entries);
+  to.gauge("headrace_memory_bytes", "Charged size of the entries in memory.")
+      .sample(stats.memory.bytes);
+  to.gauge("headrace_memory_bytes_max", "Its limit.").sample(stats.memory.bytes_max);
+  to.counter("headrace_evictions_total", "Entries that left memory for others.")
+      .sample(stats.memory.evicted_total);
+  to.counter("headrace_expired_total", "Entries that left memory because their time was up.")
+      .sample(stats.memory.expired_total);
+  to.gauge("headrace_flights", "Loads in progress.").sample(stats.flights);
+  to.gauge("headrace_waiters", "Callers that wait for loads.").sample(stats.waiters);
+  to.gauge("headrace_tags_known", "Tags that something kept depends on.").sample(stats.tags_known);
+  to.gauge("headrace_invalidations_pending", "Invalidations the store has not acknowledged.")
+      .sample(stats.invalidations_pending);
+  to.gauge("headrace_reads_on", "0 if the global switch is off.").sample(stats.reads_on ? 1 : 0);
+}
+
+void write_store(Exposition& to, const Store::Usage& usage) {
+  to.gauge("headrace_store_up", "0 if the store is in trouble.")
+      .sample(usage.trouble.empty() ? 1 : 0);
+  to.gauge("headrace_store_entries", "Envelopes in the store.").sample(usage.entries);
+  to.gauge("headrace_store_bytes", "What they occupy.").sample(usage.bytes);
+  to.gauge("headrace_store_bytes_max", "Its limit.").sample(usage.bytes_max);
+  to.gauge("headrace_store_leases", "Leases in the store.").sample(usage.leases);
+  to.gauge("headrace_store_watermarks", "Watermarks in the store.").sample(usage.watermarks);
+  to.counter("headrace_store_evictions_total", "Envelopes that left the store for others.")
+      .sample(usage.evicted_total);
+  to.counter("headrace_store_expired_total", "Envelopes whose time was up.")
+      .sample(usage.expired_total);
+  to.counter("headrace_store_refused_total", "Publishes that had lost their lease.")
+      .sample(usage.refused_total);
+  to.counter("headrace_store_failed_total", "Operations that the store could not do.")
+      .sample(usage.failed_total);
+}
+
+// The sum over all loops of what `count` reads.
+template <class F>
+std::uint64_t sum_of(const MetricsInput& input, F count) {
+  std::uint64_t sum = 0;
+  for (const auto& loop : input.loops) sum += count(*loop);
+  return sum;
+}
+
+void write_durations(Exposition& to, const MetricsInput& input, std::size_t route) {
+  const std::string_view name = name_of(static_cast<Route>(route));
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i <= duration_bounds.size(); ++i) {
+    below +=
+        sum_of(input, [=](const Counters& of) { return of.durations[route].buckets[i].get(); });
+    char bound[32] = "+Inf";
+    if (i < duration_bounds.size()) {
+      const double seconds = std::chrono::duration<double>(duration_bounds[i]).count();
+      std::snprintf(bound, sizeof bound, "%g", seconds);
+    }
+    to.sample(below, {{"route", name}, {"le", bound}}, "_bucket");
+  }
+  const auto sum_ns =
+      sum_of(input, [=](const Counters& of) { return of.durations[route].sum_ns.get(); });
+  to.real(static_cast<double>(sum_ns) / 1e9, {{"route", name}}, "_sum");
+  to.sample(below, {{"route", name}}, "_count");
+}
+
+void write_requests(Exposition& to, const MetricsInput& input) {
+  static constexpr std::string_view classes[] = {"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  to.counter("headrace_requests_total", "HTTP requests, by route and class of status.");
+  for (std::size_t route = 0; route < route_count; ++route) {
+    for (std::size_t status = 2; status < std::size(classes); ++status) {
+      const auto count =
+          sum_of(input, [=](const Counters& of) { return of.requests[route][status].get(); });
+      if (count == 0) continue;
+      to.sample(count,
+                {{"route", name_of(static_cast<Route>(route))}, {"status", classes[status]}});
+    }
+  }
+  to.family("headrace_request_duration_seconds", "histogram",
+            "From a request's last byte to its answer in the buffer.");
+  for (std::size_t route = 0; route < route_count; ++route) write_durations(to, input, route);
+  to.gauge("headrace_connections", "Open client connections.").sample(input.connections);
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricsInput& input) {
+  Exposition to;
+  to.gauge("headrace_build_info", "1, labelled with the version.")
+      .sample(1, {{"version", input.version}});
+  write_policies(to, input);
+  write_engine(to, input.engine);
+  if (input.store) write_store(to, *input.store);
+  write_requests(to, input);
+  return to.take();
+}
+
+}  // namespace headrace::http

@@ -1,0 +1,37 @@
+// server/http/metrics.h: what the engine, the store and the sessions counted, for Prometheus.
+//
+// Labels are closed sets and policies' names; never an entity, an address or a key.
+//
+// Threads:   any.
+// Errors:    none.
+// Lifetimes: arguments are only read.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headrace/stats.h"
+#include "headrace/store.h"
+#include "server/http/counters.h"
+
+namespace headrace::http {
+
+inline constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+
+struct MetricsInput {
+  EngineStats engine{};
+  std::optional<Store::Usage> store{};
+  const std::vector<std::unique_ptr<Counters>>& loops;
+  std::size_t connections = 0;
+  std::string version{};
+  const std::map<std::string, double>& price_per_read;
+};
+
+// The text exposition format 0.0.4.
+[[nodiscard]] std::string metrics_text(const MetricsInput& input);
+
+}  // namespace headrace::http

@@ -1,0 +1,142 @@
+#include "server/http/problem.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "server/http/json_text.h"
+
+namespace headrace::http {
+
+namespace {
+
+constexpr std::size_t detail_bytes_max = 1024;
+constexpr std::size_t errors_max = 16;
+
+constexpr auto kinds = std::to_array<ProblemKind>({
+    {"bad-request", 400, false, "The request is malformed",
+     "Mend the request; the detail says where."},
+    {"ambiguous-key", 400, false, "The entity is named twice",
+     "Name the entity once: as the last segment of the path, as ?key= or as ?key_b64=."},
+    {"missing-credentials", 401, false, "Credentials are missing",
+     "Send the header Authorization: Bearer <key>."},
+    {"invalid-credentials", 401, false, "The credentials are not valid",
+     "Use the key that the server was started with."},
+    {"not-found", 404, false, "No such entity",
+     "The source says that there is no such entity.  This is an answer, not a fault."},
+    {"no-such-policy", 404, false, "No such policy",
+     "GET /v1/policies lists the policies of this server."},
+    {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
+    {"no-such-problem", 404, false, "No such problem",
+     "The codes stand in docs and in this server."},
+    {"method-not-allowed", 405, false, "The route has no such method",
+     "The header Allow lists the methods that it has."},
+    {"request-timeout", 408, true, "The request came too slowly", "Send the request in one go."},
+    {"value-too-large", 413, false, "Too large", "The detail names the limit."},
+    {"uri-too-long", 414, false, "The request target is too long",
+     "Entities have at most 1024 bytes; many are read with POST /v1/read."},
+    {"unsupported-media-type", 415, false, "The body's type is not understood",
+     "Send Content-Type: application/json; for PATCH see the header Accept-Patch."},
+    {"expectation-failed", 417, false, "The expectation cannot be met",
+     "Only Expect: 100-continue is known."},
+    {"validation", 422, false, "The body is not what the route takes",
+     "Each of errors[] points at a part of the body."},
+    {"headers-too-large", 431, false, "The headers are too large",
+     "Send fewer or shorter headers."},
+    {"internal", 500, true, "An error of the server's own",
+     "Please report it with its request id."},
+    {"not-implemented", 501, false, "Not implemented",
+     "The only transfer coding spoken is chunked."},
+    {"backend-unavailable", 502, true, "The source could not answer",
+     "The source failed or could not be reached.  Try again later."},
+    {"overloaded", 503, true, "A limit was reached",
+     "Slow down; the header Retry-After says for how long."},
+    {"draining", 503, true, "The server is shutting down", "Ask another instance."},
+    {"backend-timeout", 504, true, "The source did not answer in time",
+     "The load may still end: try again.  A longer ?within= waits longer."},
+    {"not-in-memory", 504, false, "Memory cannot answer",
+     "The request said only-if-cached, and memory has no copy that may be answered."},
+});
+
+void write_errors(std::string& out, const std::vector<Problem::Fault>& errors) {
+  JsonArray array(out);
+  for (std::size_t i = 0; i < std::min(errors.size(), errors_max); ++i) {
+    JsonObject fault(array.next());
+    fault.text("pointer", errors[i].pointer);
+    fault.text("detail", errors[i].detail);
+  }
+}
+
+void write_document(std::string& out, const Problem& problem, std::string_view path,
+                    std::string_view request_id) {
+  const ProblemKind& kind = problem_kind(problem.code);
+  JsonObject json(out);
+  json.text("type", "/problems/" + std::string(kind.code));
+  json.text("title", kind.title);
+  json.number("status", kind.status);
+  json.text("detail", problem.detail.substr(0, detail_bytes_max));
+  if (!path.empty()) json.text("instance", path.substr(0, detail_bytes_max));
+  json.text("code", kind.code);
+  json.text("request_id", request_id);
+  json.truth("retryable", kind.retryable);
+  if (!problem.errors.empty()) write_errors(json.member("errors"), problem.errors);
+}
+
+}  // namespace
+
+std::span<const ProblemKind> problem_kinds() noexcept {
+  return kinds;
+}
+
+const ProblemKind& problem_kind(std::string_view code) noexcept {
+  const auto found = std::ranges::find(kinds, code, &ProblemKind::code);
+  assert(found != kinds.end());
+  return *found;
+}
+
+std::string_view problem_code_of(Code code) noexcept {
+  switch (code) {
+    case Code::invalid_argument: return "bad-request";
+    case Code::unknown_policy: return "no-such-policy";
+    case Code::source_failed:
+    case Code::source_unavailable:
+    case Code::loader_threw: return "backend-unavailable";
+    case Code::timed_out: return "backend-timeout";
+    case Code::refused: return "overloaded";
+    case Code::too_large: return "value-too-large";
+    case Code::closed: return "draining";
+    case Code::store_unavailable:
+    case Code::damaged:
+    case Code::cancelled: return "internal";
+  }
+  return "internal";
+}
+
+Problem problem_of(const Error& error) {
+  Problem problem{.code = problem_code_of(error.code), .detail = error.what};
+  if (problem_kind(problem.code).status == 503) problem.headers.push_back({"Retry-After", "1"});
+  return problem;
+}
+
+std::string_view problem_code_of_status(int status) noexcept {
+  switch (status) {
+    case 408: return "request-timeout";
+    case 413: return "value-too-large";
+    case 414: return "uri-too-long";
+    case 417: return "expectation-failed";
+    case 431: return "headers-too-large";
+    case 501: return "not-implemented";
+    default: return "bad-request";
+  }
+}
+
+wire::Response response_of(const Problem& problem, std::string_view path,
+                           std::string_view request_id) {
+  const ProblemKind& kind = problem_kind(problem.code);
+  wire::Response response{.status = kind.status, .headers = problem.headers};
+  response.headers.push_back({"Content-Type", "application/problem+json"});
+  write_document(response.body, problem, path, request_id);
+  return response;
+}
+
+}  // namespace headrace::http

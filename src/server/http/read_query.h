@@ -1,0 +1,25 @@
+// server/http/read_query.h: what a read's URL and headers ask for.
+//
+// Threads:   any.
+// Errors:    bad-request, ambiguous-key.
+// Lifetimes: values.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "headrace/engine.h"
+#include "server/http/problem.h"
+#include "wire/http_message.h"
+
+namespace headrace::http {
+
+struct ReadQuery {
+  ReadOptions options{};
+  bool only_if_cached = false;
+  std::optional<std::string> entity{};  // From ?key= or ?key_b64=.
+};
+
+[[nodiscard]] Outcome<ReadQuery> read_query_of(const wire::Request& request);
+
+}  // namespace headrace::http

@@ -1,0 +1,72 @@
+// server/http/server.h: the HTTP face of an engine.
+//
+// Threads:   make(), drain() and the destructor not on a thread of the runtime; all else on any.
+// Errors:    make() returns invalid_argument (options that are wrong or not safe) or refused (the
+//            address cannot be had).
+// Lifetimes: borrows runtime, engine and store, which must outlive it; the runtime must run until
+//            drain() has returned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "headrace/engine.h"
+#include "headrace/result.h"
+#include "headrace/runtime.h"
+#include "headrace/store.h"
+#include "headrace/time.h"
+#include "io/address.h"
+
+namespace headrace {
+
+struct ServerOptions {
+  std::string listen = "tcp://127.0.0.1:8080";
+  std::string api_key{};  // Empty: everybody may ask, which is allowed on the loopback alone.
+  std::string version = "0.0.0";
+  std::map<std::string, double> price_per_read{};  // What one read of a policy's source costs.
+
+  std::size_t connections_max = 10000;
+  std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
+  std::size_t batch_entities_max = 1000;
+  std::size_t batch_answer_bytes_max = 64 << 20;
+  std::size_t header_bytes_max = 16 << 10;
+  std::size_t body_bytes_max = 8 << 20;
+  std::size_t json_depth_max = 64;
+
+  Duration header_within = std::chrono::seconds(10);
+  Duration body_within = std::chrono::seconds(30);
+  Duration idle_within = std::chrono::seconds(75);
+  Duration write_within = std::chrono::seconds(30);
+  Duration shutdown_within = std::chrono::seconds(25);
+};
+
+class HttpServer {
+ public:
+  // Listens from here on.  `store` may be null.
+  [[nodiscard]] static Result<std::unique_ptr<HttpServer>> make(ServerOptions options,
+                                                                Runtime& runtime, Engine& engine,
+                                                                Store* store);
+  ~HttpServer();
+
+  // As bound: with port 0 in the options, the port that was found.
+  [[nodiscard]] const io::Address& address() const noexcept;
+
+  // From here on /readyz says 503, so that others stop sending; all else goes on.
+  void announce_drain();
+  // Accepts no more, ends idle connections, lets requests in progress finish for at most
+  // `shutdown_within`, and closes what is left then.  Blocks until no session is left.  Idempotent.
+  void drain();
+
+  // For make() only.
+  struct State;
+  explicit HttpServer(std::unique_ptr<State> state);
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,155 @@
+// server/http/server_fixture.h: for tests: a server over a real engine and a source that is a map.
+//
+// Threads: as its parts.  Errors: fails the test.  Lifetimes: ends everything in the right order.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <coroutine>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "headrace/engine.h"
+#include "headrace/runtime.h"
+#include "headrace/sync.h"
+#include "server/http/client_fixture.h"
+#include "server/http/server.h"
+
+namespace headrace::http {
+
+// Truth: a map that can be changed, made to fail, and made to wait.
+class MapSource final : public Source {
+ public:
+  void set(const std::string& entity, std::string json) {
+    const std::lock_guard lock(mutex_);
+    values_[entity] = std::move(json);
+  }
+  void fail_with(std::optional<Code> code) {
+    const std::lock_guard lock(mutex_);
+    failing_ = code;
+  }
+  // From now on fetches wait until release().
+  void hold() { held_ = true; }
+  void release() {
+    held_ = false;
+    std::vector<std::coroutine_handle<>> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting.swap(waiting_);
+    }
+    for (const auto one : waiting) one.resume();
+  }
+  [[nodiscard]] int reads() const { return reads_; }
+  [[nodiscard]] std::size_t waiting() {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+  }
+
+  Task<Result<Fetched>> fetch(Fetch fetch) override {
+    ++reads_;
+    Gate gate{*this};
+    co_await gate;
+    co_return look_up(fetch.entity);
+  }
+  Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override {
+    std::vector<Result<Fetched>> all;
+    for (const Fetch& fetch : fetches) {
+      ++reads_;
+      all.push_back(look_up(fetch.entity));
+    }
+    co_return all;
+  }
+
+ private:
+  struct Gate {
+    MapSource& source;
+    [[nodiscard]] bool await_ready() const noexcept { return !source.held_; }
+    void await_suspend(std::coroutine_handle<> awaiting) const {
+      const std::lock_guard lock(source.mutex_);
+      source.waiting_.push_back(awaiting);
+    }
+    void await_resume() const noexcept {}
+  };
+
+  Result<Fetched> look_up(const std::string& entity) {
+    const std::lock_guard lock(mutex_);
+    if (failing_) return failure(*failing_, "the map was told to fail");
+    const auto found = values_.find(entity);
+    if (found == values_.end()) return Fetched{.kind = Kind::absent};
+    if (found->second == "null") return Fetched{.kind = Kind::null};
+    return Fetched{.payload = found->second};
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> values_;
+  std::vector<std::coroutine_handle<>> waiting_;
+  std::optional<Code> failing_;
+  std::atomic<bool> held_{false};
+  std::atomic<int> reads_{0};
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    define({.name = "users"});
+    define({.name = "orders", .tags = {"order:{entity}"}});
+  }
+  ~ServerTest() override {
+    source->release();
+    server.reset();
+    wait(engine.close());
+    runtime.stop();
+  }
+
+  void define(Policy policy) {
+    policy.fields = {"a"};
+    policy.fresh_for = std::chrono::hours(1);
+    policy.absent_for = std::chrono::hours(1);
+    policy.gather_within = Duration::zero();
+    policy.jitter = 0;
+    const auto codec = std::make_shared<const ValueCodec>(bytes_codec());
+    const auto defined = engine.define(std::move(policy), codec, source);
+    EXPECT_TRUE(defined) << defined.error().what;
+  }
+  // The server, made at the first use.
+  Client client() {
+    if (!server) {
+      options.listen = "127.0.0.1:0";
+      server = HttpServer::make(options, runtime, engine, nullptr).value();
+    }
+    return Client(server->address().port);
+  }
+
+  Runtime runtime{{.threads = 2}};
+  Engine engine{Engine::Limits{}, {.clock = runtime, .executor = runtime, .random = runtime}};
+  std::shared_ptr<MapSource> source = std::make_shared<MapSource>();
+  ServerOptions options;
+  std::unique_ptr<HttpServer> server;
+};
+
+inline boost::json::value json_of(const wire::Response& response) {
+  boost::system::error_code error;
+  auto value = boost::json::parse(response.body, error);
+  EXPECT_FALSE(error) << response.body;
+  return value;
+}
+
+// The code of a problem document.
+inline std::string code_of(const wire::Response& response) {
+  EXPECT_EQ(response.header("content-type"), "application/problem+json") << response.body;
+  const auto problem = json_of(response);
+  EXPECT_EQ(problem.at("status").as_int64(), response.status);
+  EXPECT_EQ(problem.at("request_id").as_string(),
+            std::string(response.header("x-request-id").value_or("")));
+  return std::string(problem.at("code").as_string());
+}
+
+}  // namespace headrace::http
