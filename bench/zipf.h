@@ -9,8 +9,8 @@
 
 namespace headrace::bench {
 
-// `draws` ranks in [0, keys), rank r with a weight of 1 / (r + 1)^exponent, shuffled so that rank and
-// place in memory have nothing to do with each other.
+// `draws` ranks in [0, keys), rank r with a weight of 1 / (r + 1)^exponent, shuffled so that rank
+// and place in memory have nothing to do with each other.
 inline std::vector<std::uint32_t> zipf(std::size_t keys, std::size_t draws, double exponent,
                                        std::uint64_t seed) {
   std::vector<double> sums(keys);

@@ -1,7 +1,7 @@
 # headrace_module(NAME SOURCES ... DEPS ... LIBRARIES ... TESTS ... TEST_DEPS ... [MIND])
 #
-# One static library per module.  Its include path holds include/ and the modules named in DEPS, each
-# under its own folder name, and nothing else: a module that is not named cannot be included.
+# One static library per module.  Its include path holds include/ and the modules named in DEPS,
+# each under its own folder name, and nothing else: what is not named cannot be included.
 # MIND builds the module a second time, as NAME_mutants, with the switches that take a mechanism of
 # the protocol out; only tests link it.
 
@@ -73,7 +73,8 @@ function(headrace_test name)
                         GTest::gtest_main)
   # Tests may use the kit in tests/kit: a simulated world, temporary folders, real servers.
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${name} PRIVATE HEADRACE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ${arg_DEFINES})
+  target_compile_definitions(${name} PRIVATE HEADRACE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                             ${arg_DEFINES})
   foreach(dep IN LISTS arg_DEPS)
     string(REPLACE "/" "_" dep ${dep})
     if(arg_MUTANTS AND TARGET headrace_${dep}_mutants)

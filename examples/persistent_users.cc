@@ -1,5 +1,5 @@
-// A SQLite table behind a policy, and a store that survives restarts: the second "process" costs the
-// source nothing.
+// A SQLite table behind a policy, and a store that survives restarts: the second "process" costs
+// the source nothing.
 #include <sqlite3.h>
 
 #include <cstdio>
@@ -30,7 +30,8 @@ bool make_source(const fs::path& path) {
 // One run of a program that reads user 42.  Returns where the answer came from.
 std::string run_once(const fs::path& folder) {
   headrace::Runtime runtime;
-  auto store = headrace::open_embedded_store({.path = folder / "cache.db"}, runtime, runtime, runtime);
+  auto store =
+      headrace::open_embedded_store({.path = folder / "cache.db"}, runtime, runtime, runtime);
   if (!store) return store.error().what;
   auto database = headrace::open_sqlite_database({.path = folder / "source.db"}, runtime, runtime);
   if (!database) return database.error().what;

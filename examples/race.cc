@@ -29,14 +29,13 @@ int main() {
     return headrace::Found(value);
   };
 
-  auto early = std::async(std::launch::async, [&] {
-    return *headrace::wait(settings->get_or_fetch("theme", slow));
-  });
+  auto early = std::async(std::launch::async,
+                          [&] { return *headrace::wait(settings->get_or_fetch("theme", slow)); });
   has_read.get_future().wait();
 
-  version = 2;  // The write ...
+  version = 2;                                                   // The write ...
   if (!headrace::wait(settings->invalidate("theme"))) return 1;  // ... and its invalidation.
-  let_go.set_value();  // Only now the old load ends.
+  let_go.set_value();                                            // Only now the old load ends.
 
   std::printf("the early reader, who asked before the write: %s\n", early.get().value().c_str());
   const auto later = headrace::wait(settings->get_or_fetch("theme", slow));

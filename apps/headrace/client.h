@@ -24,9 +24,9 @@ namespace headrace::app {
 
 struct ClientOptions {
   std::string url = "http://127.0.0.1:8080";
-  std::string api_key{};                        // Sent as a bearer token; secret.
-  Duration within = std::chrono::seconds(30);   // The longest that one request may take.
-  std::size_t idle_max = 256;                   // Connections kept for later.
+  std::string api_key{};                       // Sent as a bearer token; secret.
+  Duration within = std::chrono::seconds(30);  // The longest that one request may take.
+  std::size_t idle_max = 256;                  // Connections kept for later.
 };
 
 class Client {

@@ -17,7 +17,7 @@ void on_signal(int) {
 }  // namespace
 
 const std::atomic<bool>& stop_on_interrupt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);

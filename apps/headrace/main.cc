@@ -19,9 +19,8 @@ template <class Command>
 CLI::App* add(CLI::App& parent, Run& run, const std::string& name, const std::string& what,
               std::shared_ptr<Command> command, int (*function)(const Command&)) {
   CLI::App* sub = parent.add_subcommand(name, what);
-  sub->callback([&run, command, function] {
-    run = [command, function] { return function(*command); };
-  });
+  sub->callback(
+      [&run, command, function] { run = [command, function] { return function(*command); }; });
   return sub;
 }
 
@@ -34,8 +33,8 @@ void add_remote(CLI::App& sub, Remote& remote) {
 
 void add_serve(CLI::App& app, Run& run) {
   auto command = std::make_shared<ServeCommand>();
-  CLI::App* sub = add(app, run, "serve", "Serve the policies of a configuration over HTTP", command,
-                      serve);
+  CLI::App* sub =
+      add(app, run, "serve", "Serve the policies of a configuration over HTTP", command, serve);
   sub->add_option("--config,-c", command->config, "The configuration file")
       ->envname("HEADRACE_CONFIG")
       ->capture_default_str();
@@ -44,10 +43,11 @@ void add_serve(CLI::App& app, Run& run) {
   sub->add_flag("--print-config", command->print_config,
                 "Print the configuration, without secrets");
   sub->add_flag("--check-config", command->check_config, "Check it, and end with 0 or 78");
-  sub->footer("Examples:\n  headrace serve --config headrace.toml\n"
-              "  headrace serve --config headrace.toml --listen tcp://127.0.0.1:9000 "
-              "--data-dir /var/lib/headrace\n  headrace serve --check-config\n"
-              "Signals: HUP reloads the file; TERM and INT drain and end; a second one ends now.");
+  sub->footer(
+      "Examples:\n  headrace serve --config headrace.toml\n"
+      "  headrace serve --config headrace.toml --listen tcp://127.0.0.1:9000 "
+      "--data-dir /var/lib/headrace\n  headrace serve --check-config\n"
+      "Signals: HUP reloads the file; TERM and INT drain and end; a second one ends now.");
 }
 
 void add_read(CLI::App& app, Run& run) {
@@ -58,15 +58,16 @@ void add_read(CLI::App& app, Run& run) {
       ->required();
   sub->add_flag("--refresh", command->refresh, "Load it now, whatever is kept");
   add_remote(*sub, command->remote);
-  sub->footer("The value goes to standard output; where it came from to standard error.\n"
-              "Ends with 0 if there is a value, 1 if there is none.\n"
-              "Examples:\n  headrace read user 42\n  headrace read user 42 --refresh --json");
+  sub->footer(
+      "The value goes to standard output; where it came from to standard error.\n"
+      "Ends with 0 if there is a value, 1 if there is none.\n"
+      "Examples:\n  headrace read user 42\n  headrace read user 42 --refresh --json");
 }
 
 void add_put(CLI::App& app, Run& run) {
   auto command = std::make_shared<PutCommand>();
-  CLI::App* sub = add(app, run, "put", "Keep a value that was just written to the source", command,
-                      put);
+  CLI::App* sub =
+      add(app, run, "put", "Keep a value that was just written to the source", command, put);
   sub->add_option("policy", command->policy, "The policy")->required();
   sub->add_option("entity", command->entity, "The entity")->required();
   sub->add_option("value", command->value, "The value, as JSON; - takes standard input")
@@ -83,8 +84,9 @@ void add_invalidate(CLI::App& app, Run& run) {
   sub->add_option("--policy", command->policies, "Everything of this policy; may be repeated");
   sub->add_flag("--everything", command->everything, "All of the cache");
   add_remote(*sub, command->remote);
-  sub->footer("Examples:\n  headrace invalidate user/42\n  headrace invalidate --tag user:42\n"
-              "  headrace invalidate --policy user");
+  sub->footer(
+      "Examples:\n  headrace invalidate user/42\n  headrace invalidate --tag user:42\n"
+      "  headrace invalidate --policy user");
 }
 
 void add_explain(CLI::App& app, Run& run) {
@@ -109,10 +111,11 @@ void add_policy_set(CLI::App& policy, Run& run) {
       ->check(CLI::IsMember({"on", "off"}));
   sub->add_flag("--bump-version", command->bump_version, "Abandon everything that is kept");
   add_remote(*sub, command->remote);
-  sub->footer("Examples:\n  headrace policy set user --rollout shadow\n"
-              "  headrace policy set user --rollout percentage --percentage 10\n"
-              "  headrace policy set user --bump-version\n"
-              "  headrace policy set '*' --reads off");
+  sub->footer(
+      "Examples:\n  headrace policy set user --rollout shadow\n"
+      "  headrace policy set user --rollout percentage --percentage 10\n"
+      "  headrace policy set user --bump-version\n"
+      "  headrace policy set '*' --reads off");
 }
 
 void add_policy(CLI::App& app, Run& run) {
@@ -120,8 +123,8 @@ void add_policy(CLI::App& app, Run& run) {
   policy->require_subcommand(1);
 
   auto remote = std::make_shared<Remote>();
-  CLI::App* list = add(*policy, run, "list", "The server's policies and their switches", remote,
-                       policy_list);
+  CLI::App* list =
+      add(*policy, run, "list", "The server's policies and their switches", remote, policy_list);
   add_remote(*list, *remote);
 
   add_policy_set(*policy, run);
@@ -135,9 +138,8 @@ void add_policy(CLI::App& app, Run& run) {
   sub->add_option("file", check->file, "The file")->capture_default_str();
   sub->add_flag("--json", check->json, "Print JSON");
   sub->footer("Prints every error with line:column.  Ends with 0, or with 78 if there are any.");
-  sub->callback([&run, check] {
-    run = [check] { return policy_check(check->file, check->json); };
-  });
+  sub->callback(
+      [&run, check] { run = [check] { return policy_check(check->file, check->json); }; });
 }
 
 void add_replay(CLI::App& app, Run& run) {
@@ -178,10 +180,11 @@ void add_replay(CLI::App& app, Run& run) {
   sub->add_option("--price", command->price, "US dollars per 100,000 reads")->capture_default_str();
   sub->add_flag("--warm", command->warm, "Do not invalidate everything first");
   sub->add_flag("--json", command->json, "Print JSON");
-  sub->footer("Ends with 0, or with 1 if a read broke the promise.\n"
-              "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300\n"
-              "  headrace replay --make-source users.sqlite --users 100000\n"
-              "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");
+  sub->footer(
+      "Ends with 0, or with 1 if a read broke the promise.\n"
+      "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300\n"
+      "  headrace replay --make-source users.sqlite --users 100000\n"
+      "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");
 }
 
 int print_version() {
@@ -204,8 +207,9 @@ int parse_and_run(int argc, char** argv) {
   add_replay(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);
-  app.footer("Start with:\n  headrace serve --config headrace.toml\n  headrace read user 42\n"
-             "`headrace COMMAND --help` has examples.");
+  app.footer(
+      "Start with:\n  headrace serve --config headrace.toml\n  headrace read user 42\n"
+      "`headrace COMMAND --help` has examples.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -218,4 +222,6 @@ int parse_and_run(int argc, char** argv) {
 
 }  // namespace headrace::app
 
-int main(int argc, char** argv) { return headrace::app::parse_and_run(argc, argv); }
+int main(int argc, char** argv) {
+  return headrace::app::parse_and_run(argc, argv);
+}

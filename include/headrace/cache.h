@@ -1,8 +1,8 @@
 // headrace/cache.h: one question, "what is under this entity?", answered through every tier.
 //
-// A Cache<T> is the typed view of one policy of an engine.  It looks in memory, then in the engine's
-// store, then asks the caller's fetch.  However many callers miss on one entity at once, the fetch
-// runs once; and what it brings is kept only if nothing was invalidated meanwhile.
+// A Cache<T> is the typed view of one policy of an engine.  It looks in memory, then in the
+// engine's store, then asks the caller's fetch.  However many callers miss on one entity at once,
+// the fetch runs once; and what it brings is kept only if nothing was invalidated meanwhile.
 //
 //   headrace::Engine engine({}, {runtime, runtime, runtime});
 //   auto users = headrace::Cache<User>::open(engine, {.name = "users", .fresh_for = 5min});
@@ -86,14 +86,15 @@ class Cache {
   // The value under `entity`, fetched if no tier holds one that the policy accepts.
   //
   // Fresh:  returned at once, without suspending, allocating or touching `fetch`.
-  // Stale:  returned at once, and one refresh starts behind it.  Past `stale_for` the value is gone,
+  // Stale:  returned at once, and one refresh starts behind it.  Past `stale_for` the value is
+  // gone,
   //         even if that refresh is still running: a slow source cannot freeze the answer.
   // Absent: waits for the load, for at most `fetch_within`, with everyone else who asks for it.
   //         When nobody waits any more the load is told to stop.
   //
-  // A failed refresh leaves the stale value and is tried again after `retry_after`, then twice that.
-  // An invalidation that happens during a load wins: what was loaded is answered to those who were
-  // already waiting (not if the policy is strict: then it is loaded again), and is not kept.
+  // A failed refresh leaves the stale value and is tried again after `retry_after`, then twice
+  // that. An invalidation that happens during a load wins: what was loaded is answered to those who
+  // were already waiting (not if the policy is strict: then it is loaded again), and is not kept.
   //
   // May return: what the fetch returned, loader_threw, timed_out, refused, too_large, closed.
   template <FetchOf<T> F>
@@ -101,7 +102,7 @@ class Cache {
                                        ReadOptions options = {}) const {
     if (!options.refresh && !options.level) {
       if (auto answer = engine_->peek(*policy_, entity)) {
-        return Lookup<T>(AnyLookup(AnyResult(*std::move(answer))));
+        return Lookup<T>(Answer<T>(*std::move(answer)));
       }
     }
     return Lookup<T>(engine_->read(policy_, entity, loader(std::forward<F>(fetch)), options));

@@ -54,7 +54,7 @@ struct Loaded {
 using Loader = std::move_only_function<Task<Result<Loaded>>(Fetch)>;
 
 struct ReadOptions {
-  bool refresh = false;            // Load now, still as one flight.
+  bool refresh = false;              // Load now, still as one flight.
   std::optional<Duration> within{};  // Instead of the policy's fetch_within, if shorter.
   std::optional<Level> level{};      // Instead of the policy's, if stricter.
 };
@@ -85,39 +85,39 @@ enum class Held : std::uint8_t {
 // The whole story of one entry, for people.
 struct Explanation {
   struct Mark {
-    std::string name{};       // "cache", "policy:users", "tag:user:42"
-    std::string then{};       // Token that the kept envelope was built at, in hexadecimal; may be "".
-    std::string now{};        // The store's present token.
+    std::string name{};  // "cache", "policy:users", "tag:user:42"
+    std::string then{};  // Token that the kept envelope was built at, in hexadecimal; may be "".
+    std::string now{};   // The store's present token.
     bool holds = false;
   };
   struct Tier {
     bool present = false;
-    std::string state{};      // "fresh", "stale", "expired", "empty", "leased", "damaged", ...
+    std::string state{};  // "fresh", "stale", "expired", "empty", "leased", "damaged", ...
     Kind kind = Kind::value;
     Duration age{0};
     Duration fresh_left{0};
     Duration gone_in{0};
     std::size_t bytes = 0;
-    std::string id{};         // Of the envelope, in hexadecimal.
-    std::string lease{};      // Under which it was filled.
+    std::string id{};     // Of the envelope, in hexadecimal.
+    std::string lease{};  // Under which it was filled.
     std::string revision{};
     std::optional<WallTime> read_wall{};
   };
   std::string policy{};
   std::string entity{};
   std::uint32_t version = 0;
-  std::string rollout{};      // With the global switch: "on", "off by the global switch", ...
-  bool cached = false;      // Whether this entity is read through the cache at all.
+  std::string rollout{};  // With the global switch: "on", "off by the global switch", ...
+  bool cached = false;    // Whether this entity is read through the cache at all.
   std::string level{};
-  std::string store_key{};    // In hexadecimal.
+  std::string store_key{};  // In hexadecimal.
   Duration bound{0};
-  bool flight = false;      // A load runs now.
-  std::uint32_t failures = 0;     // Of its refresh, in a row.
+  bool flight = false;         // A load runs now.
+  std::uint32_t failures = 0;  // Of its refresh, in a row.
   bool quarantined = false;
   Tier memory{};
   Tier store{};
   std::vector<Mark> watermarks{};
-  std::string verdict{};      // What a read now would do, in a sentence.
+  std::string verdict{};  // What a read now would do, in a sentence.
 };
 
 class PolicyState;  // Defined by the engine.
@@ -141,17 +141,17 @@ struct PolicyView {
 class Engine {
  public:
   struct Limits {
-    std::size_t bytes_max = 64 << 20;       // Charged size of everything in memory.
-    std::size_t entry_bytes_max = 0;        // Largest single entry; 0: an eighth of bytes_max.
-    std::size_t shards = 0;                 // Of memory and flights; 0: chosen by the engine.
-    std::size_t flights_max = 4096;         // Loads in progress; more are refused.
-    std::size_t waiters_max = 65536;        // Callers waiting for loads; more are refused.
+    std::size_t bytes_max = 64 << 20;  // Charged size of everything in memory.
+    std::size_t entry_bytes_max = 0;   // Largest single entry; 0: an eighth of bytes_max.
+    std::size_t shards = 0;            // Of memory and flights; 0: chosen by the engine.
+    std::size_t flights_max = 4096;    // Loads in progress; more are refused.
+    std::size_t waiters_max = 65536;   // Callers waiting for loads; more are refused.
     std::size_t policies_max = 1024;
-    std::size_t pending_max = 65536;        // Unconfirmed invalidations kept one by one; beyond
-                                            // that everything bypasses the store until they are
-                                            // delivered.
+    std::size_t pending_max = 65536;  // Unconfirmed invalidations kept one by one; beyond
+                                      // that everything bypasses the store until they are
+                                      // delivered.
     std::size_t keys_per_invalidation_max = 10000;
-    Duration store_within = std::chrono::seconds(1);        // The longest wait for one store call.
+    Duration store_within = std::chrono::seconds(1);  // The longest wait for one store call.
     Duration pending_retry_after = std::chrono::milliseconds(200);
     Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
   };
@@ -198,8 +198,8 @@ class Engine {
 
   // Once this has ended with `everywhere`, no read that starts later is answered with what the
   // source said before this was called.  With `pending` the same holds for this instance.
-  // May return: invalid_argument (a bad name; nothing was done), refused, closed.  An unknown policy
-  // is no error: it may be known to other versions of the program.
+  // May return: invalid_argument (a bad name; nothing was done), refused, closed.  An unknown
+  // policy is no error: it may be known to other versions of the program.
   [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what);
 
   // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.

@@ -1,8 +1,8 @@
 // headrace/entry.h: an answer as it is kept in memory, with everything that it depends on.
 //
 // An Entry is immutable once it is shared, but for the few marks that the memory tier and the
-// refresh keep in it.  It is counted by reference; an answer holds the entry that it came from, so a
-// hit copies no value.
+// refresh keep in it.  It is counted by reference; an answer holds the entry that it came from, so
+// a hit copies no value.
 //
 // Threads:   EntryRef may be copied and dropped on any thread; two threads may hold one entry.
 // Errors:    none.
@@ -12,7 +12,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,33 +45,6 @@ struct Stamp {
   }
   return true;
 }
-
-// A short string that stands inside its owner, so that comparing it costs no further cache line.
-class InlineBytes {
- public:
-  static constexpr std::size_t inline_bytes_max = 36;
-
-  explicit InlineBytes(std::string_view bytes) : size_(static_cast<std::uint32_t>(bytes.size())) {
-    char* to = inline_;
-    if (bytes.size() > inline_bytes_max) {
-      heap_ = std::make_unique<char[]>(bytes.size());
-      to = heap_.get();
-    }
-    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
-  }
-
-  [[nodiscard]] std::string_view view() const noexcept {
-    return {size_ > inline_bytes_max ? heap_.get() : inline_, size_};
-  }
-  [[nodiscard]] std::size_t heap_bytes() const noexcept {
-    return size_ > inline_bytes_max ? size_ : 0;
-  }
-
- private:
-  std::uint32_t size_;
-  char inline_[inline_bytes_max];
-  std::unique_ptr<char[]> heap_;
-};
 
 class Entry;
 
@@ -113,7 +85,7 @@ class EntryRef {
   Entry* entry_ = nullptr;
 };
 
-class alignas(64) Entry {
+class Entry {
  public:
   // What an entry is made of.
   struct Parts {
@@ -122,12 +94,12 @@ class alignas(64) Entry {
     std::string_view entity;
     Kind kind = Kind::value;
     std::shared_ptr<const void> value{};  // Set for Kind::value.
-    std::size_t value_bytes = 0;        // Charged for the value.
-    Instant read_at{};                  // When the source read that produced it began.
+    std::size_t value_bytes = 0;          // Charged for the value.
+    Instant read_at{};                    // When the source read that produced it began.
     Instant fresh_until{};
     Instant stale_until{};  // Never before fresh_until.
     Instant gone_at{};      // Never before stale_until; from then on it is never answered.
-    Token id{};               // Of its envelope in the store; none if the store does not hold it.
+    Token id{};             // Of its envelope in the store; none if the store does not hold it.
     std::string revision{};
     std::vector<Stamp> stamps{};
   };
@@ -136,9 +108,11 @@ class alignas(64) Entry {
 
   [[nodiscard]] std::uint32_t scope() const noexcept { return scope_; }
   [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
-  [[nodiscard]] std::string_view entity() const noexcept { return entity_.view(); }
+  [[nodiscard]] std::string_view entity() const noexcept {
+    return {entity_size_ > inline_bytes_max ? rare_->long_entity.data() : entity_, entity_size_};
+  }
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
-  [[nodiscard]] const void* value() const noexcept { return value_.get(); }
+  [[nodiscard]] const void* value() const noexcept { return plain_value_; }
   [[nodiscard]] const std::shared_ptr<const void>& shared_value() const noexcept { return value_; }
   [[nodiscard]] std::size_t value_bytes() const noexcept { return value_bytes_; }
   [[nodiscard]] Instant read_at() const noexcept { return read_at_; }
@@ -147,8 +121,12 @@ class alignas(64) Entry {
   [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
   [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
   [[nodiscard]] Token id() const noexcept { return id_; }
-  [[nodiscard]] const std::string& revision() const noexcept { return revision_; }
-  [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return stamps_; }
+  [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
+  [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
+  // None of its tags has moved since.
+  [[nodiscard]] bool stamps_hold() const noexcept {
+    return !has_stamps_ || all_hold(rare_->stamps);
+  }
 
   // Everything that the entry occupies, bookkeeping included.
   [[nodiscard]] std::size_t charge() const noexcept;
@@ -160,15 +138,27 @@ class alignas(64) Entry {
  private:
   friend class EntryRef;
 
-  // What a hit reads stands in the first cache line, and the rest of it in the second.
+  // What a hit reads stands in the first cache line; an entity that does not fit there stands
+  // apart.
+  static constexpr std::size_t inline_bytes_max = 28;
   std::atomic<std::uint32_t> references_{0};
   std::uint32_t scope_;
   Instant gone_at_;
   Instant fresh_until_;
-  InlineBytes entity_;
-  std::vector<Stamp> stamps_;
-  std::shared_ptr<const void> value_;
+  const void* plain_value_;
+  std::uint16_t entity_size_;
   Kind kind_;
+  bool has_stamps_;
+  char entity_[inline_bytes_max];
+
+  // What few entries have.
+  struct Rare {
+    std::string long_entity{};
+    std::string revision{};
+    std::vector<Stamp> stamps{};
+  };
+  std::unique_ptr<const Rare> rare_;
+  std::shared_ptr<const void> value_;
 
  public:
   // The memory tier's own marks, guarded by its shard's lock (but `visits`, which readers raise).
@@ -183,17 +173,19 @@ class alignas(64) Entry {
   };
   Links links;
 
-  // The refresh's own marks: when it may be tried again, and how often it has failed in a row.
-  std::atomic<std::int64_t> retry_at_ns{0};
+  // The refresh's own marks: how often it has failed in a row, and when it may be tried again.
   std::atomic<std::uint32_t> failures{0};
+  std::atomic<std::int64_t> retry_at_ns{0};
 
  private:
+  static const Rare& no_rare() noexcept;
+  [[nodiscard]] const Rare& rare() const noexcept { return rare_ ? *rare_ : no_rare(); }
+
   std::uint64_t hash_;
   Instant stale_until_;
   Instant read_at_;
   Token id_;
   std::size_t value_bytes_;
-  std::string revision_;
 };
 
 inline EntryRef::EntryRef(const EntryRef& other) noexcept : entry_(other.entry_) {

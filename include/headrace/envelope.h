@@ -15,12 +15,12 @@
 namespace headrace {
 
 struct Envelope {
-  Token id{};                           // Of this envelope; random, never reused.
-  Token lease{};                        // Under which it was filled; none for a put.
+  Token id{};     // Of this envelope; random, never reused.
+  Token lease{};  // Under which it was filled; none for a put.
   Kind kind = Kind::value;
   std::string key{};                    // Key::bytes(), to notice a collision of StoreKeys.
-  WallTime read_wall{};               // When the source was read, for people.
-  Duration age_at_publish{0};         // From the start of the source read to the publish.
+  WallTime read_wall{};                 // When the source was read, for people.
+  Duration age_at_publish{0};           // From the start of the source read to the publish.
   std::string revision{};               // The source's own (ETag, update time); may be empty.
   std::vector<Watermark> watermarks{};  // As they were before the fetch.
   std::string payload{};                // The encoded value; empty for null and absent.

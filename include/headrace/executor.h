@@ -1,6 +1,7 @@
 // headrace/executor.h: the port through which work is put off: to another turn, or to a moment.
 //
-// Threads:   every member may be called from any thread; work may run on any thread of the executor,
+// Threads:   every member may be called from any thread; work may run on any thread of the
+// executor,
 //            never inside post(), post_at() or cancel().
 // Errors:    work must not throw.
 // Lifetimes: an executor must outlive whatever borrows it.  Work still queued when an executor is

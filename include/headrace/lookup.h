@@ -79,18 +79,24 @@ class AnyLookup {
 template <class T>
 class [[nodiscard]] Lookup {
  public:
-  explicit Lookup(AnyLookup any) : any_(std::move(any)) {}
+  explicit Lookup(Answer<T> ready) noexcept : state_(std::move(ready)) {}
+  explicit Lookup(AnyLookup any) : state_(std::move(any)) {}
 
-  [[nodiscard]] bool await_ready() const noexcept { return any_.await_ready(); }
-  bool await_suspend(std::coroutine_handle<> awaiting) { return any_.await_suspend(awaiting); }
+  [[nodiscard]] bool await_ready() const noexcept {
+    return state_.index() == 0 || std::get<1>(state_).await_ready();
+  }
+  bool await_suspend(std::coroutine_handle<> awaiting) {
+    return std::get<1>(state_).await_suspend(awaiting);
+  }
   [[nodiscard]] Result<Answer<T>> await_resume() {
-    AnyResult outcome = any_.await_resume();
+    if (auto* ready = std::get_if<0>(&state_)) return std::move(*ready);
+    AnyResult outcome = std::get<1>(state_).await_resume();
     if (!outcome) return std::unexpected(std::move(outcome.error()));
     return Answer<T>(*std::move(outcome));
   }
 
  private:
-  AnyLookup any_;
+  std::variant<Answer<T>, AnyLookup> state_;
 };
 
 }  // namespace headrace

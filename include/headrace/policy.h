@@ -38,7 +38,8 @@ struct Policy {
   // The projection.  For the built-in sources it must not be empty.
   std::vector<std::string> fields{};
 
-  // Names of watermarks besides those of the policy and the cache; "{entity}" stands for the entity.
+  // Names of watermarks besides those of the policy and the cache; "{entity}" stands for the
+  // entity.
   std::vector<std::string> tags{};
 
   Rollout rollout = Rollout::on;
@@ -46,16 +47,16 @@ struct Policy {
   Level level = Level::bounded;
 
   // Ages, counted from the start of the source read.
-  Duration fresh_for = std::chrono::minutes(5);   // Answered as it is.
-  Duration stale_for = Duration::zero();          // Answered while one refresh runs behind it.
+  Duration fresh_for = std::chrono::minutes(5);    // Answered as it is.
+  Duration stale_for = Duration::zero();           // Answered while one refresh runs behind it.
   Duration stale_if_error_for = Duration::zero();  // Answered only if a load has just failed.
-  Duration absent_for = Duration::zero();         // For known absence; zero: absence is not kept.
+  Duration absent_for = Duration::zero();          // For known absence; zero: absence is not kept.
   double jitter = 0.1;  // Share by which fresh_for may be shortened, the same for a key each time.
 
   // Times of a load.
-  Duration fetch_within = std::chrono::seconds(2);    // The longest that a caller waits.
-  Duration load_within = std::chrono::seconds(10);    // The longest that a load lives; its lease too.
-  Duration retry_after = std::chrono::seconds(1);     // Pause after a failed refresh; doubles ...
+  Duration fetch_within = std::chrono::seconds(2);  // The longest that a caller waits.
+  Duration load_within = std::chrono::seconds(10);  // The longest that a load lives; its lease too.
+  Duration retry_after = std::chrono::seconds(1);   // Pause after a failed refresh; doubles ...
   Duration retry_after_max = std::chrono::minutes(1);  // ... up to this.
 
   // Gathering of single reads into batches, where the source has batches.

@@ -1,9 +1,11 @@
 // headrace/runtime.h: real time, real threads and real randomness for an engine.
 //
-// Threads:   starts `threads` threads, on which posted work and timers run.  Any member may be called
+// Threads:   starts `threads` threads, on which posted work and timers run.  Any member may be
+// called
 //            from any thread.
 // Errors:    none after construction.
-// Lifetimes: must outlive the engines and stores that borrow it.  stop() ends its threads; work that
+// Lifetimes: must outlive the engines and stores that borrow it.  stop() ends its threads; work
+// that
 //            is still queued is dropped.
 #pragma once
 
@@ -29,8 +31,8 @@ class Runtime final : public Clock, public Executor, public Random {
   Runtime& operator=(const Runtime&) = delete;
 
   [[nodiscard]] Instant now() const noexcept override;
-  // At most 10 ms ahead.  After a suspend it lags until a timer fires, which those that are due then do
-  // at once.
+  // At most 10 ms ahead.  After a suspend it lags until a timer fires, which those that are due
+  // then do at once.
   [[nodiscard]] Instant now_at_most() const noexcept override;
   [[nodiscard]] WallTime wall_now() const noexcept override;
   void post(Work work) override;

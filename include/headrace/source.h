@@ -1,7 +1,8 @@
 // headrace/source.h: the port to a source, where truth lives.
 //
 // Threads:   every member may be called from any thread; a task ends on any thread.
-// Errors:    source_unavailable (not reached), source_failed (reached, but the answer is an error or
+// Errors:    source_unavailable (not reached), source_failed (reached, but the answer is an error
+// or
 //            garbage), timed_out, refused (the source's own queue is full), cancelled.  A missing
 //            entity is not an error: it is Kind::absent.
 // Lifetimes: arguments are taken by value.  A source must outlive its tasks.
@@ -24,17 +25,17 @@ namespace headrace {
 struct Fetch {
   std::string entity{};
   std::string revision{};  // Of the copy that is already held; empty if none is.
-  Instant deadline{};    // After this nobody wants the answer.
+  Instant deadline{};      // After this nobody wants the answer.
   std::stop_token stop{};  // Requested when nobody waits any more.
 };
 
 // What the source said.
 struct Fetched {
   Kind kind = Kind::value;
-  bool unchanged = false;   // The copy of Fetch::revision still holds; `payload` is not set.
-  std::string payload{};      // The value, encoded (JSON for the built-in sources).
-  std::string revision{};     // The source's name for this state; may be empty.
-  std::uint32_t billed = 1; // Reads that the source charges for this answer.
+  bool unchanged = false;    // The copy of Fetch::revision still holds; `payload` is not set.
+  std::string payload{};     // The value, encoded (JSON for the built-in sources).
+  std::string revision{};    // The source's name for this state; may be empty.
+  std::uint32_t billed = 1;  // Reads that the source charges for this answer.
 };
 
 // The source side of one policy: it knows which fields to ask for and where.

@@ -35,10 +35,10 @@ struct PolicyStats {
   std::uint64_t invalidations = 0;
   std::uint64_t shadow_matches = 0;
   std::uint64_t shadow_mismatches = 0;
-  std::uint64_t oversize = 0;           // Values answered and not kept.
+  std::uint64_t oversize = 0;  // Values answered and not kept.
 
-  [[nodiscard]] std::uint64_t reads() const noexcept;        // All of them, errors too.
-  [[nodiscard]] std::uint64_t kept_answers() const noexcept; // From memory or store.
+  [[nodiscard]] std::uint64_t reads() const noexcept;         // All of them, errors too.
+  [[nodiscard]] std::uint64_t kept_answers() const noexcept;  // From memory or store.
 };
 
 struct MemoryStats {

@@ -10,8 +10,8 @@
 //
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    store_unavailable when the store cannot do it now.  A failed publish, release or
-//            take_over may nevertheless have happened; that is harmless.  A failed put, invalidate or
-//            renew may have happened too, and must be repeated until it is acknowledged.
+//            take_over may nevertheless have happened; that is harmless.  A failed put, invalidate
+//            or renew may have happened too, and must be repeated until it is acknowledged.
 // Lifetimes: arguments are taken by value and belong to the task.  A store must outlive its tasks.
 #pragma once
 
@@ -39,10 +39,10 @@ struct Slot {
   };
 
   State state = State::empty;
-  Token token{};               // The lease's or the envelope's; what a replacement must name.
-  Envelope envelope{};         // If held.
-  Duration stored_for{0};    // If held: how long ago it was published, never too short.
-  Duration lease_left{0};    // If leased: how long until it runs out by itself.
+  Token token{};                    // The lease's or the envelope's; what a replacement must name.
+  Envelope envelope{};              // If held.
+  Duration stored_for{0};           // If held: how long ago it was published, never too short.
+  Duration lease_left{0};           // If leased: how long until it runs out by itself.
   std::vector<Token> watermarks{};  // Of the ids asked for, in their order; none of them zero.
 };
 
@@ -66,8 +66,8 @@ class Store {
                                                          std::vector<WatermarkId> watermarks) = 0;
 
   // Replaces what the slot holds, envelope or lease, by `lease`, if its token is still `expected`.
-  // For an envelope that is damaged, of another key, or whose watermarks no longer hold; and for the
-  // lease of a load that its instance has given up.
+  // For an envelope that is damaged, of another key, or whose watermarks no longer hold; and for
+  // the lease of a load that its instance has given up.
   [[nodiscard]] virtual Task<Result<Published>> take_over(StoreKey key, Token expected, Token lease,
                                                           Duration lease_for) = 0;
 
@@ -105,9 +105,9 @@ class Store {
     std::uint64_t watermarks = 0;
     std::uint64_t evicted_total = 0;
     std::uint64_t expired_total = 0;
-    std::uint64_t refused_total = 0;   // Publishes that lost their lease.
-    std::uint64_t failed_total = 0;    // Operations that ended in store_unavailable.
-    std::string trouble{};               // What is wrong now, in words; empty if nothing is.
+    std::uint64_t refused_total = 0;  // Publishes that lost their lease.
+    std::uint64_t failed_total = 0;   // Operations that ended in store_unavailable.
+    std::string trouble{};            // What is wrong now, in words; empty if nothing is.
   };
   [[nodiscard]] virtual Usage usage() const = 0;
 

@@ -27,8 +27,7 @@ decltype(auto) awaiter_of(Awaitable&& awaitable) {
 }
 
 template <class Awaitable>
-using Awaited =
-    std::remove_cvref_t<decltype(awaiter_of(std::declval<Awaitable>()).await_resume())>;
+using Awaited = std::remove_cvref_t<decltype(awaiter_of(std::declval<Awaitable>()).await_resume())>;
 
 template <class Awaitable>
 Detached settle(Awaitable awaitable, std::promise<Awaited<Awaitable>> promise) {

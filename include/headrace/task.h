@@ -6,7 +6,8 @@
 // Threads:   a Task belongs to one thread at a time; its work may move between threads.
 // Errors:    a coroutine of Headrace returns a Result and does not throw.  What a user's coroutine
 //            throws comes out of co_await.
-// Lifetimes: coroutines take their parameters by value, for the frame outlives the call.  A Task that
+// Lifetimes: coroutines take their parameters by value, for the frame outlives the call.  A Task
+// that
 //            is destroyed before it was started never runs; one that runs must not be destroyed.
 #pragma once
 

@@ -15,7 +15,8 @@ std::size_t power_of_two(std::size_t at_least) {
 }
 
 Engine::Limits settled(Engine::Limits limits) {
-  if (limits.entry_bytes_max == 0) limits.entry_bytes_max = std::max<std::size_t>(1, limits.bytes_max / 8);
+  if (limits.entry_bytes_max == 0)
+    limits.entry_bytes_max = std::max<std::size_t>(1, limits.bytes_max / 8);
   limits.entry_bytes_max = std::min(limits.entry_bytes_max, limits.bytes_max);
   if (limits.shards == 0) limits.shards = 256;
   limits.shards = power_of_two(limits.shards);
@@ -74,13 +75,13 @@ Engine::Impl::Impl(Limits limits, Ports ports)
 void Engine::Impl::schedule_expiry() {
   const std::scoped_lock lock(timer_mutex_);
   if (closed_.load()) return;
-  expiry_timer_ = ports_.executor.post_at(ports_.clock.now() + limits_.expire_every,
-                                          [weak = weak_from_this()] {
-                                            if (const auto self = weak.lock()) {
-                                              self->memory_.expire(self->ports_.clock.now());
-                                              self->schedule_expiry();
-                                            }
-                                          });
+  expiry_timer_ =
+      ports_.executor.post_at(ports_.clock.now() + limits_.expire_every, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+          self->memory_.expire(self->ports_.clock.now());
+          self->schedule_expiry();
+        }
+      });
 }
 
 Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const ValueCodec> codec,
@@ -160,10 +161,10 @@ Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange c
   if (change.bump_version) {
     const PolicyState::Snapshot snapshot = known->snapshot();
     Policy declared = snapshot.compiled->policy;
-    known->replace(compile(std::move(declared), snapshot.compiled->version + 1,
-                           snapshot.compiled->codec, snapshot.compiled->source, ports_.clock,
-                           ports_.executor),
-                   next_scope());
+    known->replace(
+        compile(std::move(declared), snapshot.compiled->version + 1, snapshot.compiled->codec,
+                snapshot.compiled->source, ports_.clock, ports_.executor),
+        next_scope());
     cut_off(snapshot.scope);
     // The store must forget too, or a restart, which counts from the declared version again, would
     // find the old entries.

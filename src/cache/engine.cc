@@ -28,8 +28,12 @@ Result<PolicyHandle> Engine::define(Policy policy, std::shared_ptr<const ValueCo
                                     std::shared_ptr<Source> source) {
   return impl_->define(std::move(policy), std::move(codec), std::move(source));
 }
-void Engine::undefine(std::string_view policy) { impl_->undefine(policy); }
-PolicyHandle Engine::find(std::string_view policy) const { return impl_->find(policy); }
+void Engine::undefine(std::string_view policy) {
+  impl_->undefine(policy);
+}
+PolicyHandle Engine::find(std::string_view policy) const {
+  return impl_->find(policy);
+}
 
 std::vector<PolicyView> Engine::policies() const {
   std::vector<PolicyView> views;
@@ -67,10 +71,20 @@ Task<Result<Explanation>> Engine::explain(PolicyHandle policy, std::string entit
 Task<Result<PolicyView>> Engine::change(std::string policy, PolicyChange change) {
   return impl_->change(std::move(policy), change);
 }
-void Engine::set_reads(bool on) { impl_->set_reads(on); }
-bool Engine::reads_on() const noexcept { return impl_->reads_on(); }
-EngineStats Engine::stats() const { return impl_->stats(); }
-std::vector<std::string> Engine::audit() const { return impl_->audit(); }
-Task<void> Engine::close() { return impl_->close(); }
+void Engine::set_reads(bool on) {
+  impl_->set_reads(on);
+}
+bool Engine::reads_on() const noexcept {
+  return impl_->reads_on();
+}
+EngineStats Engine::stats() const {
+  return impl_->stats();
+}
+std::vector<std::string> Engine::audit() const {
+  return impl_->audit();
+}
+Task<void> Engine::close() {
+  return impl_->close();
+}
 
 }  // namespace headrace

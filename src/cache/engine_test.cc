@@ -143,7 +143,9 @@ TEST_F(EngineTest, ALoadStopsWhenNobodyWaits) {
     }(*source, std::move(question));
   };
   source->hold = true;
-  { const AnyLookup dropped = engine->read(users, "1", fetch); }
+  {
+    const AnyLookup dropped = engine->read(users, "1", fetch);
+  }
   EXPECT_TRUE(stop.stop_requested());
   const Outcome next = ask("1");  // Does not join the one that was told to stop.
   source->release();

@@ -1,5 +1,5 @@
-// The whole story of one entry, for people: what memory and store hold, what it hangs on, and what a
-// read would do now.  Takes nothing, changes nothing, counts nothing.
+// The whole story of one entry, for people: what memory and store hold, what it hangs on, and what
+// a read would do now.  Takes nothing, changes nothing, counts nothing.
 #include "cache/impl.h"
 
 namespace headrace {

@@ -82,10 +82,12 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
   }
   // Between half and all of the pause, so that those who wait do not all come back at once.
   const double share = 0.5 + static_cast<double>(setup_.chance >> 12) * 0x1.0p-53;
-  const auto jittered = Duration(static_cast<Duration::rep>(
-      static_cast<double>(pause_.count()) * share));
-  // Not shorter than the shortest, whatever the store says is left: the waits are bounded in number.
-  const Duration pause = std::max(std::min(jittered, saw.lease_left), lease_wait_shortest);
+  const auto jittered =
+      Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * share));
+  // Not shorter than the shortest, whatever the store says is left: the waits are bounded in
+  // number.
+  const Duration pause = std::min(std::max(std::min(jittered, saw.lease_left), lease_wait_shortest),
+                                  lease_waits_total_max - waited_total_);
   waited_total_ += pause;
   pause_ = std::min(pause_ * 2, lease_wait_max);
   return go(State::waiting, {}, pause);

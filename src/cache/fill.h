@@ -36,13 +36,20 @@ class Fill {
     Purpose purpose = Purpose::read;
     Reason reason = Reason::cold;  // Why the source is asked, until the store says more.
     bool has_store = false;
-    Token lease{};                 // Fresh and random; this fill's own.
-    std::uint64_t chance = 0;      // For the jitter of waits.
-    bool kept_on_error = false;    // Memory holds something that may be answered after a failure.
+    Token lease{};               // Fresh and random; this fill's own.
+    std::uint64_t chance = 0;    // For the jitter of waits.
+    bool kept_on_error = false;  // Memory holds something that may be answered after a failure.
   };
 
   enum class State : std::uint8_t {
-    asking, taking_over, waiting, fetching, publishing, voiding, releasing, landed,
+    asking,
+    taking_over,
+    waiting,
+    fetching,
+    publishing,
+    voiding,
+    releasing,
+    landed,
   };
 
   // What to do, and with which token.
@@ -94,7 +101,8 @@ class Fill {
   [[nodiscard]] bool may_keep() const noexcept { return may_keep_; }
   // The store has refused the publish: something invalidated the key on the way.
   [[nodiscard]] bool refused() const noexcept { return refused_; }
-  // What was fetched may not be kept, but it is newer than what is: that must not be answered again.
+  // What was fetched may not be kept, but it is newer than what is: that must not be answered
+  // again.
   [[nodiscard]] bool outdates() const noexcept { return outdates_; }
   // The store holds what was fetched.
   [[nodiscard]] bool is_stored() const noexcept { return is_stored_; }

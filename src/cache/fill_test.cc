@@ -61,7 +61,9 @@ struct Asked {
   bool store_on_error = false;
   bool wants_refresh = false;
 };
-void PrintTo(const Asked& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const Asked& row, std::ostream* out) {
+  *out << row.name;
+}
 
 constexpr auto read = Purpose::read;
 constexpr auto refresh = Purpose::refresh;
@@ -195,7 +197,9 @@ struct Way {
   bool owns_lease;
   Purpose purpose = read;
 };
-void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.name;
+}
 
 const Way ways[] = {
     {"granted", [](Fill& fill) { fill.asked(granted); }, lease, true},
@@ -385,8 +389,7 @@ TEST(FillTest, TakeOversEnd) {
       ASSERT_EQ(fill.took_over(Published::refused).what, State::asking);
     }
     EXPECT_EQ(fill.asked(saw).what, State::fetching);
-    EXPECT_EQ(fill.reason(),
-              saw.verdict == Verdict::damaged ? Reason::damaged : Reason::expired);
+    EXPECT_EQ(fill.reason(), saw.verdict == Verdict::damaged ? Reason::damaged : Reason::expired);
     EXPECT_EQ(fill.fetched(true).what, State::landed);  // Nothing is published.
     EXPECT_TRUE(fill.may_keep());
   }
@@ -459,6 +462,12 @@ TEST(LeaseWaitTest, NoneIsLongerThanTheLeaseLasts) {
   EXPECT_LE(waits.front(), Fill::lease_wait_min);  // Shorter than the lease: as it is.
   for (std::size_t i = 1; i + 1 < waits.size(); ++i) ASSERT_EQ(waits[i], milliseconds(30)) << i;
   EXPECT_EQ(sum_of(waits), Fill::lease_waits_total_max);
+}
+
+TEST(LeaseWaitTest, AStoreThatSaysLittleIsLeftIsNotAskedWithoutEnd) {
+  const auto waits = waits_of(0, milliseconds(1));
+  EXPECT_EQ(waits.front(), Fill::lease_wait_shortest);
+  EXPECT_LE(waits.size(), std::size_t(Fill::lease_waits_total_max / Fill::lease_wait_shortest));
 }
 
 TEST(LeaseWaitTest, ARefreshWaitsToo) {
@@ -537,9 +546,9 @@ Fill fill_in(State state) {
   return fill;
 }
 
-constexpr State states[] = {State::asking,     State::taking_over, State::waiting, State::fetching,
-                            State::publishing, State::voiding,     State::releasing,
-                            State::landed};
+constexpr State states[] = {State::asking,    State::taking_over, State::waiting,
+                            State::fetching,  State::publishing,  State::voiding,
+                            State::releasing, State::landed};
 
 TEST(FillTest, EachEventMovesOnInItsState) {
   for (const Event& event : events) {

@@ -137,10 +137,11 @@ void Gatherer::arrived(Batch batch, std::vector<Answer> answers) {
   }
   if (!next.empty()) send(std::move(next));
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const Answer answer = i < answers.size()
-                              ? answers[i]
-                              : Answer(failure(Code::source_failed,
-                                               "the source answered fewer entities than it was asked"));
+    const Answer answer =
+        i < answers.size()
+            ? answers[i]
+            : Answer(failure(Code::source_failed,
+                             "the source answered fewer entities than it was asked"));
     for (Done& done : batch[i].waiting) done(answer);
   }
 }

@@ -1,8 +1,8 @@
 // cache/gather.h: single fetches that run at the same time become batches of the source.
 //
-// The first fetch goes out at once, alone: a quiet policy pays nothing.  Those that come while one is
-// out wait for at most `within`, or until a batch is full, and go together.  A hold() keeps all of
-// them back until it ends, for reads of many entities.
+// The first fetch goes out at once, alone: a quiet policy pays nothing.  Those that come while one
+// is out wait for at most `within`, or until a batch is full, and go together.  A hold() keeps all
+// of them back until it ends, for reads of many entities.
 //
 // Threads:   any member from any thread.
 // Lifetimes: shared; a batch under way keeps its gatherer alive.
@@ -16,8 +16,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "headrace/executor.h"
 #include "headrace/clock.h"
+#include "headrace/executor.h"
 #include "headrace/source.h"
 
 namespace headrace {
@@ -72,7 +72,7 @@ class Gatherer : public std::enable_shared_from_this<Gatherer> {
   std::mutex mutex_;
   Batch gathered_;
   std::unordered_map<std::string, std::size_t> places_;  // Of entities in `gathered_`.
-  std::size_t out_ = 0;    // Batches under way.
+  std::size_t out_ = 0;                                  // Batches under way.
   std::size_t holds_ = 0;
   bool timer_set_ = false;
 };

@@ -61,8 +61,8 @@ class GatherTest : public testing::Test {
   }
   void TearDown() override {
     answer_all();
-    EXPECT_EQ(open, 0u);             // Every fetch was answered ...
-    EXPECT_EQ(world.queued(), 0u);   // ... no timer is left behind ...
+    EXPECT_EQ(open, 0u);            // Every fetch was answered ...
+    EXPECT_EQ(world.queued(), 0u);  // ... no timer is left behind ...
     const auto last = source->asked.size();
     fetch("z");
     EXPECT_EQ(source->asked.size(), last + 1);  // ... and the next goes out at once, alone.
@@ -236,8 +236,12 @@ TEST_F(GatherTest, AHoldOutlastsTheTimeAndTheFlightThatRanBefore) {
 }
 
 TEST_F(GatherTest, AHoldWithNothingHeldBackAndNoneAtAll) {
-  { const Gatherer::Hold hold(gatherer); }
-  { const Gatherer::Hold hold(nullptr); }  // A source without batches has no gatherer.
+  {
+    const Gatherer::Hold hold(gatherer);
+  }
+  {
+    const Gatherer::Hold hold(nullptr);
+  }  // A source without batches has no gatherer.
   EXPECT_TRUE(source->asked.empty());
 }
 
@@ -268,7 +272,9 @@ TEST_F(GatherTest, WhoSharesAPlaceSharesWhatIsAsked) {
   std::stop_source stop;
   const Instant now = world.now();
   fetch("a");
-  fetch({.entity = "b", .revision = "1", .deadline = now + milliseconds(20),
+  fetch({.entity = "b",
+         .revision = "1",
+         .deadline = now + milliseconds(20),
          .stop = stop.get_token()});
   fetch({.entity = "b", .revision = "1", .deadline = now + milliseconds(10)});
   fetch({.entity = "c", .revision = "1", .deadline = now + milliseconds(10)});

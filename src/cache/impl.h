@@ -38,10 +38,10 @@ struct Read {
   std::shared_ptr<Pending> pending{};
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
-  bool compare = false;   // Shadow: what was kept is compared with what the source says.
+  bool compare = false;  // Shadow: what was kept is compared with what the source says.
   int reloads = 0;
 
-  std::mutex mutex{};     // Guards what follows.
+  std::mutex mutex{};  // Guards what follows.
   bool done = false;
   std::shared_ptr<Flight> flight{};
   Flight::WaiterId waiter = 0;
@@ -59,7 +59,7 @@ struct Load {
   Reason reason = Reason::cold;
   bool compare = false;
   bool strict = false;
-  EntryRef basis{};       // What memory held, if it may serve as a revision or after a failure.
+  EntryRef basis{};  // What memory held, if it may serve as a revision or after a failure.
 
   // Filled in on the way.
   std::shared_ptr<Flight> flight{};
@@ -69,10 +69,10 @@ struct Load {
   std::vector<WatermarkId> ids{};
   std::vector<Stamp> stamps{};
   Token lease{};
-  Token id{};             // Of the envelope that would be published.
-  Instant asked_at{};     // When the store was last asked.
-  Slot slot{};            // As it then answered.
-  Instant read_at{};      // When the source read began.
+  Token id{};          // Of the envelope that would be published.
+  Instant asked_at{};  // When the store was last asked.
+  Slot slot{};         // As it then answered.
+  Instant read_at{};   // When the source read began.
   Loaded loaded{};
   std::string payload{};  // What was loaded, encoded, if it can be.
   Error error{};

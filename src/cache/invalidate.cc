@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::size_t tag_bytes_max = 256 + entity_bytes_max;
 
-bool is_tag(std::string_view tag) { return !tag.empty() && tag.size() <= tag_bytes_max; }
+bool is_tag(std::string_view tag) {
+  return !tag.empty() && tag.size() <= tag_bytes_max;
+}
 
 bool is_policy_name(std::string_view name) {
   return !name.empty() && name.size() <= name_bytes_max && name.find('/') == std::string_view::npos;
@@ -271,8 +273,8 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
   co_return co_await deliver(*std::move(orders), one_by_one);
 }
 
-// Without a store the value goes where an invalidation will look for it.  It is kept behind the same
-// fence as a load's, so that an invalidation that comes in between wins.
+// Without a store the value goes where an invalidation will look for it.  It is kept behind the
+// same fence as a load's, so that an invalidation that comes in between wins.
 Result<Held> Engine::Impl::put_in_memory(const PolicyState& policy,
                                          const PolicyState::Snapshot& snapshot,
                                          const std::string& entity, Kind kind,

@@ -27,7 +27,7 @@ struct Ages {
 enum class Verdict : std::uint8_t {
   fresh,
   stale,
-  on_error,     // Only if a load has just failed.
+  on_error,  // Only if a load has just failed.
   expired,
   invalidated,  // A watermark has been replaced since, or the policy now has other tags.
   foreign,      // Another key's: another version of the policy, or a collision.
@@ -40,7 +40,8 @@ enum class Verdict : std::uint8_t {
 }
 
 // REQUIRES: slot.state is held or damaged, and slot.watermarks answers `ids`.
-[[nodiscard]] Verdict judge(const Slot& slot, std::string_view key, std::span<const WatermarkId> ids,
-                            const Policy& policy, std::uint64_t hash) noexcept;
+[[nodiscard]] Verdict judge(const Slot& slot, std::string_view key,
+                            std::span<const WatermarkId> ids, const Policy& policy,
+                            std::uint64_t hash) noexcept;
 
 }  // namespace headrace

@@ -151,7 +151,7 @@ TEST_F(JudgeTest, AbsenceEndsAtOnce) {
   policy.absent_for = seconds(3);
   EXPECT_EQ(at(seconds(2)), Verdict::fresh);
   EXPECT_EQ(at(seconds(3)), Verdict::expired);  // Neither stale nor on_error.
-  policy.absent_for = Duration::zero();  // The policy keeps absence no more.
+  policy.absent_for = Duration::zero();         // The policy keeps absence no more.
   EXPECT_EQ(at(seconds(0)), Verdict::expired);
 }
 

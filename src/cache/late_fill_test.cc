@@ -1,5 +1,6 @@
-// The race that this project exists for: a fill that read the old value ends after the invalidation.
-#include "cache/late_fill.h"
+// The race that this project exists for: a fill that read the old value ends after the
+// invalidation.
+#include "cache/late_fill_fixture.h"
 
 namespace headrace {
 namespace {

@@ -30,8 +30,8 @@ Task<void> Engine::Impl::fly(LoadRef load) {
   }
 }
 
-// Notes what the load depends on.  False if memory has the answer by now, so that nothing is left to
-// do: another load landed between this reader's look and its flight.
+// Notes what the load depends on.  False if memory has the answer by now, so that nothing is left
+// to do: another load landed between this reader's look and its flight.
 bool Engine::Impl::prepare(Load& load) {
   const Compiled& compiled = *load.snapshot.compiled;
   load.ids = compiled.watermarks_of(load.entity);
@@ -54,14 +54,13 @@ bool Engine::Impl::prepare(Load& load) {
     }
   }
   const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
-  load.fill.emplace(Fill::Setup{.purpose = load.purpose,
-                                .reason = load.basis && load.reason == Reason::cold
-                                              ? Reason::expired
-                                              : load.reason,
-                                .has_store = with_store,
-                                .lease = load.lease,
-                                .chance = ports_.random.bits(),
-                                .kept_on_error = load.basis && now < load.basis->gone_at()});
+  load.fill.emplace(Fill::Setup{
+      .purpose = load.purpose,
+      .reason = load.basis && load.reason == Reason::cold ? Reason::expired : load.reason,
+      .has_store = with_store,
+      .lease = load.lease,
+      .chance = ports_.random.bits(),
+      .kept_on_error = load.basis && now < load.basis->gone_at()});
   auto key = Key::make(compiled.key_scope, load.entity);
   assert(key.has_value());  // The names were checked by define(), the entity by the read.
   load.key = std::string(key->bytes());
@@ -236,8 +235,7 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   }
   if (removed(Mechanism::store_fence)) {
     // Unconditional, and under the watermarks of now: what a cache without the fence does.
-    auto look = store_call(
-        ports_.store->look(load->store_key, load->ids, Store::Payload::without));
+    auto look = store_call(ports_.store->look(load->store_key, load->ids, Store::Payload::without));
     const Result<Slot> now = co_await look;
     for (std::size_t i = 0; now && i < load->ids.size(); ++i) {
       envelope.watermarks[i].token = now->watermarks[i];
@@ -246,15 +244,16 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
     (void)co_await put;
     co_return load->fill->published(Published::stored);
   }
-  auto asked = store_call(
-      ports_.store->publish(load->store_key, expected, std::move(envelope), keep_for));
+  auto asked =
+      store_call(ports_.store->publish(load->store_key, expected, std::move(envelope), keep_for));
   const Result<Published> outcome = co_await asked;
   if (!outcome) co_return load->fill->publish_failed();
   if (*outcome == Published::refused) load->policy->count(Count::publishes_refused);
   co_return load->fill->published(*outcome);
 }
 
-// Empties the slot if it still holds what was found there: a lease takes its place and is given back.
+// Empties the slot if it still holds what was found there: a lease takes its place and is given
+// back.
 Task<Fill::Step> Engine::Impl::void_slot(LoadRef load, Token expected) {
   auto asked = store_call(ports_.store->take_over(load->store_key, expected, load->lease,
                                                   load->snapshot.compiled->policy.load_within));
@@ -358,8 +357,8 @@ Landing Engine::Impl::landing_of(Load& load) {
 Landing Engine::Impl::land_stored(Load& load) {
   auto entry = entry_of_slot(load);
   if (!entry) {  // Whole, but not what this program's type looks like: a bug of the codec's.
-    return {.result = failure(Code::damaged, "a kept value cannot be decoded: " +
-                                                 entry.error().what)};
+    return {.result =
+                failure(Code::damaged, "a kept value cannot be decoded: " + entry.error().what)};
   }
   const bool lost = lost_race(load);
   keep(load, *entry);

@@ -1,6 +1,6 @@
 // Takes each mechanism out and shows that the race is lost then: the other tests can fail.
-#include "cache/late_fill.h"
 #include "core/mutants.h"
+#include "cache/late_fill_fixture.h"
 
 namespace headrace {
 namespace {

@@ -52,7 +52,7 @@ PolicyState::PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t
   turn_dial();
 }
 
-Route PolicyState::route(const Dial& dial, std::string_view entity) noexcept {
+Route PolicyState::route_by_switches(const Dial& dial, std::string_view entity) noexcept {
   if (dial.share == 0) return Route::off;
   if (dial.shadow) return Route::shadow;
   // The hash of the entity alone, so that an entity stays on its side whatever else changes.
@@ -84,7 +84,8 @@ PolicyState::Snapshot PolicyState::snapshot() const {
 
 PolicyView PolicyState::view() const {
   const std::scoped_lock lock(mutex_);
-  PolicyView view{.policy = compiled_->policy, .version = compiled_->version, .reads_on = reads_on_};
+  PolicyView view{
+      .policy = compiled_->policy, .version = compiled_->version, .reads_on = reads_on_};
   view.policy.rollout = rollout_;
   view.policy.percentage = percentage_;
   return view;
@@ -139,7 +140,8 @@ PolicyStats PolicyState::stats() const {
   std::array<std::uint64_t, static_cast<std::size_t>(Count::last)> sums{};
   for (const Block& block : blocks_) {
     for (std::size_t o = 0; o < origin_count; ++o) {
-      for (std::size_t r = 0; r < reason_count; ++r) stats.answers[o][r] += block.answers[o][r].load();
+      for (std::size_t r = 0; r < reason_count; ++r)
+        stats.answers[o][r] += block.answers[o][r].load();
     }
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += block.counts[i].load();
   }

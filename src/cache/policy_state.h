@@ -1,4 +1,5 @@
-// cache/policy_state.h: one policy as the engine runs it: its declaration, its switches, its counts.
+// cache/policy_state.h: one policy as the engine runs it: its declaration, its switches, its
+// counts.
 //
 // What a memory hit needs stands in one atomic word, the dial: the scope, which changes whenever
 // everything under the policy becomes outdated, and what the switches say.  All else is a compiled
@@ -7,6 +8,7 @@
 // Threads: any member from any thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -29,8 +31,8 @@ struct Compiled {
   Key::Scope key_scope{};
   std::shared_ptr<const ValueCodec> codec{};
   std::shared_ptr<Source> source{};
-  std::shared_ptr<Gatherer> gatherer{};        // If the source has batches.
-  std::array<WatermarkId, 3> watermarks{};     // Cache, namespace, policy: those of every key.
+  std::shared_ptr<Gatherer> gatherer{};     // If the source has batches.
+  std::array<WatermarkId, 3> watermarks{};  // Cache, namespace, policy: those of every key.
   std::array<std::string, 3> watermark_names{};
 
   [[nodiscard]] std::vector<std::string> tag_names(std::string_view entity) const;
@@ -68,8 +70,12 @@ class PolicyState {
             .strict = (word & strict_bit) != 0};
   }
   [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
-  [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept;
-  [[nodiscard]] static std::uint64_t hash_of(std::uint32_t scope, std::string_view entity) noexcept {
+  [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept {
+    const bool plain = dial.share == 10000 && !dial.shadow && !dial.strict;
+    return plain ? Route::cached : route_by_switches(dial, entity);
+  }
+  [[nodiscard]] static std::uint64_t hash_of(std::uint32_t scope,
+                                             std::string_view entity) noexcept {
     return hash64(entity, scope * 0x9e3779b97f4a7c15ull);
   }
 
@@ -91,17 +97,31 @@ class PolicyState {
 
   // Counters.  Each thread has its own block, so that counting moves no cache line between cores.
   enum class Count : std::uint8_t {
-    errors, collapsed, loads, load_failures, source_reads, source_unchanged, fills_kept,
-    fills_fenced, publishes_refused, invalidations, shadow_matches, shadow_mismatches, oversize,
+    errors,
+    collapsed,
+    loads,
+    load_failures,
+    source_reads,
+    source_unchanged,
+    fills_kept,
+    fills_fenced,
+    publishes_refused,
+    invalidations,
+    shadow_matches,
+    shadow_mismatches,
+    oversize,
     last,
   };
   void count(Count what, std::uint64_t by = 1) noexcept {
-    block().counts[static_cast<std::size_t>(what)].fetch_add(by, std::memory_order_relaxed);
+    raise([what](Block& block) -> auto& { return block.counts[static_cast<std::size_t>(what)]; },
+          by);
   }
   void count_answer(Origin origin, Reason reason) noexcept {
-    block()
-        .answers[static_cast<std::size_t>(origin)][static_cast<std::size_t>(reason)]
-        .fetch_add(1, std::memory_order_relaxed);
+    raise(
+        [origin, reason](Block& block) -> auto& {
+          return block.answers[static_cast<std::size_t>(origin)][static_cast<std::size_t>(reason)];
+        },
+        1);
   }
   [[nodiscard]] PolicyStats stats() const;
 
@@ -115,11 +135,24 @@ class PolicyState {
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::last)> counts{};
   };
 
-  [[nodiscard]] Block& block() noexcept {
+  // The first threads of the process have a block each, which nobody else writes: they need no
+  // locked instruction.  All later ones share the last.
+  [[nodiscard]] static std::size_t block_of_this_thread() noexcept {
     static std::atomic<std::size_t> threads{0};
-    thread_local const std::size_t mine = threads.fetch_add(1) % blocks;
-    return blocks_[mine];
+    thread_local const std::size_t mine = std::min(threads.fetch_add(1), blocks - 1);
+    return mine;
   }
+  template <class Pick>
+  void raise(Pick pick, std::uint64_t by) noexcept {
+    const std::size_t mine = block_of_this_thread();
+    std::atomic<std::uint64_t>& counter = pick(blocks_[mine]);
+    if (mine < blocks - 1) {
+      counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+    } else {
+      counter.fetch_add(by, std::memory_order_relaxed);
+    }
+  }
+  [[nodiscard]] static Route route_by_switches(const Dial& dial, std::string_view entity) noexcept;
   // REQUIRES: mutex_ is held.
   void turn_dial();
 

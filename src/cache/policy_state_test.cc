@@ -294,7 +294,7 @@ TEST(WatermarksTest, TheFixedOnesComeBeforeTheTagsInTheirOrder) {
 
 TEST(WatermarksTest, NoTwoThingsShareAName) {
   const Names tenants{"", "a", "b", "ab", "a:b", "tag", "policy", "namespace", "cache", ":"};
-  const Names parts{"",   "a",       "b",      "ab",       "a/b",    "/a",
+  const Names parts{"",   "a",       "b",      "ab",  "a/b",   "/a",
                     "a/", "tag:a/b", "policy", "a:b", "cache", "tag:"};
   std::set<std::string> names{std::string(cache_watermark)};
   std::size_t count = 1;

@@ -10,8 +10,12 @@
 namespace headrace {
 namespace {
 
-StoreKey key(const std::string& entity) { return store_key_of("t", "p", entity); }
-WatermarkId mark(const std::string& name) { return WatermarkId::of(name); }
+StoreKey key(const std::string& entity) {
+  return store_key_of("t", "p", entity);
+}
+WatermarkId mark(const std::string& name) {
+  return WatermarkId::of(name);
+}
 
 const StoreKey a = key("a"), b = key("b"), c = key("c");
 const WatermarkId red = mark("tag:t/red"), blue = mark("tag:t/blue");

@@ -13,8 +13,7 @@ std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_vie
   const PolicyState::Dial dial = policy.dial();
   if (PolicyState::route(dial, entity) != Route::cached) return std::nullopt;
   const Instant now = ports_.clock.now_at_most();
-  EntryRef entry =
-      memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
+  EntryRef entry = memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
   if (!entry || entry->fresh_until() <= now) return std::nullopt;
   policy.count_answer(Origin::memory, Reason::fresh);
   return AnyAnswer(std::move(entry), Origin::memory, Reason::fresh, now);
@@ -22,7 +21,8 @@ std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_vie
 
 AnyLookup Engine::Impl::read(const PolicyHandle& policy, std::string_view entity,
                              SharedLoader loader, ReadOptions options) {
-  const bool may_peek = !options.refresh && options.level.value_or(Level::bounded) == Level::bounded;
+  const bool may_peek =
+      !options.refresh && options.level.value_or(Level::bounded) == Level::bounded;
   if (may_peek) {
     if (auto answer = peek(*policy, entity)) return AnyLookup(AnyResult(*std::move(answer)));
   }
@@ -56,8 +56,8 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
                   "policy \"" + read->snapshot.compiled->policy.name +
                       "\" has no source of its own; pass a fetch with the read");
   }
-  read->level = std::max(read->snapshot.compiled->policy.level,
-                         options.level.value_or(Level::bounded));
+  read->level =
+      std::max(read->snapshot.compiled->policy.level, options.level.value_or(Level::bounded));
   switch (PolicyState::route(policy->dial(), entity)) {
     case Route::off:
       read->purpose = Fill::Purpose::bypass;
@@ -110,9 +110,8 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
   return AnyAnswer(std::move(entry), Origin::memory, reason, now);
 }
 
-void Engine::Impl::start_refresh(const PolicyHandle& policy,
-                                 const PolicyState::Snapshot& snapshot, const EntryRef& entry,
-                                 SharedLoader loader) {
+void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
+                                 const EntryRef& entry, SharedLoader loader) {
   if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns.load()) return;
   Load load{.policy = policy,
             .snapshot = snapshot,
@@ -177,13 +176,13 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
       {.key = flight_key(*read),
        .join = join,
        .alone = alone,
-       .waiter = [self, read, opened](const Landing& landing) {
-         self->landed(read, landing, opened->load());
-       },
-       .launch = [self, opened, load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
-         opened->store(true);
-         self->launch(std::move(load), std::move(flight));
-       }});
+       .waiter = [self, read,
+                  opened](const Landing& landing) { self->landed(read, landing, opened->load()); },
+       .launch =
+           [self, opened, load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
+             opened->store(true);
+             self->launch(std::move(load), std::move(flight));
+           }});
   if (boarding.refused) {
     finish(read, failure(Code::refused, "too many loads or waiters (flights_max, waiters_max)"));
     return;
@@ -195,7 +194,8 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
     read->waiter = boarding.waiter;
     gone = read->done;
   }
-  if (gone) leave(read);  // It timed out or was dropped while it boarded; landing made it no matter.
+  if (gone)
+    leave(read);  // It timed out or was dropped while it boarded; landing made it no matter.
 }
 
 void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& landing, bool opened) {
@@ -259,8 +259,8 @@ Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
   const EntryRef entry = memory_.find(read->snapshot.scope, read->hash, read->entity, now);
   if (entry && now < entry->stale_until()) {
     Result<bool> holds = true;
-    const bool must_ask = ports_.store && read->snapshot.compiled->is_storable() &&
-                          !removed(Mechanism::validation);
+    const bool must_ask =
+        ports_.store && read->snapshot.compiled->is_storable() && !removed(Mechanism::validation);
     if (must_ask) holds = co_await validate(read, entry->id());
     if (holds.value_or(false)) {
       const Reason reason = now < entry->fresh_until() ? Reason::fresh : Reason::stale;
@@ -278,8 +278,7 @@ Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
 Task<Result<bool>> Engine::Impl::validate(std::shared_ptr<Read> read, Token id) {
   if (id.is_none()) co_return false;
   const Compiled& compiled = *read->snapshot.compiled;
-  const StoreKey key =
-      store_key_of(compiled.policy.tenant, compiled.policy.name, read->entity);
+  const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, read->entity);
   const std::vector<WatermarkId> ids = compiled.watermarks_of(read->entity);
   if (quarantine_.covers(key, ids)) co_return false;
   auto asked = store_call(ports_.store->look(key, ids, Store::Payload::without));

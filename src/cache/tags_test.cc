@@ -12,7 +12,9 @@
 namespace headrace {
 namespace {
 
-WatermarkId tag(int number) { return WatermarkId::of("tag:t/" + std::to_string(number)); }
+WatermarkId tag(int number) {
+  return WatermarkId::of("tag:t/" + std::to_string(number));
+}
 
 TEST(TagsTest, StampsHoldUntilTheirTagMoves) {
   Tags tags;

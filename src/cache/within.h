@@ -1,7 +1,7 @@
 // cache/within.h: a task with a deadline, and a pause, both on the executor's time.
 //
-// within() answers by its deadline whatever the task does; a task that is late goes on by itself and
-// its outcome is dropped.  The gate stays held until the task has really ended.
+// within() answers by its deadline whatever the task does; a task that is late goes on by itself
+// and its outcome is dropped.  The gate stays held until the task has really ended.
 #pragma once
 
 #include <coroutine>
@@ -80,9 +80,8 @@ struct WithinAwaiter {
   bool await_suspend(std::coroutine_handle<> awaiting) {
     // The awaiter may be gone as soon as the timer is set: only locals from here on.
     const auto here = race;
-    const auto timer = executor.post_at(deadline, [here, error = late] {
-      here->settle(std::unexpected(error));
-    });
+    const auto timer =
+        executor.post_at(deadline, [here, error = late] { here->settle(std::unexpected(error)); });
     return here->wait(awaiting, timer);
   }
   [[nodiscard]] Result<T> await_resume() { return race->take(); }

@@ -115,7 +115,9 @@ Task<Result<std::string>> run_until_ended(Work* work) {
   co_await ended;
   co_return work->outcome;
 }
-Task<Result<std::string>> run_at_once(Work* work) { co_return work->outcome; }
+Task<Result<std::string>> run_at_once(Work* work) {
+  co_return work->outcome;
+}
 
 class WithinTest : public testing::Test {
  protected:

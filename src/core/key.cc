@@ -1,10 +1,10 @@
 // A key's bytes: each part behind its length, so that no two keys share bytes.
 //
-//   [1 byte tenant length][tenant][1 byte policy length][policy][4 bytes version][8 bytes shape][entity]
+//   [1 byte tenant length][tenant][1 byte policy length][policy][4 bytes version][8 bytes
+//   shape][entity]
 //
 // The entity comes last and needs no length.  Numbers are little-endian.
 #include "headrace/key.h"
-
 
 #include <algorithm>
 #include <cstring>
@@ -36,9 +36,9 @@ Result<Key> Key::make(const Scope& scope, std::string_view entity) {
                                         std::to_string(name_bytes_max) + " bytes");
   }
   if (entity.size() > entity_bytes_max) {
-    return failure(Code::too_large,
-                   "the entity has " + std::to_string(entity.size()) + " bytes; the most is " +
-                       std::to_string(entity_bytes_max) + " (entity_bytes_max)");
+    return failure(Code::too_large, "the entity has " + std::to_string(entity.size()) +
+                                        " bytes; the most is " + std::to_string(entity_bytes_max) +
+                                        " (entity_bytes_max)");
   }
   std::string bytes;
   bytes.reserve(scope.tenant.size() + scope.policy.size() + 14 + entity.size());

@@ -16,8 +16,10 @@ Key key(Key::Scope scope, std::string_view entity) {
 }
 
 TEST(Key, PartsThatConcatenateAlikeStayApart) {
-  EXPECT_FALSE(key({.tenant = "a", .policy = "bc"}, "d") == key({.tenant = "ab", .policy = "c"}, "d"));
-  EXPECT_FALSE(key({.tenant = "a", .policy = "b"}, "cd") == key({.tenant = "a", .policy = "bc"}, "d"));
+  EXPECT_FALSE(key({.tenant = "a", .policy = "bc"}, "d") ==
+               key({.tenant = "ab", .policy = "c"}, "d"));
+  EXPECT_FALSE(key({.tenant = "a", .policy = "b"}, "cd") ==
+               key({.tenant = "a", .policy = "bc"}, "d"));
 }
 
 TEST(Key, EveryPartCounts) {

@@ -8,7 +8,8 @@ namespace headrace {
 namespace {
 
 AnyAnswer answer() {
-  return {Entry::make({.entity = "e", .kind = Kind::absent}), Origin::source, Reason::cold, Instant{}};
+  return {Entry::make({.entity = "e", .kind = Kind::absent}), Origin::source, Reason::cold,
+          Instant{}};
 }
 
 TEST(Pending, DeliversWhicheverComesLast) {
@@ -36,7 +37,9 @@ TEST(Lookup, DroppingItLeavesTheLoad) {
   auto pending = std::make_shared<Pending>();
   bool left = false;
   pending->on_leave([&] { left = true; });
-  { const AnyLookup lookup(pending); }
+  {
+    const AnyLookup lookup(pending);
+  }
   EXPECT_TRUE(left);
   EXPECT_FALSE(pending->complete(answer()));
 }

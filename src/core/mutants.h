@@ -1,7 +1,8 @@
-// core/mutants.h: switches that take a mechanism of the protocol out, to show that its tests can fail.
+// core/mutants.h: switches that take a mechanism of the protocol out, to show that its tests can
+// fail.
 //
-// Without HEADRACE_MUTANTS, as in every build that is shipped, removed() is false at compile time and
-// the mechanisms cannot be taken out.
+// Without HEADRACE_MUTANTS, as in every build that is shipped, removed() is false at compile time
+// and the mechanisms cannot be taken out.
 #pragma once
 
 #include <atomic>
@@ -23,14 +24,19 @@ enum class Mechanism : std::uint8_t {
 #ifdef HEADRACE_MUTANTS
 inline std::atomic<std::uint32_t> removed_mechanisms{0};
 [[nodiscard]] inline bool removed(Mechanism mechanism) noexcept {
-  return (removed_mechanisms.load(std::memory_order_relaxed) >> static_cast<unsigned>(mechanism)) & 1;
+  return (removed_mechanisms.load(std::memory_order_relaxed) >> static_cast<unsigned>(mechanism)) &
+         1;
 }
 inline void remove(Mechanism mechanism) noexcept {
   removed_mechanisms.fetch_or(1u << static_cast<unsigned>(mechanism));
 }
-inline void restore_all() noexcept { removed_mechanisms.store(0); }
+inline void restore_all() noexcept {
+  removed_mechanisms.store(0);
+}
 #else
-[[nodiscard]] constexpr bool removed(Mechanism) noexcept { return false; }
+[[nodiscard]] constexpr bool removed(Mechanism) noexcept {
+  return false;
+}
 #endif
 
 }  // namespace headrace

@@ -44,8 +44,9 @@ void check_ages(const Policy& policy, Faults& faults) {
   constexpr Duration longest = std::chrono::hours(24 * 366);
   faults.unless(policy.fresh_for > Duration::zero(), "fresh_for: must be longer than zero");
   faults.unless(policy.fresh_for <= longest, "fresh_for: must be at most a year");
-  faults.unless(policy.stale_for == Duration::zero() || policy.stale_for >= policy.fresh_for,
-                "stale_for: counts from the source read, so it must be at least fresh_for, or zero");
+  faults.unless(
+      policy.stale_for == Duration::zero() || policy.stale_for >= policy.fresh_for,
+      "stale_for: counts from the source read, so it must be at least fresh_for, or zero");
   faults.unless(policy.stale_for <= longest, "stale_for: must be at most a year");
   faults.unless(policy.stale_if_error_for == Duration::zero() ||
                     policy.stale_if_error_for >= std::max(policy.fresh_for, policy.stale_for),
@@ -66,9 +67,9 @@ void check_loads(const Policy& policy, Faults& faults) {
   faults.unless(policy.retry_after > Duration::zero(), "retry_after: must be longer than zero");
   faults.unless(policy.retry_after_max >= policy.retry_after,
                 "retry_after_max: must be at least retry_after");
-  faults.unless(policy.gather_within >= Duration::zero() &&
-                    policy.gather_within <= std::chrono::seconds(1),
-                "gather_within: must be zero to one second");
+  faults.unless(
+      policy.gather_within >= Duration::zero() && policy.gather_within <= std::chrono::seconds(1),
+      "gather_within: must be zero to one second");
   faults.unless(policy.batch_max > 0 && policy.batch_max <= 1000, "batch_max: must be 1 to 1000");
   faults.unless(policy.value_bytes_max > 0, "value_bytes_max: must be more than zero");
 }
@@ -78,9 +79,9 @@ void check_loads(const Policy& policy, Faults& faults) {
 std::vector<std::string> faults_of(const Policy& policy) {
   Faults faults;
   check_names(policy, faults);
-  faults.unless(std::isfinite(policy.percentage) && policy.percentage >= 0 &&
-                    policy.percentage <= 100,
-                "percentage: must be 0 to 100");
+  faults.unless(
+      std::isfinite(policy.percentage) && policy.percentage >= 0 && policy.percentage <= 100,
+      "percentage: must be 0 to 100");
   check_ages(policy, faults);
   check_loads(policy, faults);
   return faults.take();

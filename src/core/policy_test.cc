@@ -11,9 +11,13 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::StartsWith;
 
-Policy sound() { return {.name = "users", .fields = {"name"}}; }
+Policy sound() {
+  return {.name = "users", .fields = {"name"}};
+}
 
-TEST(Policy, DefaultsAreSound) { EXPECT_TRUE(faults_of(sound()).empty()); }
+TEST(Policy, DefaultsAreSound) {
+  EXPECT_TRUE(faults_of(sound()).empty());
+}
 
 TEST(Policy, AllFaultsAreToldAtOnce) {
   Policy policy = sound();

@@ -11,7 +11,9 @@
 namespace headrace {
 namespace {
 
-Task<int> number(int n) { co_return n; }
+Task<int> number(int n) {
+  co_return n;
+}
 Task<int> sum(int n) {
   int total = 0;
   for (int i = 1; i <= n; ++i) {
@@ -42,19 +44,27 @@ Task<int> elsewhere() {
   co_return 7;
 }
 
-TEST(Task, ManyAwaitsUseNoStack) { EXPECT_EQ(wait(sum(100000)), 705082704); }
+TEST(Task, ManyAwaitsUseNoStack) {
+  EXPECT_EQ(wait(sum(100000)), 705082704);
+}
 
-TEST(Task, WhatItThrowsComesOut) { EXPECT_THROW(wait(thrower()), std::runtime_error); }
+TEST(Task, WhatItThrowsComesOut) {
+  EXPECT_THROW(wait(thrower()), std::runtime_error);
+}
 
 TEST(Task, OneThatIsNeverStartedNeverRuns) {
   bool ran = false;
-  { const Task<void> task = nothing(&ran); }
+  {
+    const Task<void> task = nothing(&ran);
+  }
   EXPECT_FALSE(ran);
   wait(nothing(&ran));
   EXPECT_TRUE(ran);
 }
 
-TEST(Task, WaitCrossesThreads) { EXPECT_EQ(wait(elsewhere()), 7); }
+TEST(Task, WaitCrossesThreads) {
+  EXPECT_EQ(wait(elsewhere()), 7);
+}
 
 TEST(Task, StartReportsTheOutcome) {
   int got = 0;

@@ -1,6 +1,5 @@
 #include "headrace/token.h"
 
-
 #include "core/hash.h"
 
 namespace headrace {

@@ -1,9 +1,9 @@
 // flight/flight.h: loads in progress, and who waits for them.
 //
-// Per key there is at most one flight that new readers may join, and at most one more that is queued
-// behind it for readers who must not take what the first is already reading.  An invalidation
-// detaches a flight: it goes on for those who wait, but nobody joins it any more, and what it brings
-// is not kept.  No state stays behind for a key when its flights have landed.
+// Per key there is at most one flight that new readers may join, and at most one more that is
+// queued behind it for readers who must not take what the first is already reading.  An
+// invalidation detaches a flight: it goes on for those who wait, but nobody joins it any more, and
+// what it brings is not kept.  No state stays behind for a key when its flights have landed.
 //
 // Threads:   FlightTable: any member from any thread.  Callbacks run outside all locks.
 // Errors:    `refused` when a limit is reached.
@@ -49,7 +49,10 @@ class Flight {
   using Launch = std::move_only_function<void(std::shared_ptr<Flight>)>;
 
   Flight(FlightKey key, bool forced, bool unattended, Launch launch)
-      : key_(std::move(key)), forced_(forced), unattended_(unattended), launch_(std::move(launch)) {}
+      : key_(std::move(key)),
+        forced_(forced),
+        unattended_(unattended),
+        launch_(std::move(launch)) {}
 
   [[nodiscard]] const FlightKey& key() const noexcept { return key_; }
   [[nodiscard]] bool forced() const noexcept { return forced_; }
@@ -99,16 +102,16 @@ class FlightTable {
   struct Request {
     FlightKey key{};
     Join join = Join::any;
-    bool alone = false;         // Opens a flight of its own, which nobody joins.
-    bool unattended = false;    // Opens a flight for nobody, unless there is one; `waiter` is not
-                                // used.
+    bool alone = false;       // Opens a flight of its own, which nobody joins.
+    bool unattended = false;  // Opens a flight for nobody, unless there is one; `waiter` is not
+                              // used.
     Flight::Waiter waiter{};
-    Flight::Launch launch{};    // Drives the flight if this request opens one.
+    Flight::Launch launch{};  // Drives the flight if this request opens one.
   };
   struct Boarding {
     std::shared_ptr<Flight> flight;  // Null if refused, or if an unattended one was not needed.
     Flight::WaiterId waiter = 0;
-    bool opened = false;             // By this request; its launch has been called or is queued.
+    bool opened = false;  // By this request; its launch has been called or is queued.
     bool refused = false;
   };
 
@@ -174,7 +177,7 @@ class FlightTable {
   std::unique_ptr<Shard[]> shards_;
   std::atomic<std::size_t> flights_{0};
   std::atomic<std::size_t> waiters_{0};
-  mutable std::mutex idle_mutex_;  // Taken last, under a shard's.
+  mutable std::mutex idle_mutex_;                  // Taken last, under a shard's.
   std::unordered_set<std::uint64_t> idle_leases_;  // Their low halves, which are random enough.
 };
 

@@ -23,7 +23,9 @@ class FlightTest : public testing::Test {
                         .waiter = [this](const Landing& landing) { landings.push_back(landing); },
                         .launch = [this](auto flight) { launched.push_back(flight); }});
   }
-  static FlightKey key(std::string entity = "k") { return {.scope = 1, .hash = 5, .entity = entity}; }
+  static FlightKey key(std::string entity = "k") {
+    return {.scope = 1, .hash = 5, .entity = entity};
+  }
   static Landing failed() { return {.result = failure(Code::source_failed, "no")}; }
 
   FlightTable table{{.shards = 2, .flights_max = 3, .waiters_max = 5}};

@@ -1,4 +1,5 @@
-// memory/lock.h: the lock of one shard: held for a look-up, so shorter than going to sleep would be.
+// memory/lock.h: the lock of one shard: held for a look-up, so shorter than going to sleep would
+// be.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,10 @@ class ShardLock {
     unsigned spins = 0;
     while (taken_.exchange(true, std::memory_order_acquire)) {
       while (taken_.load(std::memory_order_relaxed)) {
-        if (++spins < spins_max) continue;
+        if (++spins < spins_max) {
+          relax();
+          continue;
+        }
         spins = 0;
         std::this_thread::yield();
       }
@@ -22,7 +26,14 @@ class ShardLock {
   void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
  private:
-  static constexpr unsigned spins_max = 100;
+  // Leaves the core's units to its other thread while this one waits.
+  static void relax() noexcept {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  static constexpr unsigned spins_max = 50;
   std::atomic<bool> taken_{false};
 };
 

@@ -5,8 +5,7 @@
 
 namespace headrace {
 
-Memory::Memory(Limits limits)
-    : limits_(limits), shards_(std::make_unique<Shard[]>(limits.shards)) {
+Memory::Memory(Limits limits) : limits_(limits), shards_(std::make_unique<Shard[]>(limits.shards)) {
   assert(limits_.bytes_max > 0);
   assert(limits_.entry_bytes_max > 0 && limits_.entry_bytes_max <= limits_.bytes_max);
   assert(std::has_single_bit(limits_.shards));
@@ -85,9 +84,8 @@ std::size_t Memory::expire(Instant now) {
 }
 
 MemoryStats Memory::stats() const {
-  MemoryStats stats{.bytes = bytes_.load(),
-                    .bytes_max = limits_.bytes_max,
-                    .refused_total = oversize_.load()};
+  MemoryStats stats{
+      .bytes = bytes_.load(), .bytes_max = limits_.bytes_max, .refused_total = oversize_.load()};
   for (std::size_t i = 0; i < limits_.shards; ++i) {
     const std::scoped_lock lock(shards_[i].lock);
     stats.entries += shards_[i].table.count();
@@ -106,7 +104,8 @@ std::vector<std::string> Memory::audit() const {
     std::size_t bytes = 0;
     shard.table.each([&](Entry& entry) {
       bytes += entry.charge();
-      if (&shard_of(entry.hash()) != &shard) faults.push_back("memory: an entry is in a wrong shard");
+      if (&shard_of(entry.hash()) != &shard)
+        faults.push_back("memory: an entry is in a wrong shard");
       if (shard.table.find(entry.scope(), entry.hash(), entry.entity()) != &entry) {
         faults.push_back("memory: an entry cannot be found under its own key");
       }

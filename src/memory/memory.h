@@ -50,10 +50,11 @@ class Memory {
     const std::scoped_lock lock(shard.lock);
     Entry* entry = shard.table.find(scope, hash, entity);
     if (!entry) return {};
-    if (entry->gone_at() <= now || !all_hold(entry->stamps())) {
+    if (entry->gone_at() <= now || !entry->stamps_hold()) {
       drop(shard, *entry);
       return {};
     }
+    __builtin_prefetch(entry->value());  // On its way while the rest of the hit is done.
     // Marked once it is popular, an entry is not written again: hot entries stay shared.
     const std::uint8_t visits = entry->links.visits.load(std::memory_order_relaxed);
     if (visits < visits_max) {

@@ -108,7 +108,8 @@ TEST_F(MemoryTest, WhatIsGoneIsNeverAnswered) {
 TEST_F(MemoryTest, TheDeadLeaveWithoutAReader) {
   keep(make({.entity = "short", .lives = seconds(1)}));
   keep(make({.entity = "long", .lives = seconds(600)}));
-  for (Instant now = start; now <= start + seconds(300); now += milliseconds(250)) memory.expire(now);
+  for (Instant now = start; now <= start + seconds(300); now += milliseconds(250))
+    memory.expire(now);
   EXPECT_EQ(memory.stats().entries, 1u);
   EXPECT_EQ(memory.stats().expired_total, 1u);
   EXPECT_EQ(memory.expire(start + seconds(601)), 1u);

@@ -3,10 +3,11 @@
 // New entries enter a small queue, a tenth of the bytes.  What is read again before it reaches the
 // end moves to the main queue; what is not leaves, and only its fingerprint stays for a while.  An
 // entry whose fingerprint is still known enters the main queue at once.  The main queue gives an
-// entry another round for each time it was read, at most three.  One-hit wonders thus never push out
-// what is used.
+// entry another round for each time it was read, at most three.  One-hit wonders thus never push
+// out what is used.
 //
-// Source: Yang, Zhang, Qiu, Yue, Rashmi: FIFO queues are all you need for cache eviction, SOSP 2023.
+// Source: Yang, Zhang, Qiu, Yue, Rashmi: FIFO queues are all you need for cache eviction, SOSP
+// 2023.
 #include <bit>
 #include <cassert>
 
@@ -156,6 +157,8 @@ class S3Fifo final : public Eviction {
 
 }  // namespace
 
-std::unique_ptr<Eviction> make_s3_fifo() { return std::make_unique<S3Fifo>(); }
+std::unique_ptr<Eviction> make_s3_fifo() {
+  return std::make_unique<S3Fifo>();
+}
 
 }  // namespace headrace

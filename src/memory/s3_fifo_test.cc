@@ -13,8 +13,8 @@ namespace {
 class S3FifoTest : public testing::Test {
  protected:
   Entry& add(const std::string& entity) {
-    entries.push_back(Entry::make(
-        {.hash = hash64(entity), .entity = entity, .kind = Kind::absent}));
+    entries.push_back(
+        Entry::make({.hash = hash64(entity), .entity = entity, .kind = Kind::absent}));
     fifo->add(*entries.back());
     return *entries.back();
   }

@@ -1,4 +1,5 @@
-// memory/wheel.h: entries by the time at which they are gone, so that the dead leave without a reader.
+// memory/wheel.h: entries by the time at which they are gone, so that the dead leave without a
+// reader.
 //
 // A ring of lists, one per tick.  An entry stands in the list of its last tick modulo the ring; one
 // that lives longer than a turn of the ring is passed over once a turn.

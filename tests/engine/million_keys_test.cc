@@ -1,4 +1,5 @@
-// After a million distinct keys nothing is left of them but what the memory tier is allowed to keep.
+// After a million distinct keys nothing is left of them but what the memory tier is allowed to
+// keep.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,10 +35,11 @@ TEST(MillionKeys, NoStatePerKeyIsLeft) {
   }
   const std::size_t grown = resident_bytes() - before;
   const EngineStats stats = engine.stats();
-  std::printf("after 1,000,000 distinct keys: the process has grown by %.1f MiB, of which memory may "
-              "keep %.1f MiB; %lu entries, %lu flights, %lu waiters, %lu tags\n",
-              static_cast<double>(grown) / (1 << 20), static_cast<double>(budget) / (1 << 20),
-              stats.memory.entries, stats.flights, stats.waiters, stats.tags_known);
+  std::printf(
+      "after 1,000,000 distinct keys: the process has grown by %.1f MiB, of which memory may "
+      "keep %.1f MiB; %lu entries, %lu flights, %lu waiters, %lu tags\n",
+      static_cast<double>(grown) / (1 << 20), static_cast<double>(budget) / (1 << 20),
+      stats.memory.entries, stats.flights, stats.waiters, stats.tags_known);
   EXPECT_LE(stats.memory.bytes, budget);
   EXPECT_EQ(stats.flights, 0u);
   EXPECT_EQ(stats.waiters, 0u);

@@ -1,5 +1,5 @@
-// The engine on real threads, a real store and real time: readers, writers and invalidations at once,
-// and an oracle that knows every write.  Run it under the thread and address sanitizers too.
+// The engine on real threads, a real store and real time: readers, writers and invalidations at
+// once, and an oracle that knows every write.  Run it under the thread and address sanitizers too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,8 +62,8 @@ class SlowSource final : public Source {
 struct World {
   explicit World(bool with_store, Level level) : source(std::make_shared<SlowSource>(runtime)) {
     if (with_store) {
-      auto opened = open_embedded_store({.path = folder.path() / "cache.db"}, runtime, runtime,
-                                        runtime);
+      auto opened =
+          open_embedded_store({.path = folder.path() / "cache.db"}, runtime, runtime, runtime);
       EXPECT_TRUE(opened.has_value());
       store = *std::move(opened);
     }
@@ -91,7 +91,8 @@ struct World {
   std::unique_ptr<Store> store;
   std::optional<Engine> engine;
   PolicyHandle policy_handle;
-  std::array<std::atomic<std::uint64_t>, entities> floors{};  // Versions whose invalidation returned.
+  std::array<std::atomic<std::uint64_t>, entities>
+      floors{};  // Versions whose invalidation returned.
   std::atomic<int> violations{0};
   std::atomic<int> failures{0};
 };

@@ -17,7 +17,7 @@ namespace headrace::kit {
 class HeldSource final : public Source {
  public:
   std::map<std::string, std::string> rows;
-  bool hold = false;     // Otherwise answers come at once.
+  bool hold = false;  // Otherwise answers come at once.
   bool failing = false;
   bool revisions = false;  // Answers carry the value as revision, and may be "unchanged".
   std::size_t reads = 0;
@@ -32,7 +32,10 @@ class HeldSource final : public Source {
   Task<Result<Fetched>> fetch(Fetch fetch) override {
     ++reads;
     Result<Fetched> answer = read(fetch);
-    if (hold) co_await Held{*this};
+    if (hold) {
+      const Held held{*this};
+      co_await held;
+    }
     co_return answer;
   }
 
@@ -41,7 +44,10 @@ class HeldSource final : public Source {
     reads += fetches.size();
     std::vector<Result<Fetched>> answers;
     for (const Fetch& fetch : fetches) answers.push_back(read(fetch));
-    if (hold) co_await Held{*this};
+    if (hold) {
+      const Held held{*this};
+      co_await held;
+    }
     co_return answers;
   }
 

@@ -57,7 +57,10 @@ class PlainStore final : public Store {
   Task<Result<Published>> publish(StoreKey key, Token expected, Envelope envelope,
                                   Duration keep_for) override {
     co_await trouble();
-    if (hold_publishes) co_await Hold{*this};
+    if (hold_publishes) {
+      const Hold hold{*this};
+      co_await hold;
+    }
     if (mood == Mood::failing) co_return failed();
     if (!holds(key, expected)) co_return Published::refused;
     store(key, std::move(envelope), keep_for);

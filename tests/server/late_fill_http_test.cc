@@ -1,6 +1,6 @@
-// The late-fill race over HTTP: a request's load reads v1 and is held, v2 is written and invalidated by
-// another request, and then the load ends.  Built twice: with HEADRACE_MUTANTS the fence is taken out,
-// and the old value must come back.
+// The late-fill race over HTTP: a request's load reads v1 and is held, v2 is written and
+// invalidated by another request, and then the load ends.  Built twice: with HEADRACE_MUTANTS the
+// fence is taken out, and the old value must come back.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -11,8 +11,8 @@
 #include "headrace/engine.h"
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
-#include "server/http/server.h"
 #include "server/http/client_fixture.h"
+#include "server/http/server.h"
 
 namespace headrace {
 namespace {
@@ -139,7 +139,9 @@ class LateFillHttpTest : public testing::TestWithParam<Invalidate> {
   std::unique_ptr<HttpServer> server_;
 };
 
-TEST_P(LateFillHttpTest, TheOldValueDoesNotComeBack) { EXPECT_EQ(race(), "\"v2\""); }
+TEST_P(LateFillHttpTest, TheOldValueDoesNotComeBack) {
+  EXPECT_EQ(race(), "\"v2\"");
+}
 
 #ifdef HEADRACE_MUTANTS
 TEST_P(LateFillHttpTest, WithoutTheFenceItDoes) {

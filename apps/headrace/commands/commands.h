@@ -16,14 +16,14 @@
 namespace headrace::app {
 
 enum Exit : int {
-  exit_ok = 0,            // Done, or there is a value.
-  exit_absent = 1,        // There is no such thing; a replay found violations.
-  exit_usage = 2,         // The command line or the request is wrong.
-  exit_auth = 3,          // The key is missing, wrong, or may not do this.
-  exit_limited = 4,       // Too many requests, or a limit.
-  exit_unavailable = 5,   // The server or its source cannot answer.
-  exit_conflict = 6,      // It was changed meanwhile.
-  exit_config = 78,       // The configuration is wrong.
+  exit_ok = 0,           // Done, or there is a value.
+  exit_absent = 1,       // There is no such thing; a replay found violations.
+  exit_usage = 2,        // The command line or the request is wrong.
+  exit_auth = 3,         // The key is missing, wrong, or may not do this.
+  exit_limited = 4,      // Too many requests, or a limit.
+  exit_unavailable = 5,  // The server or its source cannot answer.
+  exit_conflict = 6,     // It was changed meanwhile.
+  exit_config = 78,      // The configuration is wrong.
   exit_interrupted = 130,
 };
 

@@ -41,7 +41,9 @@ std::string_view parameter_of(std::string_view status, std::string_view name) {
   return {};
 }
 
-double number_in(std::string_view text) { return std::strtod(std::string(text).c_str(), nullptr); }
+double number_in(std::string_view text) {
+  return std::strtod(std::string(text).c_str(), nullptr);
+}
 
 // "hit  memory  age 1.2 s  bound 300 s"
 std::string provenance(const wire::Response& response) {
@@ -71,8 +73,8 @@ std::string as_json(const wire::Response& response, bool absent) {
 }
 
 wire::Request json_request(std::string method, std::string target, std::string body) {
-  wire::Request request{.method = std::move(method), .target = std::move(target),
-                        .body = std::move(body)};
+  wire::Request request{
+      .method = std::move(method), .target = std::move(target), .body = std::move(body)};
   request.headers.push_back({.name = "Content-Type", .value = "application/json"});
   return request;
 }
@@ -120,8 +122,8 @@ int read(const ReadCommand& command) {
 int put(const PutCommand& command) {
   std::string value = command.value;
   if (value == "-") value.assign(std::istreambuf_iterator<char>(std::cin), {});
-  const auto response = ask(command.remote, json_request("PUT", path_of("put", command.policy,
-                                                                        command.entity), value));
+  const auto response = ask(
+      command.remote, json_request("PUT", path_of("put", command.policy, command.entity), value));
   if (!response) return response.error();
   return tell_held(*response, command.remote, "kept");
 }
@@ -142,8 +144,9 @@ int invalidate(const InvalidateCommand& command) {
   if (!command.policies.empty()) body["policies"] = json::value_from(command.policies);
   if (command.everything) body["everything"] = true;
   if (body.empty()) {
-    fmt::print(stderr, "headrace: name what to invalidate: keys as policy/entity, --tag, --policy "
-                       "or --everything\n");
+    fmt::print(stderr,
+               "headrace: name what to invalidate: keys as policy/entity, --tag, --policy "
+               "or --everything\n");
     return exit_usage;
   }
   const auto response =

@@ -30,10 +30,12 @@ void print_tier(std::string_view name, const json::value& story, bool colours) {
   const bool present = is_true(*tier, "present");
   const std::string state = text_of(*tier, "state");
   fmt::print("\n{}\n", painted(name, Colour::bold, colours));
-  fmt::print("  {}\n", present ? fmt::format("{} {}, {}", state, text_of(*tier, "kind"),
-                                             short_bytes(static_cast<std::uint64_t>(
-                                                 number_of(*tier, "bytes"))))
-                               : state.empty() ? "nothing" : state);
+  fmt::print("  {}\n",
+             present
+                 ? fmt::format("{} {}, {}", state, text_of(*tier, "kind"),
+                               short_bytes(static_cast<std::uint64_t>(number_of(*tier, "bytes"))))
+             : state.empty() ? "nothing"
+                             : state);
   if (!present) return;
   fmt::print("  the source was read {} ago{}\n", seconds(*tier, "age"),
              text_of(*tier, "read_at").empty() ? "" : ", at " + text_of(*tier, "read_at"));
@@ -52,10 +54,10 @@ void print_watermarks(const json::value& story, bool colours) {
     const bool known = !text_of(mark, "then").empty();
     const bool holds = is_true(mark, "holds");
     const std::string said = !known ? "not kept under it" : holds ? "holds" : "replaced since";
-    fmt::print("  {:28} {}  {}\n", text_of(mark, "name"),
-               painted(fmt::format("{:18}", said), !known || holds ? Colour::none : Colour::red,
-                       colours),
-               text_of(mark, "now"));
+    fmt::print(
+        "  {:28} {}  {}\n", text_of(mark, "name"),
+        painted(fmt::format("{:18}", said), !known || holds ? Colour::none : Colour::red, colours),
+        text_of(mark, "now"));
   }
 }
 
@@ -83,9 +85,9 @@ void print_story(const json::value& story) {
 }  // namespace
 
 int explain(const ExplainCommand& command) {
-  wire::Request request{.target = fmt::format("/v1/explain/{}/{}",
-                                              wire::percent_encode(command.policy),
-                                              wire::percent_encode(command.entity))};
+  wire::Request request{.target =
+                            fmt::format("/v1/explain/{}/{}", wire::percent_encode(command.policy),
+                                        wire::percent_encode(command.entity))};
   const auto response = ask(command.remote, std::move(request));
   if (!response) return response.error();
   if (response->status == 404) {

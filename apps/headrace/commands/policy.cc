@@ -73,8 +73,9 @@ int policy_list(const Remote& remote) {
 int policy_set(const PolicySetCommand& command) {
   const json::object patch = patch_of(command);
   if (patch.empty()) {
-    fmt::print(stderr, "headrace: say what to change: --rollout, --percentage, --bump-version, or "
-                       "--reads for '*'\n");
+    fmt::print(stderr,
+               "headrace: say what to change: --rollout, --percentage, --bump-version, or "
+               "--reads for '*'\n");
     return exit_usage;
   }
   wire::Request request{.method = "PATCH",

@@ -31,18 +31,13 @@ int exit_of(int status) noexcept {
   if (status < 400) return exit_ok;
   switch (status) {
     case 401:
-    case 403:
-      return exit_auth;
+    case 403: return exit_auth;
     case 404:
-    case 410:
-      return exit_absent;
+    case 410: return exit_absent;
     case 409:
-    case 412:
-      return exit_conflict;
-    case 429:
-      return exit_limited;
-    default:
-      return status >= 500 ? exit_unavailable : exit_usage;
+    case 412: return exit_conflict;
+    case 429: return exit_limited;
+    default: return status >= 500 ? exit_unavailable : exit_usage;
   }
 }
 

@@ -102,8 +102,7 @@ Result<std::string> source_of(const ReplayCommand& command, TemporaryFolder& fol
 }
 
 Result<std::unique_ptr<replay::Target>> target_of(const ReplayCommand& command,
-                                                  const Profile& profile,
-                                                  const std::string& source,
+                                                  const Profile& profile, const std::string& source,
                                                   TemporaryFolder& folder, Runtime& runtime) {
   if (!command.url.empty()) {
     auto key = api_key_of(command.api_key_file);
@@ -128,8 +127,9 @@ void show(Progress& bar, double share, const Report& so_far, double seconds) {
 
 int finish(const ReplayCommand& command, Report report) {
   if (!command.url.empty() && command.speed != 1) {
-    report.note = "The server's policies keep their own times: at this speed their ages pass more "
-                  "slowly than the traffic.";
+    report.note =
+        "The server's policies keep their own times: at this speed their ages pass more "
+        "slowly than the traffic.";
   }
   if (command.json) {
     fmt::print("{}\n", replay::to_json(report));

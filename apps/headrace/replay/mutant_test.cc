@@ -88,8 +88,8 @@ class MutantTest : public testing::Test {
 
   Report play(Naming naming, std::uint64_t forget_every = 0) {
     Runtime runtime({.threads = 2});
-    auto opened = open_embedded_store({.path = folder_.file("store.sqlite")},
-                                      runtime, runtime, runtime);
+    auto opened =
+        open_embedded_store({.path = folder_.file("store.sqlite")}, runtime, runtime, runtime);
     EXPECT_TRUE(opened.has_value()) << opened.error().what;
     auto forgetful = std::make_unique<ForgetfulStore>(std::move(*opened));
     ForgetfulStore& store = *forgetful;
@@ -129,8 +129,12 @@ void expect_sound(const Report& report) {
   EXPECT_GT(report.from_memory + report.from_store, 0u) << "nothing was kept";
 }
 
-TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByTag) { expect_sound(play(Naming::tags)); }
-TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByKey) { expect_sound(play(Naming::keys)); }
+TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByTag) {
+  expect_sound(play(Naming::tags));
+}
+TEST_F(MutantTest, WithEveryMechanismThereIsNoViolationByKey) {
+  expect_sound(play(Naming::keys));
+}
 
 TEST_F(MutantTest, WithEveryMechanismAForgetfulStoreDoesNoHarm) {
   const Report report = play(Naming::keys, 3);

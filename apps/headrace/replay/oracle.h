@@ -35,9 +35,12 @@ enum class Finding : std::uint8_t {
 };
 
 // The upper ends of the buckets of staleness; one bucket more is for all that is above.
-inline constexpr std::array<Duration, 6> staleness_tops = {
-    Duration::zero(),                std::chrono::milliseconds(1), std::chrono::milliseconds(10),
-    std::chrono::milliseconds(100), std::chrono::seconds(1),      std::chrono::seconds(10)};
+inline constexpr std::array<Duration, 6> staleness_tops = {Duration::zero(),
+                                                           std::chrono::milliseconds(1),
+                                                           std::chrono::milliseconds(10),
+                                                           std::chrono::milliseconds(100),
+                                                           std::chrono::seconds(1),
+                                                           std::chrono::seconds(10)};
 inline constexpr std::size_t staleness_buckets = staleness_tops.size() + 1;
 
 struct Verdicts {

@@ -23,9 +23,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration pause_max = 100ms;     // So that a stop is noticed.
-constexpr std::size_t checks_max = 20'000;  // Edited users that are read again at the end ...
-constexpr Duration check_for = 5s;          // ... for this long,
+constexpr Duration pause_max = 100ms;           // So that a stop is noticed.
+constexpr std::size_t checks_max = 20'000;      // Edited users that are read again at the end ...
+constexpr Duration check_for = 5s;              // ... for this long,
 constexpr Duration check_when_stopped = 300ms;  // or, after Ctrl-C, for this.
 
 // Goes on on a thread of the runtime, at `when` or soon after.
@@ -285,11 +285,11 @@ void Play::judge(const Result<Seen>& seen, const Oracle::Reading& reading, Durat
     remember_error(seen.error().what);
     return;
   }
-  const Finding finding = seen->garbage ? oracle_.read_garbage()
-                                        : oracle_.read_end(reading, seen->version);
+  const Finding finding =
+      seen->garbage ? oracle_.read_garbage() : oracle_.read_end(reading, seen->version);
   if (finding != Finding::sound) {
-    remember_error(fmt::format("a violation: user {}, answered version {}, from {}",
-                               reading.entity, seen->version, name_of(seen->origin)));
+    remember_error(fmt::format("a violation: user {}, answered version {}, from {}", reading.entity,
+                               seen->version, name_of(seen->origin)));
   }
   if (!counts) return;
   ++counters_.origins[static_cast<std::size_t>(seen->origin)];

@@ -26,12 +26,12 @@ struct ReplayOptions {
   Profile profile{};
   std::string source_path{};
   Duration lasts = std::chrono::seconds(25);
-  double speed = 1;           // Simulated time per time; rates, not latencies, rise with it.
-  std::size_t lanes = 256;    // Visits in progress, and waiting for their time, at once.
+  double speed = 1;         // Simulated time per time; rates, not latencies, rise with it.
+  std::size_t lanes = 256;  // Visits in progress, and waiting for their time, at once.
   std::size_t writers = 2;
   std::uint64_t seed = 1;
   Naming naming = Naming::tags;
-  bool cold = true;           // Invalidate everything first, so that nothing kept is met.
+  bool cold = true;  // Invalidate everything first, so that nothing kept is met.
   Prices prices{};
   // Told a few times a second how far it is, and the figures so far.
   std::function<void(double share, const Report& so_far)> progress{};

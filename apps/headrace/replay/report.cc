@@ -49,11 +49,14 @@ class Table {
   bool colours_;
 };
 
-std::string dollars(double money) { return fmt::format("$ {:.{}f}", money, money < 10 ? 4 : 2); }
+std::string dollars(double money) {
+  return fmt::format("$ {:.{}f}", money, money < 10 ? 4 : 2);
+}
 
 std::string share_of(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? "-" : fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) /
-                                                        static_cast<double>(whole));
+  return whole == 0 ? "-"
+                    : fmt::format("{:.2f} %",
+                                  100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 std::string speed_of(const Report& report) {
@@ -78,12 +81,10 @@ void add_reads(Table& table, const Report& report) {
 void add_bill(Table& table, const Report& report) {
   table.head("What the source bills");
   table.line("reads without Headrace", with_commas(report.reads));
-  table.line("reads with Headrace", with_commas(report.billed),
-             "counted by " + report.counted_by);
+  table.line("reads with Headrace", with_commas(report.billed), "counted by " + report.counted_by);
   table.line("avoided", fmt::format("{:.2f} %", report.avoided() * 100), {}, Colour::green);
   table.line("money without, per month", dollars(report.per_month(report.money_before())),
-             fmt::format("at $ {} per 100,000 reads, at this rate",
-                         report.prices.per_100k_reads));
+             fmt::format("at $ {} per 100,000 reads, at this rate", report.prices.per_100k_reads));
   table.line("money with, per month", dollars(report.per_month(report.money_after())));
 }
 
@@ -117,9 +118,9 @@ void add_truth(Table& table, const Report& report) {
 
 boost::json::object json_of(const Latency& latency) {
   const auto us = [](Duration time) { return static_cast<double>(time.count()) / 1e3; };
-  return {{"count", latency.count},     {"p50_us", us(latency.p50)},   {"p90_us", us(latency.p90)},
-          {"p99_us", us(latency.p99)}, {"p999_us", us(latency.p999)},
-          {"max_us", us(latency.longest)}};
+  return {{"count", latency.count},      {"p50_us", us(latency.p50)},
+          {"p90_us", us(latency.p90)},   {"p99_us", us(latency.p99)},
+          {"p999_us", us(latency.p999)}, {"max_us", us(latency.longest)}};
 }
 
 boost::json::object truth_json(const Report& report) {
@@ -159,8 +160,8 @@ std::string to_text(const Report& report, bool colours) {
   table.raw(painted(report.workload, Colour::bold, colours));
   table.raw(fmt::format("{}: {:.1f} s{}, {:g} actors, {} users, seed {}\n  {}\n",
                         report.interrupted ? " (interrupted)" : "", report.seconds,
-                        speed_of(report),
-                        report.actors, with_commas(report.users), report.seed, report.target));
+                        speed_of(report), report.actors, with_commas(report.users), report.seed,
+                        report.target));
   add_reads(table, report);
   add_bill(table, report);
   add_truth(table, report);
@@ -168,9 +169,10 @@ std::string to_text(const Report& report, bool colours) {
   table.latency("hits", report.hits);
   table.latency("all reads", report.all);
   if (report.behind > std::chrono::milliseconds(100)) {
-    table.raw(fmt::format("\n  The replay itself was up to {} behind its own time-table: this "
-                          "machine is the limit.\n",
-                          short_time(report.behind)));
+    table.raw(
+        fmt::format("\n  The replay itself was up to {} behind its own time-table: this "
+                    "machine is the limit.\n",
+                    short_time(report.behind)));
   }
   if (!report.note.empty()) table.raw("\n  " + report.note + "\n");
   return table.take();

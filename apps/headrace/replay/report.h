@@ -54,7 +54,7 @@ struct Report {
   std::uint64_t invalidations_pending = 0;
   std::uint64_t invalidation_failures = 0;
 
-  Verdicts verdicts{};             // Of the replay itself.
+  Verdicts verdicts{};              // Of the replay itself.
   std::uint64_t checked_after = 0;  // Reads of every edited user at the end, when all was quiet ...
   std::uint64_t wrong_after = 0;    // ... and violations among them.
   Latency hits{};

@@ -33,7 +33,9 @@ constexpr char create_sql[] =
 
 }  // namespace
 
-void SourceDb::Close::operator()(sqlite3* database) const noexcept { sqlite3_close_v2(database); }
+void SourceDb::Close::operator()(sqlite3* database) const noexcept {
+  sqlite3_close_v2(database);
+}
 void SourceDb::Close::operator()(sqlite3_stmt* statement) const noexcept {
   sqlite3_finalize(statement);
 }

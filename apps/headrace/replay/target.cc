@@ -35,7 +35,11 @@ Seen seen_in(std::string_view json, std::uint64_t user, Origin origin) {
           .garbage = foreign || version.value_or(0) == 0};
 }
 
-std::string tag_of(std::uint64_t user) { return fmt::format("user:{}", user); }
-std::string entity_of(std::uint64_t user) { return fmt::format("{}", user); }
+std::string tag_of(std::uint64_t user) {
+  return fmt::format("user:{}", user);
+}
+std::string entity_of(std::uint64_t user) {
+  return fmt::format("{}", user);
+}
 
 }  // namespace headrace::replay

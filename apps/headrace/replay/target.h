@@ -62,9 +62,9 @@ class Target {
 
 struct EngineTargetOptions {
   std::string source_path{};
-  std::string store_path{};      // Empty: memory alone.
+  std::string store_path{};  // Empty: memory alone.
   Engine::Limits limits{};
-  double speed = 1;              // Divides the policies' ages.
+  double speed = 1;  // Divides the policies' ages.
   std::size_t source_threads = 16;
 };
 

@@ -45,10 +45,9 @@ class EngineTarget final : public Target {
  public:
   EngineTarget(Engine::Limits limits, Runtime& runtime, std::unique_ptr<Store> store)
       : store_(std::move(store)),
-        engine_(limits, {.clock = runtime,
-                         .executor = runtime,
-                         .random = runtime,
-                         .store = store_.get()}) {}
+        engine_(limits,
+                {.clock = runtime, .executor = runtime, .random = runtime, .store = store_.get()}) {
+  }
   ~EngineTarget() override { close(); }
 
   Result<void> define(const Profile& profile, const std::shared_ptr<SqliteDatabase>& database,
@@ -150,8 +149,7 @@ Result<std::unique_ptr<Target>> make_engine_target(const Profile& profile,
                                                    EngineTargetOptions options, Runtime& runtime) {
   std::unique_ptr<Store> store;
   if (!options.store_path.empty()) {
-    auto opened =
-        open_embedded_store({.path = options.store_path}, runtime, runtime, runtime);
+    auto opened = open_embedded_store({.path = options.store_path}, runtime, runtime, runtime);
     if (!opened) return std::unexpected(opened.error());
     store = std::move(*opened);
   }

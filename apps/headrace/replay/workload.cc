@@ -19,7 +19,7 @@ Profile frequency_setting() {
           .writes_per_second = 2,
           .source_min = 359ms,
           .source_max = 359ms,
-          .fresh_for = 5min,
+          .fresh_for = 1h,
           .policies = {{.name = "frequency", .fields = {"id", "frequency", "version"}}}};
 }
 
@@ -30,15 +30,14 @@ Profile session_start() {
           .actors = 40,
           .reads_min = 6,
           .reads_max = 9,
-          .missing_share = 0.05,
-          .writes_per_second = 5,
+          .missing_share = 0.02,
+          .writes_per_second = 1,
           .source_min = 5ms,
           .source_max = 20ms,
-          .fresh_for = 5min,
-          .policies = {{.name = "user", .fields = {"id", "name", "email", "version"}},
-                       {.name = "user-look", .fields = {"id", "theme", "locale", "version"}},
-                       {.name = "user-settings",
-                        .fields = {"id", "frequency", "notifications", "version"}}}};
+          .fresh_for = 1h,
+          .policies = {{.name = "user",
+                        .fields = {"id", "name", "email", "locale", "theme", "frequency",
+                                   "notifications", "version"}}}};
 }
 
 // Spreads the popular ranks over the numbers of users, one to one.
@@ -59,8 +58,8 @@ Result<Profile> profile_named(std::string_view name) {
 
 const std::vector<std::string>& user_fields() {
   static const std::vector<std::string> fields = {
-      "id", "name", "email", "locale", "theme", "frequency", "notifications", "version",
-      "updated_at"};
+      "id",        "name",          "email",   "locale",    "theme",
+      "frequency", "notifications", "version", "updated_at"};
   return fields;
 }
 

@@ -41,7 +41,7 @@ struct Profile {
   Duration stream_min{0};
   Duration stream_max{0};
   std::uint64_t users = 100'000;
-  double zipf = 0.9;             // Exponent of the users' popularity; 0: all alike.
+  double zipf = 0.99;            // Exponent of the users' popularity; 0: all alike.
   double missing_share = 0;      // Of connects, and of edits: users without a document.
   double writes_per_second = 1;  // Edits of users that are being read.
   Duration source_min{0};        // What the source takes to answer ...

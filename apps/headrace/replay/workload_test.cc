@@ -91,7 +91,7 @@ TEST(Visits, StreamsEndAndOthersBegin) {
   EXPECT_LT(users.size(), 130u);
 }
 
-TEST(Visits, AConnectReadsOneUserSixTimesOrMoreThroughAllGetters) {
+TEST(Visits, AConnectReadsOneUserSixTimesOrMore) {
   Visits visits(named("W5"), 3);
   int missing = 0;
   Duration last{0};
@@ -99,11 +99,10 @@ TEST(Visits, AConnectReadsOneUserSixTimesOrMoreThroughAllGetters) {
     const Visit visit = visits.next();
     EXPECT_GE(visit.policies.size(), 6u);
     EXPECT_LE(visit.policies.size(), 9u);
-    EXPECT_EQ(std::set(visit.policies.begin(), visit.policies.end()).size(), 3u);
     missing += visit.user >= 1000 ? 1 : 0;
     last = visit.at;
   }
-  EXPECT_NEAR(missing, 200, 60) << "five in a hundred have no document";
+  EXPECT_NEAR(missing, 80, 40) << "two in a hundred have no document";
   EXPECT_NEAR(std::chrono::duration<double>(last).count(), 100, 8) << "40 connects a second";
 }
 

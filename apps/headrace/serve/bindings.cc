@@ -92,9 +92,9 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
   }
   for (const config::SourceConfig& source : config.sources) {
     if (auto opened = bindings.open_source(source, runtime, before); !opened) {
-      faults.push_back(fault_at(file, source.place,
-                                "sources." + source.name + ": " + opened.error().what +
-                                    open_advice(source)));
+      faults.push_back(
+          fault_at(file, source.place,
+                   "sources." + source.name + ": " + opened.error().what + open_advice(source)));
     }
   }
   for (const config::PolicyConfig& policy : config.policies) {

@@ -34,9 +34,15 @@ void start_log(std::string_view level, LogFormat format) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void log_info(std::string_view what) { write(spdlog::level::info, what); }
-void log_warning(std::string_view what) { write(spdlog::level::warn, what); }
-void log_error(std::string_view what) { write(spdlog::level::err, what); }
+void log_info(std::string_view what) {
+  write(spdlog::level::info, what);
+}
+void log_warning(std::string_view what) {
+  write(spdlog::level::warn, what);
+}
+void log_error(std::string_view what) {
+  write(spdlog::level::err, what);
+}
 
 std::string json_escaped(std::string_view text) {
   std::string out;

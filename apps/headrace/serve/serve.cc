@@ -39,8 +39,8 @@ config::Environment environment() {
   for (char** at = environ; *at != nullptr; ++at) {
     const std::string_view entry(*at);
     const std::size_t equals = entry.find('=');
-    if (equals != std::string_view::npos) all.emplace(entry.substr(0, equals),
-                                                      entry.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      all.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
   return all;
 }
@@ -124,10 +124,9 @@ std::optional<int> Server::open_store() {
   std::error_code fault;
   std::filesystem::create_directories(config_.data_dir, fault);
   if (fault) {
-    return refuse(fmt::format("the data folder {} cannot be made: {}", config_.data_dir,
-                              fault.message()),
-                  "Name another with --data-dir, or none to keep values in memory alone.",
-                  exit_config);
+    return refuse(
+        fmt::format("the data folder {} cannot be made: {}", config_.data_dir, fault.message()),
+        "Name another with --data-dir, or none to keep values in memory alone.", exit_config);
   }
   EmbeddedStoreOptions options = config_.store;
   options.path = config_.data_dir + "/store.sqlite";
@@ -175,10 +174,10 @@ std::optional<int> Server::listen() {
 
 std::optional<int> Server::start() {
   if (auto refused = open_store()) return refused;
-  engine_ = std::make_unique<Engine>(config_.engine, Engine::Ports{.clock = runtime_,
-                                                                   .executor = runtime_,
-                                                                   .random = runtime_,
-                                                                   .store = store_.get()});
+  engine_ = std::make_unique<Engine>(
+      config_.engine,
+      Engine::Ports{
+          .clock = runtime_, .executor = runtime_, .random = runtime_, .store = store_.get()});
   if (auto refused = bind()) return refused;
   if (auto refused = listen()) return refused;
   greet();
@@ -232,14 +231,10 @@ void Server::reload() {
 void Server::run(Signals& signals) {
   for (;;) {
     switch (signals.next(look_every)) {
-      case Event::none:
-        break;
+      case Event::none: break;
       case Event::reload:
-      case Event::file_changed:
-        reload();
-        break;
-      case Event::stop:
-        return drain(signals);
+      case Event::file_changed: reload(); break;
+      case Event::stop: return drain(signals);
     }
   }
 }

@@ -15,7 +15,9 @@ sigset_t all_signals() {
   return signals;
 }
 
-void exit_now(int) { _exit(130); }
+void exit_now(int) {
+  _exit(130);
+}
 
 }  // namespace
 
@@ -28,7 +30,7 @@ void Signals::block() {
 Signals::Signals(std::string file) : file_(std::move(file)), last_(stamp()) {}
 
 Signals::Stamp Signals::stamp() const {
-  struct stat found {};
+  struct stat found{};
   if (stat(file_.c_str(), &found) != 0) return {};
   return {.inode = found.st_ino, .size = found.st_size, .changed = found.st_mtim};
 }
@@ -58,7 +60,7 @@ Event Signals::next(Duration within) {
 }
 
 void Signals::end_at_once() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = exit_now;
   sigemptyset(&action.sa_mask);
   sigset_t stops;

@@ -30,10 +30,10 @@ namespace headrace {
 class HttpOrigin;
 
 struct HttpOriginOptions {
-  std::string url{};                      // "http://127.0.0.1:8000" or "https://api.example.org/v2"
+  std::string url{};  // "http://127.0.0.1:8000" or "https://api.example.org/v2"
   std::vector<std::pair<std::string, std::string>> headers{};  // Sent with each request; secret.
   std::size_t connections_max = 32;
-  std::size_t queue_max = 4096;         // Fetches waiting for a connection; more are refused.
+  std::size_t queue_max = 4096;  // Fetches waiting for a connection; more are refused.
   std::size_t tries_max = 3;
   Duration retry_after = std::chrono::milliseconds(50);  // Doubles for each further try.
   std::size_t body_bytes_max = 8 << 20;

@@ -42,13 +42,13 @@ struct SqliteDatabaseOptions {
 };
 
 struct SqliteQuestion {
-  std::string table{};                // Either table and key ...
+  std::string table{};  // Either table and key ...
   std::string key = "id";
   std::string query{};                // ... or a query with one parameter, `?` or `:entity`.
   std::vector<std::string> fields{};  // Columns of the answer.  REQUIRES: not empty.
   enum class Rows : unsigned char { one, many };
-  Rows rows = Rows::one;            // many: the value is an array of objects, never absent.
-  std::size_t rows_max = 10000;     // More rows than this is source_failed.
+  Rows rows = Rows::one;         // many: the value is an array of objects, never absent.
+  std::size_t rows_max = 10000;  // More rows than this is source_failed.
 
   friend bool operator==(const SqliteQuestion&, const SqliteQuestion&) = default;
 };

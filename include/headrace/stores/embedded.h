@@ -26,14 +26,14 @@
 namespace headrace {
 
 struct EmbeddedStoreOptions {
-  std::string path{};                          // Of the database file; its folder must exist.
-  std::size_t bytes_max = 1ull << 30;        // Of keys and payloads; the oldest entries go first.
-  std::size_t leases_max = 65536;            // More are not granted: the fill is then not kept.
-  std::size_t watermarks_max = 1 << 20;      // The oldest go first; what hung on them is a miss.
-  std::size_t queue_max = 16384;             // Writes waiting for the writer; more are refused.
-  std::size_t group_max = 1024;              // Writes in one transaction.
-  std::size_t readers_max = 4;               // Read connections.
-  std::function<void(std::string)> notice{};   // Told, in a sentence, of anything odd.
+  std::string path{};                         // Of the database file; its folder must exist.
+  std::size_t bytes_max = 1ull << 30;         // Of keys and payloads; the oldest entries go first.
+  std::size_t leases_max = 65536;             // More are not granted: the fill is then not kept.
+  std::size_t watermarks_max = 1 << 20;       // The oldest go first; what hung on them is a miss.
+  std::size_t queue_max = 16384;              // Writes waiting for the writer; more are refused.
+  std::size_t group_max = 1024;               // Writes in one transaction.
+  std::size_t readers_max = 4;                // Read connections.
+  std::function<void(std::string)> notice{};  // Told, in a sentence, of anything odd.
 };
 
 [[nodiscard]] Result<std::unique_ptr<Store>> open_embedded_store(EmbeddedStoreOptions options,

@@ -19,10 +19,8 @@ Error error_of(int code, const std::string& path, std::string_view text) {
     case SQLITE_PERM:
     case SQLITE_AUTH:
       return {Code::source_unavailable, where + "; check that the file exists and can be read"};
-    case SQLITE_IOERR:
-      return {Code::source_unavailable, where};
-    default:
-      return {Code::source_failed, where};
+    case SQLITE_IOERR: return {Code::source_unavailable, where};
+    default: return {Code::source_failed, where};
   }
 }
 
@@ -75,10 +73,8 @@ bool Connection::is_broken() const noexcept {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-      return true;
-    default:
-      return false;
+    case SQLITE_CANTOPEN: return true;
+    default: return false;
   }
 }
 

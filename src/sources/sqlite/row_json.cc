@@ -15,29 +15,14 @@ constexpr char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 
 void append_escaped(std::string& json, char c) {
   switch (c) {
-    case '"':
-      json += "\\\"";
-      return;
-    case '\\':
-      json += "\\\\";
-      return;
-    case '\b':
-      json += "\\b";
-      return;
-    case '\f':
-      json += "\\f";
-      return;
-    case '\n':
-      json += "\\n";
-      return;
-    case '\r':
-      json += "\\r";
-      return;
-    case '\t':
-      json += "\\t";
-      return;
-    default:
-      break;
+    case '"': json += "\\\""; return;
+    case '\\': json += "\\\\"; return;
+    case '\b': json += "\\b"; return;
+    case '\f': json += "\\f"; return;
+    case '\n': json += "\\n"; return;
+    case '\r': json += "\\r"; return;
+    case '\t': json += "\\t"; return;
+    default: break;
   }
   const auto byte = static_cast<unsigned char>(c);
   json += "\\u00";
@@ -102,11 +87,8 @@ bool append_json_column(std::string& json, sqlite3_stmt* row, int column) {
     case SQLITE_INTEGER:
       append_number(json, static_cast<std::int64_t>(sqlite3_column_int64(row, column)));
       return true;
-    case SQLITE_FLOAT:
-      return append_double(json, sqlite3_column_double(row, column));
-    case SQLITE_NULL:
-      json += "null";
-      return true;
+    case SQLITE_FLOAT: return append_double(json, sqlite3_column_double(row, column));
+    case SQLITE_NULL: json += "null"; return true;
     case SQLITE_BLOB:
       json += "{\"$base64\":\"";
       append_base64(json, bytes_of(row, column));

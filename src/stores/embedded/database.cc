@@ -10,25 +10,18 @@ constexpr int busy_ms_max = 2000;  // A reader or checkpoint waits this long for
 
 std::string_view remedy(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL:
-      return "free some space on its disk, or lower bytes_max";
-    case SQLITE_IOERR:
-      return "check its disk and file system";
+    case SQLITE_FULL: return "free some space on its disk, or lower bytes_max";
+    case SQLITE_IOERR: return "check its disk and file system";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return "it is set aside when it is opened again";
+    case SQLITE_NOTADB: return "it is set aside when it is opened again";
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-    case SQLITE_CANTOPEN:
-      return "check that its folder exists and that it may be written";
+    case SQLITE_CANTOPEN: return "check that its folder exists and that it may be written";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return "another program holds it; stop that program";
-    case SQLITE_NOMEM:
-      return "give the process more memory";
-    default:
-      return "look at the file";
+    case SQLITE_LOCKED: return "another program holds it; stop that program";
+    case SQLITE_NOMEM: return "give the process more memory";
+    default: return "look at the file";
   }
 }
 

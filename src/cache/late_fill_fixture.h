@@ -1,5 +1,5 @@
-// cache/late_fill.h: the late-fill race, forced, for the tests that show that it is lost and for
-// those that show that they would notice.
+// cache/late_fill_fixture.h: the late-fill race, forced, for the tests that show that it is lost
+// and for those that show that they would notice.
 //
 // A fetch reads v1 and is held.  v2 is written.  Something is invalidated.  Then the fetch ends.
 #pragma once
