@@ -146,6 +146,14 @@ std::vector<PolicyHandle> Engine::Impl::all() const {
   return handles;
 }
 
+std::set<std::string> Engine::Impl::tenants() const {
+  std::set<std::string> tenants = {Policy{}.tenant};
+  for (const PolicyHandle& policy : all()) {
+    tenants.insert(policy->snapshot().compiled->policy.tenant);
+  }
+  return tenants;
+}
+
 Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange change) {
   const PolicyHandle known = find(policy);
   if (!known) co_return failure(Code::unknown_policy, "no policy \"" + policy + "\"");

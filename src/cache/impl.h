@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -89,6 +90,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void undefine(std::string_view policy);
   [[nodiscard]] PolicyHandle find(std::string_view policy) const;
   [[nodiscard]] std::vector<PolicyHandle> all() const;
+  // Of the policies that are declared, and the default one.
+  [[nodiscard]] std::set<std::string> tenants() const;
   Task<Result<PolicyView>> change(std::string policy, PolicyChange change);
   void set_reads(bool on);
   [[nodiscard]] bool reads_on() const { return reads_on_.load(); }

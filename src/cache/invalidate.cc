@@ -62,7 +62,9 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what, std::vector<Fligh
   }
   for (const std::string& tag : what.tags) {
     if (!is_tag(tag)) return failure(Code::invalid_argument, "a tag must have 1 to 1280 bytes");
-    orders.watermarks.push_back(WatermarkId::of(tag_watermark(default_tenant, tag)));
+    for (const std::string& tenant : tenants()) {
+      orders.watermarks.push_back(WatermarkId::of(tag_watermark(tenant, tag)));
+    }
   }
   for (const std::string& policy : what.policies) {
     if (!is_policy_name(policy)) {
@@ -94,8 +96,11 @@ void Engine::Impl::outdate(const Invalidation& what, const std::vector<FlightKey
     flights_.detach(key);
     memory_.erase(key.scope, key.hash, key.entity);
   }
-  const std::string tenant = Policy{}.tenant;
-  for (const std::string& tag : what.tags) tags_.move(WatermarkId::of(tag_watermark(tenant, tag)));
+  for (const std::string& tenant : tenants()) {
+    for (const std::string& tag : what.tags) {
+      tags_.move(WatermarkId::of(tag_watermark(tenant, tag)));
+    }
+  }
   for (const std::string& policy : what.policies) {
     if (const PolicyHandle known = find(policy)) renew_scope(*known);
   }

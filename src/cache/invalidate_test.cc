@@ -36,6 +36,21 @@ TEST_F(InvalidateTest, ATagTakesWhatHangsOnIt) {
   EXPECT_EQ(text(read("2")), "w2");
 }
 
+TEST_F(InvalidateTest, ATagReachesEveryTenantsPolicies) {
+  Policy policy = plain_policy();
+  policy.tenant = "other";
+  define(policy);
+  warm();
+  write();
+  invalidate(tag("user:2"));
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(text(read("2")), "w2");
+  ASSERT_TRUE(close());
+  make_engine();
+  define(policy);
+  EXPECT_EQ(text(read("2")), "w2");
+}
+
 TEST_F(InvalidateTest, APolicyAndEverythingTakeAllOfIt) {
   for (const bool all : {false, true}) {
     warm();

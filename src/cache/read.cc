@@ -112,6 +112,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
 
 void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
                                  const EntryRef& entry, SharedLoader loader) {
+  if (closed_.load()) return;
   if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns.load()) return;
   Load load{.policy = policy,
             .snapshot = snapshot,
@@ -161,6 +162,10 @@ void Engine::Impl::begin(const std::shared_ptr<Read>& read, Duration within) {
 }
 
 void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join join, bool alone) {
+  if (closed_.load()) {
+    finish(read, failure(Code::closed, "the engine is closed"));
+    return;
+  }
   Load load{.policy = read->policy,
             .snapshot = read->snapshot,
             .entity = read->entity,
