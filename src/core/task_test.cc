@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -14,8 +15,8 @@ namespace {
 Task<int> number(int n) {
   co_return n;
 }
-Task<int> sum(int n) {
-  int total = 0;
+Task<std::int64_t> sum(int n) {
+  std::int64_t total = 0;
   for (int i = 1; i <= n; ++i) {
     const int one = co_await number(i);
     total += one;
@@ -45,7 +46,7 @@ Task<int> elsewhere() {
 }
 
 TEST(Task, ManyAwaitsUseNoStack) {
-  EXPECT_EQ(wait(sum(100000)), 705082704);
+  EXPECT_EQ(wait(sum(100000)), 5000050000);
 }
 
 TEST(Task, WhatItThrowsComesOut) {
