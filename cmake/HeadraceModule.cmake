@@ -24,8 +24,8 @@ if(HEADRACE_SANITIZE)
     -fsanitize=${HEADRACE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(headrace_flags INTERFACE -fsanitize=${HEADRACE_SANITIZE})
   if(HEADRACE_SANITIZE STREQUAL "undefined")
-    # The vptr check opens a pipe to look at memory safely.  In a test that runs out of descriptors on
-    # purpose it cannot, and takes every object for a wrong one.
+    # The vptr check opens a pipe to look at memory safely.  In a test that runs out of descriptors
+    # on purpose it cannot, and takes every object for a wrong one.
     target_compile_options(headrace_flags INTERFACE -fno-sanitize=vptr)
   endif()
 endif()

@@ -85,7 +85,7 @@ class EntryRef {
   Entry* entry_ = nullptr;
 };
 
-class Entry {
+class alignas(64) Entry {
  public:
   // What an entry is made of.
   struct Parts {
