@@ -2,9 +2,8 @@
 //
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    source_unavailable (not reached), source_failed (reached, but the answer is an error
-// or
-//            garbage), timed_out, refused (the source's own queue is full), cancelled.  A missing
-//            entity is not an error: it is Kind::absent.
+//            or garbage), timed_out, refused (the source's own queue is full), cancelled.  A
+//            missing entity is not an error: it is Kind::absent.
 // Lifetimes: arguments are taken by value.  A source must outlive its tasks.
 #pragma once
 
@@ -12,6 +11,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headrace/kind.h"
@@ -36,6 +36,40 @@ struct Fetched {
   std::string payload{};     // The value, encoded (JSON for the built-in sources).
   std::string revision{};    // The source's name for this state; may be empty.
   std::uint32_t billed = 1;  // Reads that the source charges for this answer.
+  bool empty = false;        // A query that found nothing; charged all the same.
+};
+
+// One change of one entity.
+struct Write {
+  enum class Mode : std::uint8_t {
+    update,  // Merges `fields` into an entity that is there; one that is not stays absent.
+    upsert,  // Merges, and creates what is not there.
+    remove,  // Deletes the entity; `fields` is empty.
+  };
+  std::string entity{};
+  Mode mode = Mode::update;
+  // Names and their new values as JSON.  JSON null is a value; fields not named stay as they are.
+  std::vector<std::pair<std::string, std::string>> fields{};
+  Instant deadline{};
+};
+
+struct Written {
+  bool found = true;        // False: there was nothing to update or to remove, and nothing changed.
+  std::string revision{};   // The source's name for the state that it now has; may be empty.
+  std::uint32_t reads = 0;  // What the source charges for it.
+  std::uint32_t writes = 0;
+  std::uint32_t deletes = 0;
+};
+
+// A part of a source that a question's answers are made of.  A change of it outdates them.
+struct Dependency {
+  const void* database = nullptr;  // Which one, by identity alone.
+  std::string collection{};        // Or table.
+  // Whose change matters; empty: that of any.  For a query also those that it filters and sorts by.
+  std::vector<std::string> fields{};
+  // True: the answer for an entity depends on the collection's member of that name alone, so that a
+  // change of one member outdates one answer.  False: on members that only the source can name.
+  bool of_entity = true;
 };
 
 // The source side of one policy: it knows which fields to ask for and where.
@@ -52,6 +86,19 @@ class Source {
 
   // How many entities one fetch_many may name; 1 where batches save nothing.
   [[nodiscard]] virtual std::size_t batch_max() const noexcept { return 1; }
+
+  // What the answers are made of; empty if the source cannot say.
+  [[nodiscard]] virtual std::vector<Dependency> dependencies() const { return {}; }
+
+  // Whether write() does anything but refuse.
+  [[nodiscard]] virtual bool is_writable() const noexcept { return false; }
+
+  // Changes the source.  After timed_out, source_unavailable or cancelled nobody knows whether the
+  // change was made.  May return besides: invalid_argument (the source refuses these fields or
+  // values; nothing changed).
+  [[nodiscard]] virtual Task<Result<Written>> write(Write) {
+    co_return failure(Code::invalid_argument, "this source cannot be written to");
+  }
 };
 
 }  // namespace headrace
