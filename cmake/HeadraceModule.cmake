@@ -74,6 +74,9 @@ endfunction()
 function(headrace_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "MUTANTS" "" "SOURCES;DEPS;LIBRARIES;DEFINES")
   add_executable(${name} ${arg_SOURCES})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${name} PRIVATE -Wno-dangling-else)  # An EXPECT_EQ after an if.
+  endif()
   target_link_libraries(${name} PRIVATE headrace_flags ${arg_LIBRARIES} GTest::gmock
                         GTest::gtest_main)
   # Tests may use the kit in tests/kit: a simulated world, temporary folders, real servers.

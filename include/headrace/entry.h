@@ -1,17 +1,18 @@
 // headrace/entry.h: an answer as it is kept in memory, with everything that it depends on.
 //
 // An Entry is immutable once it is shared, but for the few marks that the memory tier and the
-// refresh keep in it.  It is counted by reference; an answer holds the entry that it came from, so
-// a hit copies no value.
+// refresh keep in it.  An answer holds the entry that it came from, so a hit copies no value.
 //
 // Threads:   EntryRef may be copied and dropped on any thread; two threads may hold one entry.
 // Errors:    none.
-// Lifetimes: the last EntryRef frees the entry and its value.
+// Lifetimes: the entry and its value are freed some time after the last EntryRef has ended; until
+//            then at most some hundred KiB of such values wait (core/pins.h).
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,30 +49,43 @@ struct Stamp {
 
 class Entry;
 
-// A counted reference to an entry.
+// A slot in which a thread names what it uses; see EntryRef.
+using PinSlot = std::atomic<const void*>;
+
+// A reference to an entry: counted, or, as a memory hit makes it, a pin that costs no counter.
+// A copy is always counted.
 class EntryRef {
  public:
   EntryRef() = default;
-  EntryRef(const EntryRef& other) noexcept;
-  EntryRef(EntryRef&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+  EntryRef(const EntryRef& other) noexcept : EntryRef(share(other.entry_)) {}
+  EntryRef(EntryRef&& other) noexcept
+      : entry_(std::exchange(other.entry_, nullptr)), pin_(std::exchange(other.pin_, nullptr)) {}
   EntryRef& operator=(EntryRef other) noexcept {
     std::swap(entry_, other.entry_);
+    std::swap(pin_, other.pin_);
     return *this;
   }
   ~EntryRef() {
-    if (entry_) drop();
+    if (pin_) {
+      pin_->store(nullptr, std::memory_order_release);
+    } else if (entry_) {
+      drop(entry_);
+    }
   }
 
   // Takes part in the ownership of `entry`, whose count this raises.
   static EntryRef share(Entry* entry) noexcept;
 
-  // Hands this reference over to a plain pointer, and takes it back.
-  [[nodiscard]] Entry* release() noexcept { return std::exchange(entry_, nullptr); }
-  [[nodiscard]] static EntryRef adopt(Entry* entry) noexcept {
+  // An entry that `pin` names until this reference ends.
+  [[nodiscard]] static EntryRef pinned(Entry* entry, PinSlot* pin) noexcept {
     EntryRef ref;
     ref.entry_ = entry;
+    ref.pin_ = pin;
     return ref;
   }
+
+  // Hands a counted reference over; Entry::let_go() ends it.  REQUIRES: not pinned.
+  [[nodiscard]] Entry* release() noexcept { return std::exchange(entry_, nullptr); }
 
   [[nodiscard]] Entry* get() const noexcept { return entry_; }
   Entry* operator->() const noexcept { return entry_; }
@@ -79,10 +93,10 @@ class EntryRef {
   explicit operator bool() const noexcept { return entry_ != nullptr; }
 
  private:
-  void drop() noexcept;
-  static void free(Entry* entry) noexcept;
+  static void drop(Entry* entry) noexcept;
 
   Entry* entry_ = nullptr;
+  PinSlot* pin_ = nullptr;
 };
 
 class alignas(64) Entry {
@@ -111,16 +125,29 @@ class alignas(64) Entry {
   [[nodiscard]] std::string_view entity() const noexcept {
     return {entity_size_ > inline_bytes_max ? rare_->long_entity.data() : entity_, entity_size_};
   }
-  [[nodiscard]] Kind kind() const noexcept { return kind_; }
-  [[nodiscard]] const void* value() const noexcept { return plain_value_; }
+  // entity() == `other`, without a call for the lengths that keys commonly have.
+  [[nodiscard]] bool has_entity(std::string_view other) const noexcept {
+    const std::size_t size = entity_size_;
+    if (size != other.size()) return false;
+    if (size < word_bytes || size > inline_bytes_max) return entity() == other;
+    // Three words that may overlap cover all of it.
+    const std::size_t last = size - word_bytes;
+    const std::size_t middle = last < word_bytes ? last : word_bytes;
+    const auto differ = [&](std::size_t at) { return word_at(entity_ + at) ^ word_at(&other[at]); };
+    return (differ(0) | differ(middle) | differ(last)) == 0;
+  }
+  [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(kind_); }
+  [[nodiscard]] const void* value() const noexcept { return value_.get(); }
   [[nodiscard]] const std::shared_ptr<const void>& shared_value() const noexcept { return value_; }
   [[nodiscard]] std::size_t value_bytes() const noexcept { return value_bytes_; }
   [[nodiscard]] Instant read_at() const noexcept { return read_at_; }
   [[nodiscard]] Instant fresh_until() const noexcept { return fresh_until_; }
-  [[nodiscard]] Instant stale_until() const noexcept { return stale_until_; }
+  [[nodiscard]] Instant stale_until() const noexcept {
+    return rare_ ? rare_->stale_until : fresh_until_;
+  }
   [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
   [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
-  [[nodiscard]] Token id() const noexcept { return id_; }
+  [[nodiscard]] Token id() const noexcept { return rare().id; }
   [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
   [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
   // None of its tags has moved since.
@@ -128,8 +155,24 @@ class alignas(64) Entry {
     return !has_stamps_ || all_hold(rare_->stamps);
   }
 
+  // The refresh's own marks: how often it has failed in a row, and when it may be tried again.  An
+  // entry that is never answered past its freshness keeps none.
+  [[nodiscard]] std::uint32_t failures() const noexcept { return rare().failures.load(); }
+  [[nodiscard]] std::int64_t retry_at_ns() const noexcept { return rare().retry_at_ns.load(); }
+  // Returns how often it had failed before.
+  std::uint32_t note_failure() noexcept { return rare_ ? rare_->failures.fetch_add(1) : 0; }
+  void retry_at(Instant when) noexcept {
+    if (rare_) rare_->retry_at_ns.store(when.time_since_epoch().count());
+  }
+
   // Everything that the entry occupies, bookkeeping included.
   [[nodiscard]] std::size_t charge() const noexcept;
+
+  // The memory tier's side.  From published() on, readers may pin the entry without a count; the
+  // tier's own reference goes by let_go(), which frees nothing itself and may be called under a
+  // lock.
+  void published() noexcept { references_.fetch_or(is_published); }
+  void let_go() noexcept;
 
   explicit Entry(Parts parts);  // For make() only.
   Entry(const Entry&) = delete;
@@ -138,63 +181,69 @@ class alignas(64) Entry {
  private:
   friend class EntryRef;
 
-  // What a hit reads stands in the first cache line; an entity that does not fit there stands
-  // apart.
-  static constexpr std::size_t inline_bytes_max = 28;
-  std::atomic<std::uint32_t> references_{0};
-  std::uint32_t scope_;
-  Instant gone_at_;
-  Instant fresh_until_;
-  const void* plain_value_;
-  std::uint16_t entity_size_;
-  Kind kind_;
-  bool has_stamps_;
-  char entity_[inline_bytes_max];
-
   // What few entries have.
   struct Rare {
     std::string long_entity{};
     std::string revision{};
     std::vector<Stamp> stamps{};
+    Token id{};
+    Instant stale_until{};
+    std::atomic<std::uint32_t> failures{0};
+    std::atomic<std::int64_t> retry_at_ns{0};
   };
-  std::unique_ptr<const Rare> rare_;
+
+  // What a hit reads stands in the first cache line; an entity that does not fit there stands
+  // apart.
+  static constexpr std::size_t inline_bytes_max = 24;
+  Instant gone_at_;
+  Instant fresh_until_;
   std::shared_ptr<const void> value_;
+  std::uint32_t scope_;
+  std::uint16_t entity_size_ : 12;
+  std::uint16_t kind_ : 3;
+  std::uint16_t has_stamps_ : 1;
 
  public:
-  // The memory tier's own marks, guarded by its shard's lock (but `visits`, which readers raise).
+  // The memory tier's own marks, guarded by its shard's lock; but readers raise `visits`.
+  std::atomic<std::uint8_t> visits{0};
+  std::uint8_t queue = 0;
+
+ private:
+  char entity_[inline_bytes_max];
+
+ public:
   struct Links {
     Entry* newer = nullptr;
     Entry* older = nullptr;
     Entry* wheel_next = nullptr;
     Entry* wheel_previous = nullptr;
-    std::uint32_t wheel_slot = 0;
-    std::uint8_t queue = 0;
-    std::atomic<std::uint8_t> visits{0};
   };
   Links links;
 
-  // The refresh's own marks: how often it has failed in a row, and when it may be tried again.
-  std::atomic<std::uint32_t> failures{0};
-  std::atomic<std::int64_t> retry_at_ns{0};
-
  private:
+  // In the word of references: whether a pin is possible, and whether it waits to be freed.
+  static constexpr std::uint32_t is_published = 1u << 30;
+  static constexpr std::uint32_t is_retired = 1u << 31;
+
+  static constexpr std::size_t word_bytes = sizeof(std::uint64_t);
+  [[nodiscard]] static std::uint64_t word_at(const char* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, word_bytes);
+    return word;
+  }
   static const Rare& no_rare() noexcept;
   [[nodiscard]] const Rare& rare() const noexcept { return rare_ ? *rare_ : no_rare(); }
+  // True if this was the last reference, which makes the caller the entry's only owner.
+  [[nodiscard]] bool drop_last() noexcept;
+  static void dispose(Entry* entry) noexcept;
 
+  std::unique_ptr<Rare> rare_;
   std::uint64_t hash_;
-  Instant stale_until_;
   Instant read_at_;
-  Token id_;
-  std::size_t value_bytes_;
+  std::atomic<std::uint32_t> references_{0};
+  std::uint32_t value_bytes_;
 };
-
-inline EntryRef::EntryRef(const EntryRef& other) noexcept : entry_(other.entry_) {
-  if (entry_) entry_->references_.fetch_add(1, std::memory_order_relaxed);
-}
-
-inline void EntryRef::drop() noexcept {
-  if (entry_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) free(entry_);
-}
+static_assert(sizeof(Entry) == 128, "an entry is two cache lines, of which a hit reads one");
 
 inline EntryRef EntryRef::share(Entry* entry) noexcept {
   EntryRef ref;

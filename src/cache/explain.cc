@@ -125,7 +125,7 @@ Task<Result<Explanation>> Engine::Impl::explain(PolicyHandle policy, std::string
                     .store_key = hex_of(store_key),
                     .bound = bound_of(compiled.policy),
                     .flight = flights_.is_flying({snapshot.scope, hash, entity}),
-                    .failures = kept ? kept->failures.load() : 0,
+                    .failures = kept ? kept->failures() : 0,
                     .quarantined = quarantine_.covers(store_key, ids),
                     .memory = tier_of_memory(kept, now)};
   std::vector<std::string> names(compiled.watermark_names.begin(), compiled.watermark_names.end());

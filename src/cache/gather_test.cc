@@ -286,7 +286,7 @@ TEST_F(GatherTest, WhoSharesAPlaceSharesWhatIsAsked) {
   EXPECT_EQ(alone.deadline, now + milliseconds(10));
 
   fetch({.entity = "d", .revision = "1", .stop = stop.get_token()});
-  fetch({.entity = "e", .revision = "1"});
+  fetch(Fetch{.entity = "e", .revision = "1"});
   fetch({.entity = "e", .revision = "2", .deadline = now + milliseconds(30)});
   source->inner.release();
   EXPECT_TRUE(source->asked.at(2).at(0).stop.stop_possible());

@@ -397,12 +397,12 @@ Landing Engine::Impl::land_failed(Load& load) {
   }
   if (!kept) return {.result = std::unexpected(load.error)};
   const Policy& policy = load.snapshot.compiled->policy;
-  const std::uint32_t failures = kept->failures.fetch_add(1);
+  const std::uint32_t failures = kept->note_failure();
   Duration pause = policy.retry_after;
   for (std::uint32_t i = 0; i < failures && pause < policy.retry_after_max; ++i) pause *= 2;
   const Instant now = ports_.clock.now();
   const Instant retry_at = now + std::min(pause, policy.retry_after_max);
-  kept->retry_at_ns.store(retry_at.time_since_epoch().count());
+  kept->retry_at(retry_at);
   if (now >= kept->gone_at() || lost_race(load)) return {.result = std::unexpected(load.error)};
   const Reason reason = now < kept->stale_until() ? Reason::stale : Reason::stale_on_error;
   const Origin origin = load.basis ? Origin::memory : Origin::store;

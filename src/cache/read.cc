@@ -96,7 +96,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
   if (!entry) return std::nullopt;
   Reason reason = Reason::fresh;
   if (entry->fresh_until() <= now) {
-    const bool waits_for_retry = now.time_since_epoch().count() < entry->retry_at_ns.load();
+    const bool waits_for_retry = now.time_since_epoch().count() < entry->retry_at_ns();
     if (now < entry->stale_until()) {
       start_refresh(read.policy, read.snapshot, entry, read.loader);
       reason = Reason::stale;
@@ -113,7 +113,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
 void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
                                  const EntryRef& entry, SharedLoader loader) {
   if (closed_.load()) return;
-  if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns.load()) return;
+  if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns()) return;
   Load load{.policy = policy,
             .snapshot = snapshot,
             .entity = std::string(entry->entity()),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/pins.h"
 #include "headrace/key.h"
 
 namespace headrace {
@@ -13,31 +14,32 @@ const Entry::Rare& Entry::no_rare() noexcept {
 }
 
 Entry::Entry(Parts parts)
-    : scope_(parts.scope),
-      gone_at_(parts.gone_at),
+    : gone_at_(parts.gone_at),
       fresh_until_(parts.fresh_until),
-      plain_value_(parts.value.get()),
+      value_(std::move(parts.value)),
+      scope_(parts.scope),
       entity_size_(static_cast<std::uint16_t>(parts.entity.size())),
-      kind_(parts.kind),
+      kind_(static_cast<std::uint8_t>(parts.kind)),
       has_stamps_(!parts.stamps.empty()),
       entity_{},
-      value_(std::move(parts.value)),
       hash_(parts.hash),
-      stale_until_(parts.stale_until),
       read_at_(parts.read_at),
-      id_(parts.id),
-      value_bytes_(parts.value_bytes) {
+      value_bytes_(static_cast<std::uint32_t>(std::min<std::size_t>(parts.value_bytes, ~0u))) {
   assert(parts.entity.size() <= entity_bytes_max);
   const bool is_long = entity_size_ > inline_bytes_max;
   if (!is_long) std::ranges::copy(parts.entity, entity_);
-  if (is_long || has_stamps_ || !parts.revision.empty()) {
-    Rare rare{.revision = std::move(parts.revision), .stamps = std::move(parts.stamps)};
-    if (is_long) rare.long_entity = parts.entity;
-    rare_ = std::make_unique<const Rare>(std::move(rare));
+  const bool may_be_stale = parts.stale_until != fresh_until_ || gone_at_ != fresh_until_;
+  if (is_long || has_stamps_ || may_be_stale || !parts.revision.empty() || !parts.id.is_none()) {
+    rare_ = std::make_unique<Rare>();
+    if (is_long) rare_->long_entity = parts.entity;
+    rare_->revision = std::move(parts.revision);
+    rare_->stamps = std::move(parts.stamps);
+    rare_->id = parts.id;
+    rare_->stale_until = parts.stale_until;
   }
-  assert((kind_ == Kind::value) == (plain_value_ != nullptr));
-  assert(fresh_until_ <= stale_until_);
-  assert(stale_until_ <= gone_at_);
+  assert((parts.kind == Kind::value) == (value_ != nullptr));
+  assert(fresh_until_ <= parts.stale_until);
+  assert(parts.stale_until <= gone_at_);
 }
 
 EntryRef Entry::make(Parts parts) {
@@ -58,8 +60,40 @@ std::size_t Entry::charge() const noexcept {
   return bytes;
 }
 
-void EntryRef::free(Entry* entry) noexcept {
-  std::default_delete<Entry>()(entry);
+// A pin may become a counted reference at any moment, also of an entry whose count is zero.  So the
+// last count and the mark that the entry waits to be freed change in one step: whoever comes after
+// it knows that it is not the one to free.
+bool Entry::drop_last() noexcept {
+  std::uint32_t before = references_.load(std::memory_order_relaxed);
+  while (true) {
+    const bool is_last = (before & ~is_published) == 1;
+    const std::uint32_t after = is_last ? is_retired | (before & is_published) : before - 1;
+    if (references_.compare_exchange_weak(before, after, std::memory_order_acq_rel)) return is_last;
+  }
+}
+
+void Entry::dispose(Entry* entry) noexcept {
+  if ((entry->references_.load(std::memory_order_relaxed) & is_published) == 0) {
+    return std::default_delete<Entry>()(entry);
+  }
+  Pins::retire({.what = entry,
+                .free = [](void* what) { std::default_delete<Entry>()(static_cast<Entry*>(what)); },
+                .is_held =
+                    [](const void* what) {
+                      const auto count = static_cast<const Entry*>(what)->references_.load();
+                      return (count & ~(is_published | is_retired)) != 0;
+                    },
+                .bytes = entry->charge()});
+}
+
+void Entry::let_go() noexcept {
+  if (drop_last()) dispose(this);
+}
+
+void EntryRef::drop(Entry* entry) noexcept {
+  if (!entry->drop_last()) return;
+  Entry::dispose(entry);
+  Pins::reclaim_if_due();
 }
 
 }  // namespace headrace

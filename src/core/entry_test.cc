@@ -46,5 +46,20 @@ TEST(Stamp, HoldsUntilItsTagMoves) {
   EXPECT_FALSE(all_hold(stamps));
 }
 
+TEST(Entry, TellsItsEntityFromEveryOtherOfAnyLength) {
+  const std::string letters = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+  for (std::size_t size = 0; size <= letters.size(); ++size) {
+    const std::string entity = letters.substr(0, size);
+    const EntryRef entry = Entry::make(parts(entity));
+    EXPECT_TRUE(entry->has_entity(entity)) << size;
+    EXPECT_FALSE(entry->has_entity(entity + "x")) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = entity;
+      other[at] = '!';
+      EXPECT_FALSE(entry->has_entity(other)) << size << ", byte " << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headrace

@@ -1,7 +1,7 @@
 // memory/eviction.h: the seam behind which the choice of what to drop stands.
 //
 // An Eviction orders the entries of one shard.  It is told of every entry that comes and goes; a
-// read only raises Entry::links.visits, so that a hit writes no list.
+// read only raises Entry::visits, so that a hit writes no list.
 //
 // Threads: every call is made under the shard's lock.
 #pragma once

@@ -43,10 +43,12 @@ void Memory::insert(Shard& shard, const EntryRef& entry, std::size_t charge) {
   if (Entry* old = shard.table.find(entry->scope(), entry->hash(), entry->entity())) {
     drop(shard, *old);
   }
-  Entry* kept = EntryRef(entry).release();
-  shard.table.insert(*kept);
+  EntryRef kept(entry);
+  kept->published();
   shard.eviction->add(*kept);
   shard.wheel->add(*kept);
+  shard.table.insert(*kept);
+  (void)kept.release();  // Now the table's; drop() gives it back.
   shard.bytes += charge;
 }
 
@@ -58,15 +60,35 @@ void Memory::drop(Shard& shard, Entry& entry) {
   shard.wheel->remove(entry);
   shard.bytes -= charge;
   bytes_.fetch_sub(charge);
-  const EntryRef last = EntryRef::adopt(&entry);
+  entry.let_go();
 }
 
-bool Memory::erase(std::uint32_t scope, std::uint64_t hash, std::string_view entity) {
+EntryRef Memory::find_locked(std::uint32_t scope, std::uint64_t hash, std::string_view entity,
+                             Instant now) {
   Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.lock);
   Entry* entry = shard.table.find(scope, hash, entity);
-  if (entry) drop(shard, *entry);
-  return entry != nullptr;
+  if (!entry) return {};
+  if (entry->gone_at() <= now || !entry->stamps_hold()) {
+    drop(shard, *entry);
+    return {};
+  }
+  visit(*entry);
+  return EntryRef::share(entry);
+}
+
+bool Memory::erase(std::uint32_t scope, std::uint64_t hash, std::string_view entity) {
+  bool dropped = false;
+  {
+    Shard& shard = shard_of(hash);
+    const std::scoped_lock lock(shard.lock);
+    if (Entry* entry = shard.table.find(scope, hash, entity)) {
+      drop(shard, *entry);
+      dropped = true;
+    }
+  }
+  if (dropped) Pins::reclaim_if_due();
+  return dropped;
 }
 
 std::size_t Memory::expire(Instant now) {
@@ -80,6 +102,7 @@ std::size_t Memory::expire(Instant now) {
       drop(shard, entry);
     });
   }
+  Pins::reclaim();
   return dropped;
 }
 

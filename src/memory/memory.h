@@ -5,7 +5,8 @@
 //
 // Threads:   any member may be called from any thread.
 // Errors:    none; what is not kept is said.
-// Lifetimes: an entry that was found stays alive through its EntryRef.
+// Lifetimes: an entry that was found stays alive through its EntryRef.  What was dropped is freed
+//            soon after, when no reader can be looking at it (core/pins.h).
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/pins.h"
 #include "headrace/entry.h"
 #include "headrace/stats.h"
 #include "memory/eviction.h"
@@ -43,24 +45,16 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   // The entry under this key, if it may still be answered: not gone, and its tags still hold.
-  // One that may not is dropped.  Counts as a visit.
-  [[nodiscard]] EntryRef find(std::uint32_t scope, std::uint64_t hash, std::string_view entity,
-                              Instant now) {
-    Shard& shard = shard_of(hash);
-    const std::scoped_lock lock(shard.lock);
-    Entry* entry = shard.table.find(scope, hash, entity);
-    if (!entry) return {};
-    if (entry->gone_at() <= now || !entry->stamps_hold()) {
-      drop(shard, *entry);
-      return {};
+  // One that may not is dropped.  Counts as a visit.  Takes no lock if the entry is there.
+  [[nodiscard, gnu::always_inline]] EntryRef find(std::uint32_t scope, std::uint64_t hash,
+                                                  std::string_view entity, Instant now) {
+    EntryRef entry = shard_of(hash).table.glance(scope, hash, entity);
+    if (!entry || entry->gone_at() <= now || !entry->stamps_hold()) [[unlikely]] {
+      return find_locked(scope, hash, entity, now);
     }
     __builtin_prefetch(entry->value());  // On its way while the rest of the hit is done.
-    // Marked once it is popular, an entry is not written again: hot entries stay shared.
-    const std::uint8_t visits = entry->links.visits.load(std::memory_order_relaxed);
-    if (visits < visits_max) {
-      entry->links.visits.store(static_cast<std::uint8_t>(visits + 1), std::memory_order_relaxed);
-    }
-    return EntryRef::share(entry);
+    visit(*entry);
+    return entry;
   }
 
   // Keeps `entry`, in place of one under the same key, if `holds` returns true.  The fence and the
@@ -74,13 +68,15 @@ class Memory {
     }
     Shard& shard = shard_of(entry->hash());
     if (!reserve(charge, static_cast<std::size_t>(&shard - shards_.get()))) return Kept::oversize;
-    const std::scoped_lock lock(shard.lock);
-    if (!holds()) {
-      bytes_.fetch_sub(charge);
-      return Kept::fenced;
+    bool kept = false;
+    {
+      const std::scoped_lock lock(shard.lock);
+      kept = holds();
+      if (kept) insert(shard, entry, charge);
     }
-    insert(shard, entry, charge);
-    return Kept::kept;
+    if (!kept) bytes_.fetch_sub(charge);
+    Pins::reclaim_if_due();
+    return kept ? Kept::kept : Kept::fenced;
   }
 
   // Drops what is under this key.  True if something was.
@@ -100,6 +96,7 @@ class Memory {
       });
       for (Entry* entry : condemned) drop(shards_[i], *entry);
     }
+    Pins::reclaim();
   }
 
   [[nodiscard]] MemoryStats stats() const;
@@ -115,6 +112,15 @@ class Memory {
     std::uint64_t evicted = 0;
     std::uint64_t expired = 0;
   };
+
+  // Marked once it is popular, an entry is not written again: hot entries stay shared.
+  static void visit(Entry& entry) noexcept {
+    const std::uint8_t visits = entry.visits.load(std::memory_order_relaxed);
+    if (visits >= visits_max) return;
+    entry.visits.store(static_cast<std::uint8_t>(visits + 1), std::memory_order_relaxed);
+  }
+  [[nodiscard]] EntryRef find_locked(std::uint32_t scope, std::uint64_t hash,
+                                     std::string_view entity, Instant now);
 
   [[nodiscard]] Shard& shard_of(std::uint64_t hash) const {
     return shards_[hash & (limits_.shards - 1)];

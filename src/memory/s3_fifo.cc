@@ -79,15 +79,15 @@ class Ghost {
 class S3Fifo final : public Eviction {
  public:
   void add(Entry& entry) override {
-    entry.links.visits.store(0, std::memory_order_relaxed);
+    entry.visits.store(0, std::memory_order_relaxed);
     enter(entry, ghost_.knows(entry.hash(), window()) ? Queue::main : Queue::small);
   }
 
   void remove(Entry& entry) override {
-    const auto queue = static_cast<Queue>(entry.links.queue);
+    const auto queue = static_cast<Queue>(entry.queue);
     assert(queue != Queue::none);
     (queue == Queue::small ? small_ : main_).unlink(entry);
-    entry.links.queue = static_cast<std::uint8_t>(Queue::none);
+    entry.queue = static_cast<std::uint8_t>(Queue::none);
   }
 
   Entry* victim() override {
@@ -124,15 +124,15 @@ class S3Fifo final : public Eviction {
 
   void enter(Entry& entry, Queue queue) {
     (queue == Queue::small ? small_ : main_).push(entry);
-    entry.links.queue = static_cast<std::uint8_t>(queue);
+    entry.queue = static_cast<std::uint8_t>(queue);
   }
   [[nodiscard]] std::size_t window() const { return main_.count() + small_.count(); }
 
   Entry* from_small_queue() {
     Entry& entry = *small_.oldest();
-    if (entry.links.visits.load(std::memory_order_relaxed) >= promote_visits) {
+    if (entry.visits.load(std::memory_order_relaxed) >= promote_visits) {
       remove(entry);
-      entry.links.visits.store(0, std::memory_order_relaxed);
+      entry.visits.store(0, std::memory_order_relaxed);
       enter(entry, Queue::main);
       return nullptr;
     }
@@ -142,10 +142,10 @@ class S3Fifo final : public Eviction {
 
   Entry* from_main_queue() {
     Entry& entry = *main_.oldest();
-    const std::uint8_t visits = entry.links.visits.load(std::memory_order_relaxed);
+    const std::uint8_t visits = entry.visits.load(std::memory_order_relaxed);
     if (visits == 0) return &entry;
     remove(entry);
-    entry.links.visits.store(visits - 1, std::memory_order_relaxed);
+    entry.visits.store(visits - 1, std::memory_order_relaxed);
     enter(entry, Queue::main);
     return nullptr;
   }

@@ -18,7 +18,7 @@ class S3FifoTest : public testing::Test {
     fifo->add(*entries.back());
     return *entries.back();
   }
-  static void visit(Entry& entry) { entry.links.visits = 2; }
+  static void visit(Entry& entry) { entry.visits = 2; }
   std::string drop() {
     Entry* victim = fifo->victim();
     if (!victim) return "";

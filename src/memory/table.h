@@ -3,62 +3,89 @@
 // A slot is one word: the entry's address, which needs 48 bits on the 64-bit machines that we know,
 // and above it 16 bits of the hash, so that a look-up touches no entry but the one it wants.
 //
-// Threads: every call is made under the shard's lock.
+// Threads: glance() from any thread at any time; every other call under the shard's lock.  A
+// glancing reader pins the table and the entry, and looks again whether the entry is still there:
+// what is pinned while it can be reached is not freed.  While entries move it may miss one that is
+// there, so only a look under the lock can tell that something is not.
 #pragma once
 
+#include <atomic>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string_view>
-#include <vector>
 
+#include "core/pins.h"
 #include "headrace/entry.h"
 
 namespace headrace {
 
 class Table {
  public:
-  Table() : slots_(slots_min) {}
+  Table() : slots_(Slots::make(slots_min)) {}
+  ~Table() { Slots::free(slots_.load().address()); }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  // Empty if the entry is not there, if it was moved meanwhile, or if the thread has no pin left.
+  [[nodiscard, gnu::always_inline]] EntryRef glance(std::uint32_t scope, std::uint64_t hash,
+                                                    std::string_view entity) const noexcept {
+    Pins::Record& pins = Pins::mine();
+    const Slots slots = slots_.load(std::memory_order_acquire);
+    Pins::set(pins, pins.passing, slots.address());
+    EntryRef found;
+    if (slots_.load(std::memory_order_acquire) == slots) {
+      found = glance(slots, pins, scope, hash, entity);
+    }
+    pins.passing.store(nullptr, std::memory_order_release);
+    return found;
+  }
 
   [[nodiscard]] Entry* find(std::uint32_t scope, std::uint64_t hash,
                             std::string_view entity) const noexcept {
-    for (std::size_t i = home(hash);; i = next(i)) {
-      const Slot slot = slots_[i];
+    const Slots slots = slots_.load(std::memory_order_relaxed);
+    for (std::size_t i = slots.home(hash);; i = slots.next(i)) {
+      const Slot slot = slots.at(i);
       if (slot.is_empty()) return nullptr;
       if (!slot.may_be(hash)) continue;
       Entry* entry = slot.entry();
-      if (entry->scope() == scope && entry->entity() == entity) return entry;
+      if (entry->scope() == scope && entry->has_entity(entity)) return entry;
     }
   }
 
   // REQUIRES: no equal key is in the table.
   void insert(Entry& entry) {
-    if ((count_ + 1) * 4 > slots_.size() * 3) resize(slots_.size() * 2);
-    place(entry);
+    const std::size_t size = slots_.load(std::memory_order_relaxed).size();
+    if ((count_ + 1) * 4 > size * 3) resize(size * 2);
+    place(slots_.load(std::memory_order_relaxed), entry);
     ++count_;
   }
 
   // REQUIRES: the entry is in the table.
   void remove(const Entry& entry) {
-    std::size_t hole = home(entry.hash());
-    while (slots_[hole].entry() != &entry) hole = next(hole);
+    const Slots slots = slots_.load(std::memory_order_relaxed);
+    std::size_t hole = slots.home(entry.hash());
+    while (slots.at(hole).entry() != &entry) hole = slots.next(hole);
     // Moves back what would no longer be found across the hole.
-    for (std::size_t i = next(hole); !slots_[i].is_empty(); i = next(i)) {
-      const std::size_t want = home(slots_[i].entry()->hash());
+    for (std::size_t i = slots.next(hole); !slots.at(i).is_empty(); i = slots.next(i)) {
+      const std::size_t want = slots.home(slots.at(i).entry()->hash());
       const bool stays = hole < i ? (hole < want && want <= i) : (hole < want || want <= i);
       if (stays) continue;
-      slots_[hole] = slots_[i];
+      slots.put(hole, slots.at(i));
       hole = i;
     }
-    slots_[hole] = Slot{};
+    slots.put(hole, Slot{});
     --count_;
-    if (slots_.size() > slots_min && count_ * 8 < slots_.size()) resize(slots_.size() / 2);
+    if (slots.size() > slots_min && count_ * 8 < slots.size()) resize(slots.size() / 2);
   }
 
   template <class Visit>
   void each(Visit visit) const {
-    for (const Slot slot : slots_) {
-      if (!slot.is_empty()) visit(*slot.entry());
+    const Slots slots = slots_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (!slots.at(i).is_empty()) visit(*slots.at(i).entry());
     }
   }
 
@@ -66,13 +93,16 @@ class Table {
 
  private:
   static constexpr std::size_t slots_min = 8;
+
   class Slot {
    public:
     Slot() = default;
+    explicit Slot(std::uint64_t word) : word_(word) {}
     explicit Slot(Entry& entry)
         : word_(reinterpret_cast<std::uintptr_t>(&entry) | (entry.hash() & ~address_bits)) {
       assert((reinterpret_cast<std::uintptr_t>(&entry) & ~address_bits) == 0);
     }
+    [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
     [[nodiscard]] bool is_empty() const noexcept { return word_ == 0; }
     [[nodiscard]] bool may_be(std::uint64_t hash) const noexcept {
       return ((word_ ^ hash) & ~address_bits) == 0;
@@ -87,27 +117,91 @@ class Table {
   };
   static_assert(sizeof(void*) == 8, "a slot packs an address and a tag into 64 bits");
 
-  // The low bits of the hash chose the shard; the table uses those above.
-  [[nodiscard]] std::size_t home(std::uint64_t hash) const noexcept {
-    return (hash >> 16) & (slots_.size() - 1);
-  }
-  [[nodiscard]] std::size_t next(std::size_t i) const noexcept {
-    return (i + 1) & (slots_.size() - 1);
-  }
-  void place(Entry& entry) {
-    std::size_t i = home(entry.hash());
-    while (!slots_[i].is_empty()) i = next(i);
-    slots_[i] = Slot(entry);
-  }
-  void resize(std::size_t size) {
-    std::vector<Slot> old(size);
-    old.swap(slots_);
-    for (const Slot slot : old) {
-      if (!slot.is_empty()) place(*slot.entry());
+  // An array of slots and its size in one word, so that a reader gets both or neither.
+  class Slots {
+   public:
+    using Word = std::atomic<std::uint64_t>;
+
+    [[nodiscard]] static Slots make(std::size_t size) {
+      Slots slots;
+      auto* words = static_cast<Word*>(::operator new(size * sizeof(Word), alignment));
+      for (std::size_t i = 0; i < size; ++i) new (words + i) Word(0);
+      slots.word_ = reinterpret_cast<std::uintptr_t>(words) |
+                    static_cast<std::uintptr_t>(std::countr_zero(size));
+      return slots;
     }
+    static void free(void* address) { ::operator delete(address, alignment); }
+
+    [[nodiscard]] void* address() const noexcept { return words(); }
+    [[nodiscard]] std::size_t size() const noexcept {
+      return std::size_t{1} << (word_ & size_bits);
+    }
+    // The low bits of the hash chose the shard; the table uses those above.
+    [[nodiscard]] std::size_t home(std::uint64_t hash) const noexcept {
+      return (hash >> 16) & (size() - 1);
+    }
+    [[nodiscard]] std::size_t next(std::size_t i) const noexcept { return (i + 1) & (size() - 1); }
+    [[nodiscard]] Slot at(std::size_t i) const noexcept {
+      return Slot(words()[i].load(std::memory_order_acquire));
+    }
+    void put(std::size_t i, Slot slot) const noexcept {
+      words()[i].store(slot.word(), std::memory_order_release);
+    }
+    bool operator==(const Slots&) const = default;
+
+   private:
+    static constexpr std::align_val_t alignment{64};
+    static constexpr std::uintptr_t size_bits = 63;
+    [[nodiscard]] Word* words() const noexcept {
+      return reinterpret_cast<Word*>(word_ & ~size_bits);
+    }
+    std::uintptr_t word_ = 0;
+  };
+
+  [[nodiscard, gnu::always_inline]] static EntryRef glance(Slots slots, Pins::Record& pins,
+                                                           std::uint32_t scope, std::uint64_t hash,
+                                                           std::string_view entity) noexcept {
+    std::size_t i = slots.home(hash);
+    for (std::size_t looked = 0; looked < slots.size(); ++looked, i = slots.next(i)) {
+      const Slot slot = slots.at(i);
+      if (slot.is_empty()) return {};
+      if (!slot.may_be(hash)) continue;
+      PinSlot* pin = Pins::free_slot(pins);
+      if (pin == nullptr) return {};
+      Entry* entry = slot.entry();
+      Pins::set(pins, *pin, entry);
+      const bool is_there = slots.at(i).word() == slot.word();
+      if (is_there && entry->scope() == scope && entry->has_entity(entity)) {
+        return EntryRef::pinned(entry, pin);
+      }
+      pin->store(nullptr, std::memory_order_release);
+      if (!is_there) return {};
+    }
+    return {};
   }
 
-  std::vector<Slot> slots_;
+  static void place(Slots slots, Entry& entry) {
+    std::size_t i = slots.home(entry.hash());
+    while (!slots.at(i).is_empty()) i = slots.next(i);
+    slots.put(i, Slot(entry));
+  }
+
+  void resize(std::size_t size) {
+    const Slots old = slots_.load(std::memory_order_relaxed);
+    const Slots bigger = Slots::make(size);
+    for (std::size_t i = 0; i < old.size(); ++i) {
+      if (!old.at(i).is_empty()) place(bigger, *old.at(i).entry());
+    }
+    slots_.store(bigger, std::memory_order_release);
+    // A reader that still looks here shall not take what it finds for something that can be
+    // reached.
+    for (std::size_t i = 0; i < old.size(); ++i) old.put(i, Slot{});
+    Pins::retire({.what = old.address(),
+                  .free = [](void* what) { Slots::free(what); },
+                  .bytes = old.size() * sizeof(Slot)});
+  }
+
+  std::atomic<Slots> slots_;
   std::size_t count_ = 0;
 };
 

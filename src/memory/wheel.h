@@ -22,7 +22,6 @@ class Wheel {
 
   void add(Entry& entry) {
     const std::size_t slot = slot_of(entry.gone_at());
-    entry.links.wheel_slot = static_cast<std::uint32_t>(slot);
     entry.links.wheel_previous = nullptr;
     entry.links.wheel_next = heads_[slot];
     if (heads_[slot]) heads_[slot]->links.wheel_previous = &entry;
@@ -31,8 +30,8 @@ class Wheel {
 
   void remove(Entry& entry) {
     Entry::Links& links = entry.links;
-    (links.wheel_previous ? links.wheel_previous->links.wheel_next : heads_[links.wheel_slot]) =
-        links.wheel_next;
+    (links.wheel_previous ? links.wheel_previous->links.wheel_next
+                          : heads_[slot_of(entry.gone_at())]) = links.wheel_next;
     if (links.wheel_next) links.wheel_next->links.wheel_previous = links.wheel_previous;
     links.wheel_next = links.wheel_previous = nullptr;
   }
