@@ -20,6 +20,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -Wno-restrict -Wno-free-nonheap-object -Wno-mismatched-new-delete -Wno-use-after-free)
 endif()
 if(HEADRACE_SANITIZE)
+  target_compile_definitions(headrace_flags INTERFACE HEADRACE_SANITIZED=1)
   target_compile_options(headrace_flags INTERFACE
     -fsanitize=${HEADRACE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(headrace_flags INTERFACE -fsanitize=${HEADRACE_SANITIZE})

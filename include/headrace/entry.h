@@ -175,6 +175,9 @@ class alignas(64) Entry {
   void let_go() noexcept;
 
   explicit Entry(Parts parts);  // For make() only.
+  // Entries have blocks of their own (core/blocks.h).
+  static void* operator new(std::size_t size);
+  static void operator delete(void* block) noexcept;
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 

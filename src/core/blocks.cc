@@ -1,0 +1,36 @@
+#include "core/blocks.h"
+
+#include <sys/mman.h>
+
+#include <new>
+
+namespace headrace {
+
+void* Blocks::take() {
+  const std::scoped_lock lock(mutex_);
+  if (Free* const block = free_) {
+    free_ = block->next;
+    return block;
+  }
+  if (unused_bytes_ < size_) grow();
+  std::byte* const block = unused_;
+  unused_ += size_;
+  unused_bytes_ -= size_;
+  return block;
+}
+
+void Blocks::give_back(void* block) noexcept {
+  const std::scoped_lock lock(mutex_);
+  free_ = new (block) Free{.next = free_};
+}
+
+void Blocks::grow() {
+  void* const chunk = ::operator new(chunk_, std::align_val_t(chunk_));
+  // If the system has no huge pages to give, small ones do.
+  if (chunk_ == chunk_max) (void)madvise(chunk, chunk_, MADV_HUGEPAGE);
+  unused_ = static_cast<std::byte*>(chunk);
+  unused_bytes_ = chunk_;
+  if (chunk_ < chunk_max) chunk_ *= 2;
+}
+
+}  // namespace headrace
