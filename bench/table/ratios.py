@@ -24,11 +24,12 @@ def steps(folder):
 def measure(folder, progress):
     """{"points": [...], "lives": [...]}, each row as hit_ratio prints it, with its trace's name."""
     program = runs.built("bench/hit_ratio")
+    plain = runs.FOLDER / f"traces-{READS_MAX}"
     points = []
     try:
-        for name in traces.convert(folder, runs.FOLDER / "traces", READS_MAX):
+        for name in traces.convert(folder, plain, READS_MAX):
             progress.step(f"hit ratio: {name}")
-            file = runs.FOLDER / "traces" / f"{name}.u64"
+            file = plain / f"{name}.u64"
             for row in lines([program, "trace", file, READS_MAX, *PERMILLE]):
                 points.append({"trace": name, **row})
     except traces.Unreadable as why:

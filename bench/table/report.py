@@ -267,6 +267,7 @@ PARTS = {
     "tag": ("Tags", tag_text),
     "micro": ("One operation at a time", micro_text),
 }
+TIMED = ("hit", "http", "tag", "micro")  # What a busy machine would change.
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -281,11 +282,13 @@ def machine_text(raw):
     return table(("measured on", ""), rows)
 
 
-def how_text(part):
-    """What a part's figures rest on: when, how often, and how busy the machine was before."""
+def how_text(name, part):
+    """What a part's figures rest on: the commit, how often, and how busy the machine was before."""
     run = part["run"]
-    text = f"Taken at {run['headrace']} by `{run['command']}`, {run['rounds']} round(s)"
-    text += f"; load average before: {run['load']:.1f}."
+    text = f"Taken at {run['headrace']} by `{run['command']}`"
+    if name not in TIMED:
+        return text + "."
+    text += f", {run['rounds']} round(s); load average before: {run['load']:.1f}."
     if run["load"] > run["cores"] / 4:
         text += " **The machine was busy: do not quote these.**"
     return text
@@ -296,7 +299,7 @@ def generated(raw):
     sections = ["## The goals\n\n" + goals_text(raw)]
     for name, (title, text) in PARTS.items():
         if name in raw:
-            sections.append(f"## {title}\n\n{text(raw[name])}\n\n{how_text(raw[name])}")
+            sections.append(f"## {title}\n\n{text(raw[name])}\n\n{how_text(name, raw[name])}")
     if raw.get("missing"):
         lines = "\n".join(f"- {name}: {why}" for name, why in sorted(raw["missing"].items()))
         sections.append("## What was not measured\n\n" + lines)

@@ -3,10 +3,14 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
+import costs
+import hits
 import report
 import runs
 import serving
@@ -113,6 +117,11 @@ class Text(unittest.TestCase):
         raw["hit"]["run"] = {**RUN, "load": 2.0}
         self.assertIn("**The machine was busy", report.generated(raw))
 
+    def test_hit_ratios_do_not_depend_on_how_busy_it_was(self):
+        raw = raw_results()
+        raw["ratio"]["run"] = {**RUN, "load": 2.0}
+        self.assertNotIn("busy", report.generated(raw))
+
     def test_only_what_is_between_the_markers_changes(self):
         document = f"head\n{report.BEGIN}\nold\n{report.END}\ntail\n"
         once = report.placed(document, "new\n")
@@ -137,6 +146,49 @@ class Wrk(unittest.TestCase):
                      self.SAID + "  Socket errors: connect 0, read 1\n", "nothing"):
             with self.assertRaises(runs.Missing):
                 serving.parsed(said, 0.5)
+
+
+class Peers(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.release = pathlib.Path(temporary.name)
+        (self.release / "bench").mkdir()
+        self.addCleanup(setattr, runs, "RELEASE", runs.RELEASE)
+        runs.RELEASE = self.release
+
+    def program(self, path, script):
+        file = self.release / path
+        file.write_text("#!/bin/sh\n" + script)
+        file.chmod(0o755)
+
+    def test_a_tool_that_is_not_there_is_told_with_its_package(self):
+        with unittest.mock.patch.dict(os.environ, {"PATH": ""}):
+            missing = {}
+            peers, versions = hits.prepare(missing)
+        self.assertEqual(missing, {"caffeine": "mvn is missing; Debian's package maven has it"})
+        self.assertEqual((set(peers), versions), (set(hits.NATIVE), {}))
+
+    def test_a_peer_that_was_not_built_in_is_missing(self):
+        self.program("bench/hit_bench", "echo 'Failed to match' >&2\n")
+        with self.assertRaisesRegex(runs.Missing, "built without tbb_concurrent_hash_map"):
+            hits.native("tbb", 1, 1)
+
+    def test_one_peer_less_does_not_stop_the_others(self):
+        self.program("bench/hit_bench",
+                     'case $1 in *tbb*) exit 0 ;; esac\n'
+                     'echo \'{"benchmarks": [{"items_per_second": 7}]}\'\n')
+        missing = {}
+        with unittest.mock.patch.dict(os.environ, {"PATH": ""}):
+            found = hits.measure(2, 1, runs.Progress(9, io.StringIO()), missing)
+        self.assertEqual(found["rows"]["headrace"], {"1": [7, 7], "2": [7, 7]})
+        self.assertEqual(set(missing), {"caffeine", "tbb"})
+        self.assertNotIn("tbb", found["rows"])
+
+    def test_what_a_program_complains_of_is_passed_on(self):
+        self.program("bench/tag_cost", "echo 'no memory' >&2\nexit 3\n")
+        with self.assertRaisesRegex(runs.Missing, "tag_cost 4 ended with 3: no memory"):
+            costs.tag(1, 1, runs.Progress(1, io.StringIO()), {})
 
 
 class Program(unittest.TestCase):
