@@ -1,6 +1,7 @@
 // bench/keys.h: the keys that every bench of a read asks for, and the order in which it asks.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -25,6 +26,14 @@ inline std::string key_of(std::size_t i) {
 
 inline std::string value() {
   return std::string(value_bytes, 'v');
+}
+
+// The same in one piece, as the values of other languages are: Java's arrays, Go's slices of bytes.
+using Flat = std::array<char, value_bytes>;
+inline Flat flat() {
+  Flat bytes;
+  bytes.fill('v');
+  return bytes;
 }
 
 struct Keys {

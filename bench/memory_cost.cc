@@ -35,7 +35,7 @@ std::size_t allocated_bytes() {
 }
 
 int entries() {
-  Warm warm;
+  WarmOf<Flat> warm;
   warm.load("first");  // What the first load allocates once is none of the entries' cost.
   const std::size_t resident = resident_bytes();
   const std::size_t allocated = allocated_bytes();
@@ -58,7 +58,7 @@ int entries() {
 
 int resident() {
   constexpr std::size_t budget = 64 << 20;
-  Warm warm(budget);
+  WarmOf<Flat> warm(budget);
   for (std::size_t i = 0; i < count; ++i) warm.load(key_of(i));
   const MemoryStats memory = warm.engine.stats().memory;
   require(memory.evicted_total > 0, "the tier has not been full");

@@ -20,7 +20,7 @@
 
 namespace headrace::bench {
 
-using Shared = std::shared_ptr<const std::string>;
+using Shared = std::shared_ptr<const Flat>;
 
 struct Hash {
   using is_transparent = void;
@@ -34,7 +34,7 @@ class SharedMutexMap {
  public:
   explicit SharedMutexMap(const Keys& keys) {
     for (const std::string& key : keys.all) {
-      map_.emplace(key, std::make_shared<const std::string>(value()));
+      map_.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
   Shared find(const std::string& key) const {
@@ -52,7 +52,7 @@ class ShardedMap {
  public:
   explicit ShardedMap(const Keys& keys) : shards_(shards) {
     for (const std::string& key : keys.all) {
-      shard_of(key).map.emplace(key, std::make_shared<const std::string>(value()));
+      shard_of(key).map.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
   Shared find(const std::string& key) {
@@ -77,7 +77,7 @@ class TbbMap {
  public:
   explicit TbbMap(const Keys& keys) : map_(keys.all.size()) {
     for (const std::string& key : keys.all) {
-      map_.emplace(key, std::make_shared<const std::string>(value()));
+      map_.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
   Shared find(const std::string& key) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>
@@ -32,19 +33,28 @@ inline Policy plain_policy(std::string name = "bench") {
   return {.name = std::move(name), .fresh_for = std::chrono::hours(24), .jitter = 0};
 }
 
-struct Warm {
+template <class T>
+T made() {
+  if constexpr (std::same_as<T, Flat>)
+    return flat();
+  else
+    return value();
+}
+
+template <class T>
+struct WarmOf {
   static constexpr std::size_t roomy = std::size_t{4} << 30;
 
-  explicit Warm(std::size_t bytes_max = roomy, Policy policy = plain_policy())
+  explicit WarmOf(std::size_t bytes_max = roomy, Policy policy = plain_policy())
       : engine({.bytes_max = bytes_max}, {runtime(), runtime(), runtime()}),
-        cache(*Cache<std::string>::open(engine, std::move(policy))) {}
-  ~Warm() { wait(engine.close()); }
-  Warm(const Warm&) = delete;
-  Warm& operator=(const Warm&) = delete;
+        cache(*Cache<T>::open(engine, std::move(policy))) {}
+  ~WarmOf() { wait(engine.close()); }
+  WarmOf(const WarmOf&) = delete;
+  WarmOf& operator=(const WarmOf&) = delete;
 
   // A miss: the fetch answers at once, and the entry is kept before this returns.
   void load(std::string_view key) {
-    auto lookup = cache.get_or_fetch(key, [](Fetch) { return Found(value()); });
+    auto lookup = cache.get_or_fetch(key, [](Fetch) { return Found(made<T>()); });
     if (!lookup.await_ready()) lookup.await_suspend(std::noop_coroutine());
   }
   void load_all(const Keys& keys) {
@@ -53,7 +63,8 @@ struct Warm {
   }
 
   Engine engine;
-  Cache<std::string> cache;
+  Cache<T> cache;
 };
+using Warm = WarmOf<std::string>;
 
 }  // namespace headrace::bench

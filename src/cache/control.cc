@@ -1,5 +1,6 @@
 // Policies: declared, replaced, switched; and the engine's own beginning and end.
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 #include "cache/impl.h"
@@ -18,7 +19,12 @@ Engine::Limits settled(Engine::Limits limits) {
   if (limits.entry_bytes_max == 0)
     limits.entry_bytes_max = std::max<std::size_t>(1, limits.bytes_max / 8);
   limits.entry_bytes_max = std::min(limits.entry_bytes_max, limits.bytes_max);
-  if (limits.shards == 0) limits.shards = 256;
+  if (limits.shards == 0) {
+    // A shard evicts by its own order: in a large one that is nearly the order of all.
+    constexpr std::size_t shards_most = 256, shard_bytes_min = 64 << 10;
+    limits.shards =
+        std::clamp<std::size_t>(std::bit_floor(limits.bytes_max / shard_bytes_min), 1, shards_most);
+  }
   limits.shards = power_of_two(limits.shards);
   return limits;
 }

@@ -57,17 +57,21 @@ class Ghost {
  public:
   void add(std::uint64_t hash, std::size_t window) {
     if (window > slots_.size()) slots_.resize(std::bit_ceil(window + slots_min));
-    slots_[hash & (slots_.size() - 1)] = {static_cast<std::uint32_t>(hash >> 32), ++clock_};
+    slots_[place(hash)] = {static_cast<std::uint32_t>(hash >> 32), ++clock_};
   }
   [[nodiscard]] bool knows(std::uint64_t hash, std::size_t window) const {
     if (slots_.empty()) return false;
-    const Slot& slot = slots_[hash & (slots_.size() - 1)];
+    const Slot& slot = slots_[place(hash)];
     return slot.when != 0 && slot.fingerprint == static_cast<std::uint32_t>(hash >> 32) &&
            clock_ - slot.when <= window;
   }
 
  private:
   static constexpr std::size_t slots_min = 64;
+  // The low bits of the hash chose the shard: within one they are all alike.
+  [[nodiscard]] std::size_t place(std::uint64_t hash) const {
+    return (hash >> 16) & (slots_.size() - 1);
+  }
   struct Slot {
     std::uint32_t fingerprint = 0;
     std::uint32_t when = 0;
@@ -120,7 +124,7 @@ class S3Fifo final : public Eviction {
 
  private:
   static constexpr std::size_t small_share = 10;  // The small queue has one tenth of the bytes.
-  static constexpr std::uint8_t promote_visits = 2;
+  static constexpr std::uint8_t promote_visits = 1;
 
   void enter(Entry& entry, Queue queue) {
     (queue == Queue::small ? small_ : main_).push(entry);
