@@ -38,6 +38,12 @@ struct Policy {
   // The projection.  For the built-in sources it must not be empty.
   std::vector<std::string> fields{};
 
+  // What may be changed through the policy: these fields, which need not be among those that it
+  // keeps; none: nothing.  To remove an entity is to lose its other fields too, those of other
+  // policies among them, so that it is allowed apart and never by a list of fields.
+  std::vector<std::string> writable{};
+  bool removable = false;
+
   // Names of watermarks besides those of the policy and the cache; "{entity}" stands for the
   // entity.
   std::vector<std::string> tags{};

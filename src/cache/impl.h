@@ -1,7 +1,7 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
-// read.cc answers reads, load.cc drives flights, invalidate.cc invalidates and puts, control.cc
-// declares and switches policies, explain.cc explains.
+// read.cc answers reads, load.cc drives flights, invalidate.cc invalidates and puts, write.cc
+// writes through, control.cc declares and switches policies, explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -80,6 +80,14 @@ struct Load {
 };
 using LoadRef = std::shared_ptr<Load>;
 
+// One write under way.
+struct Writing {
+  PolicyHandle policy{};
+  std::shared_ptr<const Compiled> compiled{};
+  Write write{};
+  std::atomic<bool> given_up{false};  // Nobody waits for its end: it must invalidate by itself.
+};
+
 class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
  public:
   Impl(Limits limits, Ports ports);
@@ -111,6 +119,9 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   Task<Result<Held>> invalidate(Invalidation what);
   Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                          std::shared_ptr<const void> value);
+
+  // write.cc
+  Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
 
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
@@ -161,13 +172,21 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void renew_scope(PolicyState& policy);
   void cut_off(std::uint32_t scope);
   void sweep_soon();
-  Task<Result<Held>> deliver(Orders orders, bool one_by_one);
+  Task<Held> invalidate_now(Invalidation what);
+  Task<Held> deliver(Orders orders, bool one_by_one);
   Task<Result<void>> send(Orders orders);
   void keep_pending(Orders orders, bool one_by_one);
   Task<void> retry_pending();
   Result<Held> put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                              const std::string& entity, Kind kind,
                              std::shared_ptr<const void> value);
+
+  // write.cc
+  Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
+  Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
+  [[nodiscard]] Invalidation outdated_by(const Writing& writing,
+                                         const std::vector<Dependency>& changes,
+                                         bool of_entity_alone) const;
 
   template <class T>
   auto store_call(Task<Result<T>> task) {

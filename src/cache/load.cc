@@ -134,7 +134,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   Result<Loaded> loaded = co_await answer;
   if (loaded) {
     load->loaded = *std::move(loaded);
-    load->policy->count(Count::source_reads, load->loaded.billed);
+    load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
     const bool publishable = settle_loaded(*load);
     if (load->error.what.empty()) co_return load->fill->fetched(publishable);
   } else {
@@ -202,7 +202,8 @@ Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> c
   Loaded loaded{.kind = fetched->kind,
                 .unchanged = fetched->unchanged,
                 .revision = std::move(fetched->revision),
-                .billed = fetched->billed};
+                .billed = fetched->billed,
+                .empty = fetched->empty};
   if (loaded.kind == Kind::value && !loaded.unchanged) {
     auto value = compiled->codec->decode(fetched->payload);
     if (!value) co_return failure(Code::source_failed, std::move(value.error().what));

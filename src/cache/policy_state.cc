@@ -19,7 +19,7 @@ std::string tag_watermark(std::string_view tenant, std::string_view tag) {
   return "tag:" + std::string(tenant) + "/" + std::string(tag);
 }
 
-std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
+std::vector<std::string> Compiled::tags_of(std::string_view entity) const {
   constexpr std::string_view place = "{entity}";
   std::vector<std::string> names;
   names.reserve(policy.tags.size());
@@ -29,8 +29,14 @@ std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
          at = name.find(place, at + entity.size())) {
       name.replace(at, place.size(), entity);
     }
-    names.push_back(tag_watermark(policy.tenant, name));
+    names.push_back(std::move(name));
   }
+  return names;
+}
+
+std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
+  std::vector<std::string> names = tags_of(entity);
+  for (std::string& name : names) name = tag_watermark(policy.tenant, name);
   return names;
 }
 
@@ -146,12 +152,23 @@ PolicyStats PolicyState::stats() const {
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += block.counts[i].load();
   }
   const auto sum = [&](Count what) { return sums[static_cast<std::size_t>(what)]; };
-  stats.policy = snapshot().compiled->policy.name;
+  const auto compiled = snapshot().compiled;
+  stats.policy = compiled->policy.name;
+  if (!compiled->dependencies.empty()) {
+    stats.collection = compiled->dependencies.front().collection;
+  }
   stats.errors = sum(Count::errors);
   stats.collapsed = sum(Count::collapsed);
   stats.loads = sum(Count::loads);
   stats.load_failures = sum(Count::load_failures);
   stats.source_reads = sum(Count::source_reads);
+  stats.source_missing = sum(Count::source_missing);
+  stats.source_empty = sum(Count::source_empty);
+  const std::uint64_t found_nothing = stats.source_missing + stats.source_empty;
+  stats.source_found = stats.source_reads - std::min(stats.source_reads, found_nothing);
+  stats.source_writes = sum(Count::source_writes);
+  stats.source_deletes = sum(Count::source_deletes);
+  stats.avoided_besides = sum(Count::avoided_besides);
   stats.source_unchanged = sum(Count::source_unchanged);
   stats.fills_kept = sum(Count::fills_kept);
   stats.fills_fenced = sum(Count::fills_fenced);

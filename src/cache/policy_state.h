@@ -34,12 +34,17 @@ struct Compiled {
   std::shared_ptr<Gatherer> gatherer{};     // If the source has batches.
   std::array<WatermarkId, 3> watermarks{};  // Cache, namespace, policy: those of every key.
   std::array<std::string, 3> watermark_names{};
+  std::vector<Dependency> dependencies{};  // What the source says that its answers are made of.
 
+  // The policy's tags for an entity.
+  [[nodiscard]] std::vector<std::string> tags_of(std::string_view entity) const;
   [[nodiscard]] std::vector<std::string> tag_names(std::string_view entity) const;
   // All watermarks of a key: the fixed ones, then the tags, in the policy's order.
   [[nodiscard]] std::vector<WatermarkId> watermarks_of(std::string_view entity) const;
   [[nodiscard]] bool is_storable() const noexcept { return codec && codec->encode != nullptr; }
 };
+
+inline constexpr std::size_t tag_bytes_max = 256 + entity_bytes_max;
 
 // The full names behind watermark ids.  No two differ only by where a part ends: a tenant's and a
 // policy's name hold no slash.
@@ -101,7 +106,12 @@ class PolicyState {
     collapsed,
     loads,
     load_failures,
+    source_missing,  // Before their sum, so that a snapshot never sees more parts than sum.
+    source_empty,
     source_reads,
+    source_writes,
+    source_deletes,
+    avoided_besides,
     source_unchanged,
     fills_kept,
     fills_fenced,
@@ -122,6 +132,15 @@ class PolicyState {
           return block.answers[static_cast<std::size_t>(origin)][static_cast<std::size_t>(reason)];
         },
         1);
+  }
+  // Reads that the source billed, by what came of them.
+  void count_billed(Kind kind, bool empty, std::uint64_t reads) noexcept {
+    count(Count::source_reads, reads);
+    if (kind == Kind::absent) {
+      count(Count::source_missing, reads);
+    } else if (empty) {
+      count(Count::source_empty, reads);
+    }
   }
   [[nodiscard]] PolicyStats stats() const;
 

@@ -15,6 +15,10 @@ SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Exec
     : options_(std::move(options)), clock_(clock), executor_(executor) {
   assert(options_.threads > 0);
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { serve(); });
+  if (options_.writable) {
+    writer_ =
+        std::make_unique<sqlite::Writer>(options_.path, options_.queue_max, clock_, executor_);
+  }
 }
 
 SqliteDatabase::~SqliteDatabase() {

@@ -1,4 +1,5 @@
-// sources/sqlite/database.h: the threads of a database and the reads that wait for them.
+// sources/sqlite/database.h: the threads of a database and the reads that wait for them; its
+// writer.
 //
 // Threads:   submit() may be called from any thread.  A read's coroutine goes on on the executor.
 // Errors:    refused, if queue_max reads wait; the rest is Reader's.
@@ -8,6 +9,7 @@
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "headrace/sources/sqlite.h"
 #include "sources/sqlite/question.h"
 #include "sources/sqlite/reader.h"
+#include "sources/sqlite/writer.h"
 
 namespace headrace {
 
@@ -49,6 +52,9 @@ class SqliteDatabase {
   // False if the queue is full: then `read` has been answered.
   [[nodiscard]] bool submit(sqlite::Read& read);
 
+  // Null if the database is not writable.
+  [[nodiscard]] sqlite::Writer* writer() const noexcept { return writer_.get(); }
+
   [[nodiscard]] const SqliteDatabaseOptions& options() const noexcept { return options_; }
 
  private:
@@ -69,6 +75,7 @@ class SqliteDatabase {
   std::uint64_t delays_ = 0;
   bool ending_ = false;
   std::vector<std::jthread> threads_;
+  std::unique_ptr<sqlite::Writer> writer_;
 };
 
 }  // namespace headrace
