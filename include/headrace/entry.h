@@ -97,9 +97,10 @@ class alignas(64) Entry {
     std::size_t value_bytes = 0;          // Charged for the value.
     Instant read_at{};                    // When the source read that produced it began.
     Instant fresh_until{};
-    Instant stale_until{};  // Never before fresh_until.
-    Instant gone_at{};      // Never before stale_until; from then on it is never answered.
-    Token id{};             // Of its envelope in the store; none if the store does not hold it.
+    Instant stale_until{};     // Never before fresh_until.
+    Instant gone_at{};         // Never before stale_until; from then on it is never answered.
+    Token id{};                // Of its envelope in the store; none if the store does not hold it.
+    std::uint32_t billed = 1;  // Source reads that it stands for.
     std::string revision{};
     std::vector<Stamp> stamps{};
   };
@@ -121,6 +122,7 @@ class alignas(64) Entry {
   [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
   [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
   [[nodiscard]] Token id() const noexcept { return id_; }
+  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? rare_->billed : 1; }
   [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
   [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
   // None of its tags has moved since.
@@ -148,7 +150,8 @@ class alignas(64) Entry {
   const void* plain_value_;
   std::uint16_t entity_size_;
   Kind kind_;
-  bool has_stamps_;
+  bool has_stamps_ : 1;
+  bool is_dear_ : 1;  // Stands for more than one source read.
   char entity_[inline_bytes_max];
 
   // What few entries have.
@@ -156,6 +159,7 @@ class alignas(64) Entry {
     std::string long_entity{};
     std::string revision{};
     std::vector<Stamp> stamps{};
+    std::uint32_t billed = 1;
   };
   std::unique_ptr<const Rare> rare_;
   std::shared_ptr<const void> value_;

@@ -18,7 +18,9 @@ namespace headrace {
 // How far a policy is rolled out.
 enum class Rollout : std::uint8_t {
   off,         // Every read goes to the source; nothing is kept.  Invalidations still work.
-  shadow,      // Every read goes to the source; what would have been answered is compared with it.
+  shadow,      // Every read goes to the source, and waits for nothing else.  Behind it the cache is
+               // filled as if it were on, with loads of its own, and what it would have answered is
+               // compared with what the source says.
   percentage,  // As `on` for a stable share of the entities, as `off` for the others.
   on,
 };

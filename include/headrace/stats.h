@@ -14,11 +14,24 @@
 #include <vector>
 
 #include "headrace/answer.h"
+#include "headrace/time.h"
 
 namespace headrace {
 
 inline constexpr std::size_t origin_count = 3;
 inline constexpr std::size_t reason_count = 14;
+
+// How old what was kept had become, where the source said something else.
+inline constexpr std::array<Duration, 7> mismatch_age_bounds = {
+    std::chrono::seconds(1), std::chrono::seconds(10), std::chrono::minutes(1),
+    std::chrono::minutes(5), std::chrono::minutes(30), std::chrono::hours(2),
+    std::chrono::hours(12)};
+struct MismatchAges {
+  // By the first bound that is not exceeded; the last has no bound.
+  std::array<std::uint64_t, mismatch_age_bounds.size() + 1> buckets{};
+  Duration sum{0};
+  Duration oldest{0};
+};
 
 struct PolicyStats {
   std::string policy{};
@@ -42,6 +55,7 @@ struct PolicyStats {
   std::uint64_t invalidations = 0;
   std::uint64_t shadow_matches = 0;
   std::uint64_t shadow_mismatches = 0;
+  MismatchAges mismatch_ages{};
   std::uint64_t oversize = 0;  // Values answered and not kept.
 
   [[nodiscard]] std::uint64_t reads() const noexcept;         // All of them, errors too.

@@ -87,6 +87,9 @@ void Engine::Impl::outdate(const Invalidation& what, const std::vector<FlightKey
     flights_.detach(key);
     memory_.erase(key.scope, key.hash, key.entity);
   }
+  for (const auto& [policy, entity] : what.keys) {
+    tags_.move(WatermarkId::of(key_watermark(policy, entity)));
+  }
   for (const std::string& tenant : tenants()) {
     for (const std::string& tag : what.tags) {
       tags_.move(WatermarkId::of(tag_watermark(tenant, tag)));

@@ -15,6 +15,9 @@ std::string namespace_watermark(std::string_view tenant) {
 std::string policy_watermark(std::string_view tenant, std::string_view policy) {
   return "policy:" + std::string(tenant) + "/" + std::string(policy);
 }
+std::string key_watermark(std::string_view policy, std::string_view entity) {
+  return "key:" + std::string(policy) + "/" + std::string(entity);
+}
 std::string tag_watermark(std::string_view tenant, std::string_view tag) {
   return "tag:" + std::string(tenant) + "/" + std::string(tag);
 }
@@ -141,6 +144,29 @@ bool PolicyState::is_defined() const {
   return defined_;
 }
 
+std::uint32_t PolicyState::mean_billed() const noexcept {
+  const auto sum = [this](Count what) {
+    std::uint64_t all = 0;
+    for (const Block& block : blocks_) all += block.counts[static_cast<std::size_t>(what)].load();
+    return all;
+  };
+  const std::uint64_t failed = sum(Count::load_failures);
+  const std::uint64_t loads = sum(Count::loads);
+  if (loads <= failed) return 1;
+  const std::uint64_t answered = loads - failed;
+  return static_cast<std::uint32_t>(
+      std::max<std::uint64_t>(1, (sum(Count::source_reads) + answered / 2) / answered));
+}
+
+void PolicyState::count_mismatch(Duration age) {
+  count(Count::shadow_mismatches);
+  const auto* bound = std::ranges::lower_bound(mismatch_age_bounds, age);
+  const std::scoped_lock lock(ages_mutex_);
+  ++mismatch_ages_.buckets[static_cast<std::size_t>(bound - mismatch_age_bounds.begin())];
+  mismatch_ages_.sum += age;
+  mismatch_ages_.oldest = std::max(mismatch_ages_.oldest, age);
+}
+
 PolicyStats PolicyState::stats() const {
   PolicyStats stats;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::last)> sums{};
@@ -177,6 +203,8 @@ PolicyStats PolicyState::stats() const {
   stats.shadow_matches = sum(Count::shadow_matches);
   stats.shadow_mismatches = sum(Count::shadow_mismatches);
   stats.oversize = sum(Count::oversize);
+  const std::scoped_lock lock(ages_mutex_);
+  stats.mismatch_ages = mismatch_ages_;
   return stats;
 }
 

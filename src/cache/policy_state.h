@@ -51,6 +51,8 @@ inline constexpr std::size_t tag_bytes_max = 256 + entity_bytes_max;
 [[nodiscard]] std::string namespace_watermark(std::string_view tenant);
 [[nodiscard]] std::string policy_watermark(std::string_view tenant, std::string_view policy);
 [[nodiscard]] std::string tag_watermark(std::string_view tenant, std::string_view tag);
+// Of one key, and of this instance alone: the store keeps none.
+[[nodiscard]] std::string key_watermark(std::string_view policy, std::string_view entity);
 inline constexpr std::string_view cache_watermark = "cache";
 
 // How a read of an entity goes, by the switches.
@@ -142,6 +144,14 @@ class PolicyState {
       count(Count::source_empty, reads);
     }
   }
+  // An answer of this entry made more than one source read needless.
+  void count_kept(const Entry& entry) noexcept {
+    if (entry.billed() > 1) count(Count::avoided_besides, entry.billed() - 1);
+  }
+  // Reads that the source has billed for a load on average, at least one.
+  [[nodiscard]] std::uint32_t mean_billed() const noexcept;
+  // A shadow read found something of this age that the source does not say any more.
+  void count_mismatch(Duration age);
   [[nodiscard]] PolicyStats stats() const;
 
  private:
@@ -184,6 +194,8 @@ class PolicyState {
   bool reads_on_;
   bool defined_ = true;
   std::array<Block, blocks> blocks_{};
+  mutable std::mutex ages_mutex_;
+  MismatchAges mismatch_ages_{};
 };
 
 }  // namespace headrace

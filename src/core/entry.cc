@@ -20,6 +20,7 @@ Entry::Entry(Parts parts)
       entity_size_(static_cast<std::uint16_t>(parts.entity.size())),
       kind_(parts.kind),
       has_stamps_(!parts.stamps.empty()),
+      is_dear_(parts.billed > 1),
       entity_{},
       value_(std::move(parts.value)),
       hash_(parts.hash),
@@ -30,8 +31,10 @@ Entry::Entry(Parts parts)
   assert(parts.entity.size() <= entity_bytes_max);
   const bool is_long = entity_size_ > inline_bytes_max;
   if (!is_long) std::ranges::copy(parts.entity, entity_);
-  if (is_long || has_stamps_ || !parts.revision.empty()) {
-    Rare rare{.revision = std::move(parts.revision), .stamps = std::move(parts.stamps)};
+  if (is_long || has_stamps_ || is_dear_ || !parts.revision.empty()) {
+    Rare rare{.revision = std::move(parts.revision),
+              .stamps = std::move(parts.stamps),
+              .billed = parts.billed};
     if (is_long) rare.long_entity = parts.entity;
     rare_ = std::make_unique<const Rare>(std::move(rare));
   }

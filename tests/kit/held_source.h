@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ class HeldSource final : public Source {
   std::size_t reads = 0;
   std::size_t batches = 0;
   std::size_t batches_max = 1;
+  std::uint32_t billed = 1;  // Of each answer.
+  bool empty = false;        // Answers are those of queries that found nothing.
 
   // Writes put the first field's JSON into the row.
   bool hold_writes = false;            // They wait for release_writes(), before the row changes ...
@@ -112,7 +115,10 @@ class HeldSource final : public Source {
     const auto row = rows.find(fetch.entity);
     if (row == rows.end()) return Fetched{.kind = Kind::absent};
     if (revisions && fetch.revision == row->second) return Fetched{.unchanged = true};
-    return Fetched{.payload = row->second, .revision = revisions ? row->second : ""};
+    return Fetched{.payload = row->second,
+                   .revision = revisions ? row->second : "",
+                   .billed = billed,
+                   .empty = empty};
   }
 
   std::vector<std::coroutine_handle<>> waiting_;
