@@ -35,11 +35,11 @@ void check_names(const Policy& policy, Faults& faults) {
   faults.unless(policy.version > 0, "version: must be 1 or more");
   faults.unless(policy.fields.size() <= fields_max, "fields: more than 256");
   faults.unless(policy.writable.size() <= fields_max, "writable: more than 256");
-  for (const std::string& field : policy.writable) {
-    faults.unless(!field.empty() && field != "*",
-                  "writable: names each field that may be changed; \"" + field + "\" is none");
-    faults.unless(std::ranges::count(policy.writable, field) == 1,
-                  "writable: names \"" + field + "\" twice");
+  for (auto field = policy.writable.begin(); field != policy.writable.end(); ++field) {
+    faults.unless(!field->empty() && *field != "*",
+                  "writable: names each field that may be changed; \"" + *field + "\" is none");
+    faults.unless(std::find(policy.writable.begin(), field, *field) == field,
+                  "writable: names \"" + *field + "\" twice");
   }
   faults.unless(policy.tags.size() <= tags_max, "tags: more than 16");
   for (const std::string& tag : policy.tags) {

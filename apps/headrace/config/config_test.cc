@@ -163,6 +163,8 @@ TEST(Config, Policies) {
   user.tenant = "acme";
   user.version = 3;
   user.fields = {"name", "email"};
+  user.writable = {"name", "password_hash"};
+  user.removable = true;
   user.tags = {"user:{entity}", "users"};
   user.rollout = Rollout::percentage;
   user.percentage = 12.5;

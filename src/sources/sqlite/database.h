@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -55,6 +56,9 @@ class SqliteDatabase {
   // Null if the database is not writable.
   [[nodiscard]] sqlite::Writer* writer() const noexcept { return writer_.get(); }
 
+  // The same for all databases of one file that are open at the same time, and for no others.
+  [[nodiscard]] const void* identity() const noexcept { return file_.get(); }
+
   [[nodiscard]] const SqliteDatabaseOptions& options() const noexcept { return options_; }
 
  private:
@@ -64,6 +68,7 @@ class SqliteDatabase {
   [[nodiscard]] Duration next_delay();
 
   const SqliteDatabaseOptions options_;
+  const std::shared_ptr<const std::string> file_;
   Clock& clock_;
   Executor& executor_;
 

@@ -89,7 +89,7 @@ Result<std::shared_ptr<Source>> ask_sqlite(std::shared_ptr<SqliteDatabase> datab
   if (!connection) return std::unexpected(std::move(connection.error()));
   Result<sqlite::Question> made = sqlite::make_question(std::move(question), *connection);
   if (!made) return std::unexpected(std::move(made.error()));
-  for (Dependency& read : made->reads) read.database = database.get();
+  for (Dependency& read : made->reads) read.database = database->identity();
   return std::make_shared<SqliteSource>(std::move(database), std::move(*made));
 }
 

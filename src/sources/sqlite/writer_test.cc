@@ -1,4 +1,6 @@
 // Writes through a SQLite source: what they do to the file, and what they refuse.
+#include <filesystem>
+
 #include "sources/sqlite/fixture.h"
 
 namespace headrace {
@@ -177,7 +179,21 @@ TEST_F(SqliteWriteTest, DependenciesSayWhetherAnEntityNamesARow) {
   };
   const auto users = of({.table = "USERS", .fields = {"name"}});
   ASSERT_THAT(users, SizeIs(1));
-  EXPECT_EQ(users[0].database, database.get());
+  // One file is one database, however often and by whatever name it is opened.
+  const auto again =
+      open_sqlite_database({.path = folder_.file("./app.db"), .threads = 1}, pump_, pump_);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(ask_sqlite(*again, {.table = "users", .fields = {"name"}})
+                .value()
+                ->dependencies()[0]
+                .database,
+            users[0].database);
+  std::filesystem::copy_file(path_, folder_.file("other.db"),
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto copy = open_sqlite_database({.path = folder_.file("other.db")}, pump_, pump_);
+  EXPECT_NE(
+      ask_sqlite(*copy, {.table = "users", .fields = {"name"}}).value()->dependencies()[0].database,
+      users[0].database);
   EXPECT_EQ(users[0].collection, "users");
   EXPECT_THAT(users[0].fields, testing::UnorderedElementsAre("name", "id"));
   EXPECT_TRUE(users[0].of_entity);
