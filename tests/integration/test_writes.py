@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BINARY, SECONDS_MAX, Case, clean_environment, policy
+from harness import BINARY, SECONDS_MAX, Case, Traffic, clean_environment, policy
 
 WRITABLE = """
 [prices]
@@ -75,6 +75,20 @@ class Writes(Case):
         self.server.kill()
         self.server = self.serve()
         self.assertEqual(self.value(42)["name"], "Ada")
+
+    def test_no_read_after_a_write_is_older_while_others_read(self):
+        reads = [(42, "user"), (42, "versions"), (43, "user")]
+
+        def load():
+            for entity, name in reads:
+                self.server.read(entity, name)
+        with Traffic(load) as traffic:
+            for version in range(2, 300):
+                self.assertEqual(self.write(42, {"version": version})[0], 200)
+                self.assertEqual(self.value(42)["version"], version)
+                self.assertEqual(self.value(42, "versions")["version"], version)
+        self.assertEqual(traffic.faults, [])
+        self.assertGreater(traffic.rounds, 0)
 
     def test_created_and_removed(self):
         self.assertIsNone(self.value(4711))
