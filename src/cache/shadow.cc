@@ -43,9 +43,9 @@ std::shared_ptr<Shadow> Engine::Impl::cast_shadow(const Read& read) {
   // A strict policy would have asked the store whether the copy in memory still holds.
   const bool asks_store = read.level == Level::strict && ports_.store && compiled.is_storable();
   const Instant now = ports_.clock.now();
-  EntryRef kept =
+  const EntryRef kept =
       asks_store ? EntryRef() : memory_.find(read.snapshot.scope, read.hash, read.entity, now);
-  if (kept && now < kept->stale_until()) shadow->kept = std::move(kept);
+  if (kept && now < kept->stale_until()) shadow->kept = kept;
   return shadow;
 }
 
