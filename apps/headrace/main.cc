@@ -76,6 +76,35 @@ void add_put(CLI::App& app, Run& run) {
   sub->footer("Example:\n  headrace put user 42 '{\"id\":42,\"name\":\"Ada\"}'");
 }
 
+void add_write(CLI::App& app, Run& run) {
+  auto command = std::make_shared<WriteCommand>();
+  CLI::App* sub = add(app, run, "write", "Change an entity in the source, and outdate what is kept",
+                      command, write);
+  sub->add_option("policy", command->policy, "The policy, which names what may be written")
+      ->required();
+  sub->add_option("entity", command->entity, "The entity")->required();
+  sub->add_option("fields", command->fields, "Fields, as name=json");
+  sub->add_flag("--create", command->create, "Make the entity if there is none");
+  sub->add_flag("--remove", command->remove, "Remove the entity");
+  add_remote(*sub, command->remote);
+  sub->footer(
+      "Ends with 0 if it was done, 1 if there is no such entity.\n"
+      "Examples:\n  headrace write user 42 name='\"Ada\"' age=37 nick=null\n"
+      "  headrace write user 43 --create name='\"Bob\"'\n  headrace write user 42 --remove");
+}
+
+void add_top(CLI::App& app, Run& run) {
+  auto command = std::make_shared<TopCommand>();
+  CLI::App* sub =
+      add(app, run, "top", "What the server does and costs, on one screen", command, top);
+  sub->add_flag("--once", command->once, "Print it once and end");
+  add_remote(*sub, command->remote);
+  sub->footer(
+      "On a terminal the screen is painted anew each second; elsewhere each second is a line.\n"
+      "Ctrl-C ends it.\n"
+      "Examples:\n  headrace top\n  headrace top --once\n  headrace top --once --json");
+}
+
 void add_invalidate(CLI::App& app, Run& run) {
   auto command = std::make_shared<InvalidateCommand>();
   CLI::App* sub = add(app, run, "invalidate", "Void what is kept, everywhere", command, invalidate);
@@ -201,9 +230,11 @@ int parse_and_run(int argc, char** argv) {
   add_serve(app, run);
   add_read(app, run);
   add_put(app, run);
+  add_write(app, run);
   add_invalidate(app, run);
   add_explain(app, run);
   add_policy(app, run);
+  add_top(app, run);
   add_replay(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);

@@ -21,6 +21,12 @@ std::size_t columns_of(std::FILE* stream) {
 
 }  // namespace
 
+std::size_t lines_on(std::FILE* stream) {
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+  return size.ws_row;
+}
+
 bool is_terminal(std::FILE* stream) {
   return isatty(fileno(stream)) == 1;
 }

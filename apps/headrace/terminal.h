@@ -5,6 +5,7 @@
 // Lifetimes: a Progress clears its line when destroyed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -17,6 +18,8 @@ namespace headrace::app {
 // A terminal that shows colours: not a file, not TERM=dumb, and NO_COLOR is not set.
 [[nodiscard]] bool wants_colour(std::FILE* stream);
 [[nodiscard]] bool is_terminal(std::FILE* stream);
+// Lines of the terminal; 24 where there is none.
+[[nodiscard]] std::size_t lines_on(std::FILE* stream);
 
 enum class Colour : std::uint8_t { none, bold, dim, green, red, yellow };
 [[nodiscard]] std::string painted(std::string_view text, Colour colour, bool colours);

@@ -52,6 +52,7 @@ struct Found {
   std::shared_ptr<const T> value{};
   std::string revision{};
   std::uint32_t billed = 1;
+  bool empty = false;  // A query that found nothing; its source charges for it all the same.
 
   Found() = default;
   Found(T found) : value(std::make_shared<const T>(std::move(found))) {}  // NOLINT: on purpose.
@@ -150,7 +151,8 @@ class Cache {
     co_return Loaded{.kind = found->kind,
                      .value = std::move(found->value),
                      .revision = std::move(found->revision),
-                     .billed = found->billed};
+                     .billed = found->billed,
+                     .empty = found->empty};
   }
 
   template <class F>

@@ -49,6 +49,7 @@ struct Loaded {
   std::shared_ptr<const void> value{};
   std::string revision{};
   std::uint32_t billed = 1;
+  bool empty = false;  // A query that found nothing.
 };
 
 using Loader = std::move_only_function<Task<Result<Loaded>>(Fetch)>;
@@ -80,6 +81,13 @@ enum class Held : std::uint8_t {
   everywhere,  // In memory and in the store.
   pending,     // In this instance.  The store has not confirmed; what is affected bypasses it, and
                // the invalidation is sent again until it is acknowledged.
+};
+
+// How a write through the engine ended.
+struct WriteOutcome {
+  bool found = true;       // False: there was nothing to update or to remove, and nothing changed.
+  std::string revision{};  // The source's name for the state that it now has; may be empty.
+  Held held = Held::everywhere;  // When what the change outdates is gone.
 };
 
 // The whole story of one entry, for people.
@@ -208,6 +216,16 @@ class Engine {
   // May return: as invalidate, and too_large.
   [[nodiscard]] Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                                        std::shared_ptr<const void> value);
+
+  // Changes the source of `policy`, and then invalidates what the change outdates: the entity under
+  // this policy and its tags; and under every policy whose source says that it reads what changed,
+  // the entity, or all of the policy where the source cannot tell which.  Once this has ended with
+  // `everywhere`, no read that starts later is answered with what was there before.
+  // After an error that leaves open whether the change was made it invalidates as well; a change
+  // that is made after `deadline`, or load_within if that is shorter, is invalidated when it ends.
+  // May return: not_allowed (fields that are not writable, or not removable), invalid_argument,
+  // too_large, refused, unknown_policy, closed: nothing changed.  And what the source returned.
+  [[nodiscard]] Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
 
   [[nodiscard]] Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
 

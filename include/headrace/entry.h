@@ -111,9 +111,10 @@ class alignas(64) Entry {
     std::size_t value_bytes = 0;          // Charged for the value.
     Instant read_at{};                    // When the source read that produced it began.
     Instant fresh_until{};
-    Instant stale_until{};  // Never before fresh_until.
-    Instant gone_at{};      // Never before stale_until; from then on it is never answered.
-    Token id{};             // Of its envelope in the store; none if the store does not hold it.
+    Instant stale_until{};     // Never before fresh_until.
+    Instant gone_at{};         // Never before stale_until; from then on it is never answered.
+    Token id{};                // Of its envelope in the store; none if the store does not hold it.
+    std::uint32_t billed = 1;  // Source reads that it stands for.
     std::string revision{};
     std::vector<Stamp> stamps{};
   };
@@ -148,6 +149,7 @@ class alignas(64) Entry {
   [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
   [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
   [[nodiscard]] Token id() const noexcept { return rare().id; }
+  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? rare_->billed : 1; }
   [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
   [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
   // None of its tags has moved since.
@@ -193,6 +195,7 @@ class alignas(64) Entry {
     Instant stale_until{};
     std::atomic<std::uint32_t> failures{0};
     std::atomic<std::int64_t> retry_at_ns{0};
+    std::uint32_t billed = 1;
   };
 
   // What a hit reads stands in the first cache line; an entity that does not fit there stands
@@ -203,8 +206,9 @@ class alignas(64) Entry {
   std::shared_ptr<const void> value_;
   std::uint32_t scope_;
   std::uint16_t entity_size_ : 12;
-  std::uint16_t kind_ : 3;
+  std::uint16_t kind_ : 2;
   std::uint16_t has_stamps_ : 1;
+  std::uint16_t is_dear_ : 1;  // Stands for more than one source read.
 
  public:
   // The memory tier's own marks, guarded by its shard's lock; but readers raise `visits`.

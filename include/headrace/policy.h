@@ -18,7 +18,9 @@ namespace headrace {
 // How far a policy is rolled out.
 enum class Rollout : std::uint8_t {
   off,         // Every read goes to the source; nothing is kept.  Invalidations still work.
-  shadow,      // Every read goes to the source; what would have been answered is compared with it.
+  shadow,      // Every read goes to the source, and waits for nothing else.  Behind it the cache is
+               // filled as if it were on, with loads of its own, and what it would have answered is
+               // compared with what the source says.
   percentage,  // As `on` for a stable share of the entities, as `off` for the others.
   on,
 };
@@ -37,6 +39,12 @@ struct Policy {
 
   // The projection.  For the built-in sources it must not be empty.
   std::vector<std::string> fields{};
+
+  // What may be changed through the policy: these fields, which need not be among those that it
+  // keeps; none: nothing.  To remove an entity is to lose its other fields too, those of other
+  // policies among them, so that it is allowed apart and never by a list of fields.
+  std::vector<std::string> writable{};
+  bool removable = false;
 
   // Names of watermarks besides those of the policy and the cache; "{entity}" stands for the
   // entity.

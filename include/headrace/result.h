@@ -28,6 +28,7 @@ enum class Code : std::uint8_t {
   store_unavailable,   // The store could not be reached or is broken.  Reads go on without it.
   damaged,             // Bytes that cannot be decoded.
   cancelled,           // Nobody waits for this any more.
+  not_allowed,         // The policy does not allow this; the text says what it does allow.
   closed,              // close() was called.
 };
 

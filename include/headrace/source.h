@@ -39,6 +39,17 @@ struct Fetched {
   bool empty = false;        // A query that found nothing; charged all the same.
 };
 
+// A part of a source that a question's answers are made of.  A change of it outdates them.
+struct Dependency {
+  const void* database = nullptr;  // Which one, by identity alone.
+  std::string collection{};        // Or table.
+  // Whose change matters; empty: that of any.  For a query also those that it filters and sorts by.
+  std::vector<std::string> fields{};
+  // True: the answer for an entity depends on the collection's member of that name alone, so that a
+  // change of one member outdates one answer.  False: on members that only the source can name.
+  bool of_entity = true;
+};
+
 // One change of one entity.
 struct Write {
   enum class Mode : std::uint8_t {
@@ -59,17 +70,9 @@ struct Written {
   std::uint32_t reads = 0;  // What the source charges for it.
   std::uint32_t writes = 0;
   std::uint32_t deletes = 0;
-};
-
-// A part of a source that a question's answers are made of.  A change of it outdates them.
-struct Dependency {
-  const void* database = nullptr;  // Which one, by identity alone.
-  std::string collection{};        // Or table.
-  // Whose change matters; empty: that of any.  For a query also those that it filters and sorts by.
-  std::vector<std::string> fields{};
-  // True: the answer for an entity depends on the collection's member of that name alone, so that a
-  // change of one member outdates one answer.  False: on members that only the source can name.
-  bool of_entity = true;
+  // All that changed, where that is more than the named fields of the one entity: by triggers,
+  // cascades, computed columns.  Empty: just those.
+  std::vector<Dependency> changed{};
 };
 
 // The source side of one policy: it knows which fields to ask for and where.
@@ -87,7 +90,8 @@ class Source {
   // How many entities one fetch_many may name; 1 where batches save nothing.
   [[nodiscard]] virtual std::size_t batch_max() const noexcept { return 1; }
 
-  // What the answers are made of; empty if the source cannot say.
+  // What the answers are made of; empty if the source cannot say.  The first is what write()
+  // changes.
   [[nodiscard]] virtual std::vector<Dependency> dependencies() const { return {}; }
 
   // Whether write() does anything but refuse.
@@ -95,7 +99,8 @@ class Source {
 
   // Changes the source.  After timed_out, source_unavailable or cancelled nobody knows whether the
   // change was made.  May return besides: invalid_argument (the source refuses these fields or
-  // values; nothing changed).
+  // values; nothing changed.  If one field is to blame the text begins with its name, a colon and a
+  // space) and refused (nothing changed).
   [[nodiscard]] virtual Task<Result<Written>> write(Write) {
     co_return failure(Code::invalid_argument, "this source cannot be written to");
   }

@@ -14,20 +14,40 @@
 #include <vector>
 
 #include "headrace/answer.h"
+#include "headrace/time.h"
 
 namespace headrace {
 
 inline constexpr std::size_t origin_count = 3;
 inline constexpr std::size_t reason_count = 14;
 
+// How old what was kept had become, where the source said something else.
+inline constexpr std::array<Duration, 7> mismatch_age_bounds = {
+    std::chrono::seconds(1), std::chrono::seconds(10), std::chrono::minutes(1),
+    std::chrono::minutes(5), std::chrono::minutes(30), std::chrono::hours(2),
+    std::chrono::hours(12)};
+struct MismatchAges {
+  // By the first bound that is not exceeded; the last has no bound.
+  std::array<std::uint64_t, mismatch_age_bounds.size() + 1> buckets{};
+  Duration sum{0};
+  Duration oldest{0};
+};
+
 struct PolicyStats {
   std::string policy{};
+  std::string collection{};  // That its source reads, or a table; empty if it does not say.
   std::array<std::array<std::uint64_t, reason_count>, origin_count> answers{};  // [origin][reason]
-  std::uint64_t errors = 0;             // Reads that ended in an error.
-  std::uint64_t collapsed = 0;          // Reads that waited for somebody else's load.
-  std::uint64_t loads = 0;              // Flights that asked the source.
-  std::uint64_t load_failures = 0;      // Of them, those that failed.
-  std::uint64_t source_reads = 0;       // Reads that the source billed.
+  std::uint64_t errors = 0;          // Reads that ended in an error.
+  std::uint64_t collapsed = 0;       // Reads that waited for somebody else's load.
+  std::uint64_t loads = 0;           // Flights that asked the source.
+  std::uint64_t load_failures = 0;   // Of them, those that failed.
+  std::uint64_t source_reads = 0;    // Reads that the source billed: the sum of the next three.
+  std::uint64_t source_found = 0;    // Of documents or rows that are there.
+  std::uint64_t source_missing = 0;  // Of entities that are not there.
+  std::uint64_t source_empty = 0;    // Queries that found nothing.
+  std::uint64_t source_writes = 0;   // Billed for writes through the engine.
+  std::uint64_t source_deletes = 0;
+  std::uint64_t avoided_besides = 0;    // Reads beyond one each that kept answers stood for.
   std::uint64_t source_unchanged = 0;   // Of the loads, those answered "not modified".
   std::uint64_t fills_kept = 0;         // Loads kept in memory.
   std::uint64_t fills_fenced = 0;       // Loads not kept because an invalidation came between.
@@ -35,10 +55,16 @@ struct PolicyStats {
   std::uint64_t invalidations = 0;
   std::uint64_t shadow_matches = 0;
   std::uint64_t shadow_mismatches = 0;
+  MismatchAges mismatch_ages{};
   std::uint64_t oversize = 0;  // Values answered and not kept.
 
   [[nodiscard]] std::uint64_t reads() const noexcept;         // All of them, errors too.
   [[nodiscard]] std::uint64_t kept_answers() const noexcept;  // From memory or store.
+  // Reads that the kept answers made needless: of each as many as it was billed for when it was
+  // loaded, or, if it came from a store, as the policy's loads were billed for on average.
+  [[nodiscard]] std::uint64_t reads_avoided() const noexcept {
+    return kept_answers() + avoided_besides;
+  }
 };
 
 struct MemoryStats {

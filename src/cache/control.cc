@@ -58,6 +58,7 @@ std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
                                     .batch_max = std::min(policy.batch_max, source->batch_max())};
     compiled->gatherer = std::make_shared<Gatherer>(source, options, clock, executor);
   }
+  if (source) compiled->dependencies = source->dependencies();
   compiled->codec = std::move(codec);
   compiled->source = std::move(source);
   compiled->policy = std::move(policy);
@@ -95,6 +96,10 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
   std::string faults;
   for (const std::string& fault : faults_of(policy)) {
     faults += (faults.empty() ? "" : "; ") + fault;
+  }
+  const bool wants_writes = !policy.writable.empty() || policy.removable;
+  if (wants_writes && (!source || !source->is_writable())) {
+    faults += std::string(faults.empty() ? "" : "; ") + "writable: its source cannot be written to";
   }
   if (!faults.empty()) {
     return failure(Code::invalid_argument, "policy \"" + policy.name + "\": " + faults);

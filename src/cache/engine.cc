@@ -65,6 +65,9 @@ Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kin
                                std::shared_ptr<const void> value) {
   return impl_->put(std::move(policy), std::move(entity), kind, std::move(value));
 }
+Task<Result<WriteOutcome>> Engine::write(PolicyHandle policy, Write write) {
+  return impl_->write(std::move(policy), std::move(write));
+}
 Task<Result<Explanation>> Engine::explain(PolicyHandle policy, std::string entity) {
   return impl_->explain(std::move(policy), std::move(entity));
 }

@@ -328,6 +328,43 @@ TEST_F(EngineTest, EveryReadCountsOnce) {
   EXPECT_EQ(stats().errors, 1u);
 }
 
+TEST_F(EngineTest, ReadsAreBilledByWhatCameOfThem) {
+  source->rows["1"] = "v1";
+  source->rows["none"] = "[]";
+  source->billed = 3;
+  read("1");
+  read("missing");
+  source->billed = 1;
+  source->empty = true;
+  read("none");
+  EXPECT_EQ(stats().source_reads, 5u);
+  EXPECT_EQ(stats().source_found, 3u);
+  EXPECT_EQ(stats().source_missing, 1u);
+  EXPECT_EQ(stats().source_empty, 1u);
+}
+
+TEST_F(EngineTest, AKeptAnswerStandsForAsManyReadsAsItWasBilledFor) {
+  source->rows["1"] = "v1";
+  source->billed = 30;
+  read("1");
+  EXPECT_EQ(stats().reads_avoided(), 0u);
+  read("1");
+  EXPECT_EQ(stats().reads_avoided(), 30u);
+  read("1");
+  EXPECT_EQ(stats().reads_avoided(), 60u);
+  ASSERT_TRUE(close());
+  make_engine();
+  // The store does not say what it was billed for: it counts as the policy's loads do on average.
+  read("1");
+  EXPECT_EQ(stats().reads_avoided(), 1u);
+  ASSERT_TRUE(close());
+  make_engine();
+  source->rows["2"] = "v2";
+  read("2");
+  read("1");
+  EXPECT_EQ(stats().reads_avoided(), 30u);
+}
+
 TEST_F(EngineTest, AfterCloseReadsAreRefused) {
   ASSERT_TRUE(close());
   EXPECT_EQ(read("1").error().code, Code::closed);

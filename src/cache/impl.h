@@ -1,7 +1,8 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
-// read.cc answers reads, load.cc drives flights, invalidate.cc invalidates and puts, control.cc
-// declares and switches policies, explain.cc explains.
+// read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
+// invalidate.cc invalidates and puts, write.cc writes through, control.cc declares and switches
+// policies, explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -28,6 +29,14 @@ namespace headrace {
 
 using SharedLoader = std::shared_ptr<Loader>;
 
+// What a shadow read remembers of the cache behind it.
+struct Shadow {
+  std::uint32_t scope = 0;
+  std::vector<WatermarkId> ids{};
+  std::vector<Stamp> stamps{};  // Of the tags and of the key: whether an invalidation came.
+  EntryRef kept{};              // What memory would have answered.
+};
+
 // One read that could not be answered at once.
 struct Read {
   PolicyHandle policy{};
@@ -39,7 +48,7 @@ struct Read {
   std::shared_ptr<Pending> pending{};
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
-  bool compare = false;  // Shadow: what was kept is compared with what the source says.
+  std::shared_ptr<Shadow> shadow{};  // If what the cache would have answered is compared.
   int reloads = 0;
 
   std::mutex mutex{};  // Guards what follows.
@@ -58,7 +67,6 @@ struct Load {
   SharedLoader loader{};
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
-  bool compare = false;
   bool strict = false;
   EntryRef basis{};  // What memory held, if it may serve as a revision or after a failure.
 
@@ -79,6 +87,14 @@ struct Load {
   Error error{};
 };
 using LoadRef = std::shared_ptr<Load>;
+
+// One write under way.
+struct Writing {
+  PolicyHandle policy{};
+  std::shared_ptr<const Compiled> compiled{};
+  Write write{};
+  std::atomic<bool> given_up{false};  // Nobody waits for its end: it must invalidate by itself.
+};
 
 class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
  public:
@@ -111,6 +127,9 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   Task<Result<Held>> invalidate(Invalidation what);
   Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                          std::shared_ptr<const void> value);
+
+  // write.cc
+  Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
 
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
@@ -153,7 +172,11 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   [[nodiscard]] Result<EntryRef> entry_of_slot(const Load& load) const;
   [[nodiscard]] bool lost_race(const Load& load) const;
   bool keep(const Load& load, const EntryRef& entry);
-  void compare_shadow(const Load& load);
+
+  // shadow.cc
+  [[nodiscard]] std::shared_ptr<Shadow> cast_shadow(const Read& read);
+  void follow_shadow(const std::shared_ptr<Read>& read, EntryRef said);
+  void compare_shadow(const Read& read, const EntryRef& kept, const EntryRef& said);
 
   // invalidate.cc
   Result<Orders> resolve(const Invalidation& what, std::vector<FlightKey>& local);
@@ -161,13 +184,21 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void renew_scope(PolicyState& policy);
   void cut_off(std::uint32_t scope);
   void sweep_soon();
-  Task<Result<Held>> deliver(Orders orders, bool one_by_one);
+  Task<Held> invalidate_now(Invalidation what);
+  Task<Held> deliver(Orders orders, bool one_by_one);
   Task<Result<void>> send(Orders orders);
   void keep_pending(Orders orders, bool one_by_one);
   Task<void> retry_pending();
   Result<Held> put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                              const std::string& entity, Kind kind,
                              std::shared_ptr<const void> value);
+
+  // write.cc
+  Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
+  Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
+  [[nodiscard]] Invalidation outdated_by(const Writing& writing,
+                                         const std::vector<Dependency>& changes,
+                                         bool of_entity_alone) const;
 
   template <class T>
   auto store_call(Task<Result<T>> task) {

@@ -16,8 +16,6 @@ using Count = PolicyState::Count;
 
 namespace {
 
-constexpr std::size_t tag_bytes_max = 256 + entity_bytes_max;
-
 bool is_tag(std::string_view tag) {
   return !tag.empty() && tag.size() <= tag_bytes_max;
 }
@@ -33,13 +31,6 @@ bool is_policy_name(std::string_view name) {
 Result<Orders> Engine::Impl::resolve(const Invalidation& what, std::vector<FlightKey>& local) {
   const std::string default_tenant = Policy{}.tenant;
   Orders orders;
-  const std::size_t named = what.keys.size() + what.tags.size() + what.policies.size();
-  if (named > limits_.keys_per_invalidation_max) {
-    return failure(Code::refused, "one invalidation names " + std::to_string(named) +
-                                      " things; the most is " +
-                                      std::to_string(limits_.keys_per_invalidation_max) +
-                                      " (keys_per_invalidation_max)");
-  }
   for (const auto& [policy, entity] : what.keys) {
     if (!is_policy_name(policy)) {
       return failure(Code::invalid_argument, "\"" + policy + "\" is no policy's name");
@@ -96,6 +87,9 @@ void Engine::Impl::outdate(const Invalidation& what, const std::vector<FlightKey
     flights_.detach(key);
     memory_.erase(key.scope, key.hash, key.entity);
   }
+  for (const auto& [policy, entity] : what.keys) {
+    tags_.move(WatermarkId::of(key_watermark(policy, entity)));
+  }
   for (const std::string& tenant : tenants()) {
     for (const std::string& tag : what.tags) {
       tags_.move(WatermarkId::of(tag_watermark(tenant, tag)));
@@ -131,6 +125,13 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what) {
   if (what.is_empty()) {
     co_return failure(Code::invalid_argument, "an invalidation must name something");
   }
+  const std::size_t named = what.keys.size() + what.tags.size() + what.policies.size();
+  if (named > limits_.keys_per_invalidation_max) {
+    co_return failure(Code::refused, "one invalidation names " + std::to_string(named) +
+                                         " things; the most is " +
+                                         std::to_string(limits_.keys_per_invalidation_max) +
+                                         " (keys_per_invalidation_max)");
+  }
   std::vector<FlightKey> local;
   Result<Orders> orders = resolve(what, local);
   if (!orders) co_return std::unexpected(std::move(orders.error()));
@@ -139,8 +140,23 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what) {
   co_return co_await deliver(*std::move(orders), one_by_one);
 }
 
+// The same for names of the engine's own, however many, and after close() too: what has changed
+// must be outdated.
+Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
+  std::vector<FlightKey> local;
+  Result<Orders> orders = resolve(what, local);
+  if (!orders) {  // No name of ours is refused; but if one were, nothing may stay.
+    what = {.everything = true};
+    local.clear();
+    orders = resolve(what, local);
+  }
+  const bool one_by_one = quarantine_.hold(*orders);
+  outdate(what, local);
+  co_return co_await deliver(*std::move(orders), one_by_one);
+}
+
 // REQUIRES: the orders are in quarantine.
-Task<Result<Held>> Engine::Impl::deliver(Orders orders, bool one_by_one) {
+Task<Held> Engine::Impl::deliver(Orders orders, bool one_by_one) {
   if (ports_.store == nullptr) {
     quarantine_.release(orders, one_by_one);
     co_return Held::everywhere;

@@ -190,17 +190,6 @@ TEST_F(InvalidateTest, AVersionBumpAbandonsAllAndOutlivesARestart) {
   EXPECT_EQ(text(read("2")), "w2");
 }
 
-TEST_F(InvalidateTest, ShadowReadsTheSourceAndCompares) {
-  ASSERT_TRUE(world.run(engine->change("users", {.rollout = Rollout::shadow}))->has_value());
-  EXPECT_EQ(read("1")->reason(), Reason::shadow);
-  EXPECT_EQ(read("1")->origin(), Origin::source);
-  EXPECT_EQ(stats().shadow_matches, 1u);
-  write();  // A writer that does not invalidate.
-  EXPECT_EQ(text(read("1")), "v2");
-  EXPECT_EQ(stats().shadow_mismatches, 1u);
-  EXPECT_EQ(source->reads, 3u);
-}
-
 TEST_F(InvalidateTest, AChangeIsCheckedWhole) {
   EXPECT_EQ(world.run(engine->change("none", {}))->error().code, Code::unknown_policy);
   const PolicyChange bad{.rollout = Rollout::off, .percentage = 101};

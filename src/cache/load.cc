@@ -134,7 +134,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   Result<Loaded> loaded = co_await answer;
   if (loaded) {
     load->loaded = *std::move(loaded);
-    load->policy->count(Count::source_reads, load->loaded.billed);
+    load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
     const bool publishable = settle_loaded(*load);
     if (load->error.what.empty()) co_return load->fill->fetched(publishable);
   } else {
@@ -202,7 +202,8 @@ Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> c
   Loaded loaded{.kind = fetched->kind,
                 .unchanged = fetched->unchanged,
                 .revision = std::move(fetched->revision),
-                .billed = fetched->billed};
+                .billed = fetched->billed,
+                .empty = fetched->empty};
   if (loaded.kind == Kind::value && !loaded.unchanged) {
     auto value = compiled->codec->decode(fetched->payload);
     if (!value) co_return failure(Code::source_failed, std::move(value.error().what));
@@ -308,6 +309,7 @@ EntryRef Engine::Impl::entry_of_loaded(Load& load) {
                       .stale_until = load.read_at + ages.stale,
                       .gone_at = load.read_at + ages.gone,
                       .id = load.fill->is_stored() ? load.id : Token{},
+                      .billed = load.loaded.billed,
                       .revision = load.loaded.revision,
                       .stamps = load.stamps});
 }
@@ -337,6 +339,7 @@ Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
                       .stale_until = read_at + ages.stale,
                       .gone_at = read_at + ages.gone,
                       .id = envelope.id,
+                      .billed = load.policy->mean_billed(),  // The envelope has no place for it.
                       .revision = envelope.revision,
                       .stamps = load.stamps});
 }
@@ -367,7 +370,6 @@ Landing Engine::Impl::land_stored(Load& load) {
 }
 
 Landing Engine::Impl::land_fetched(Load& load) {
-  if (load.compare) compare_shadow(load);
   if (load.fill->outdates()) memory_.erase(load.snapshot.scope, load.hash, load.entity);
   const EntryRef entry = entry_of_loaded(load);
   const bool lost = lost_race(load);
@@ -407,17 +409,6 @@ Landing Engine::Impl::land_failed(Load& load) {
   const Reason reason = now < kept->stale_until() ? Reason::stale : Reason::stale_on_error;
   const Origin origin = load.basis ? Origin::memory : Origin::store;
   return {.result = AnyAnswer(kept, origin, reason, now)};
-}
-
-// Shadow: would the cache have answered, and with the same bytes?
-void Engine::Impl::compare_shadow(const Load& load) {
-  const Compiled& compiled = *load.snapshot.compiled;
-  const Slot& slot = load.slot;
-  if (!load.fill->store_on_error()) return;  // Nothing usable was kept.
-  const Verdict verdict = judge(slot, load.key, load.ids, compiled.policy, load.hash);
-  if (verdict != Verdict::fresh && verdict != Verdict::stale) return;
-  const bool same = slot.envelope.kind == load.loaded.kind && slot.envelope.payload == load.payload;
-  load.policy->count(same ? Count::shadow_matches : Count::shadow_mismatches);
 }
 
 }  // namespace headrace

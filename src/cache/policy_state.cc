@@ -15,11 +15,14 @@ std::string namespace_watermark(std::string_view tenant) {
 std::string policy_watermark(std::string_view tenant, std::string_view policy) {
   return "policy:" + std::string(tenant) + "/" + std::string(policy);
 }
+std::string key_watermark(std::string_view policy, std::string_view entity) {
+  return "key:" + std::string(policy) + "/" + std::string(entity);
+}
 std::string tag_watermark(std::string_view tenant, std::string_view tag) {
   return "tag:" + std::string(tenant) + "/" + std::string(tag);
 }
 
-std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
+std::vector<std::string> Compiled::tags_of(std::string_view entity) const {
   constexpr std::string_view place = "{entity}";
   std::vector<std::string> names;
   names.reserve(policy.tags.size());
@@ -29,8 +32,14 @@ std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
          at = name.find(place, at + entity.size())) {
       name.replace(at, place.size(), entity);
     }
-    names.push_back(tag_watermark(policy.tenant, name));
+    names.push_back(std::move(name));
   }
+  return names;
+}
+
+std::vector<std::string> Compiled::tag_names(std::string_view entity) const {
+  std::vector<std::string> names = tags_of(entity);
+  for (std::string& name : names) name = tag_watermark(policy.tenant, name);
   return names;
 }
 
@@ -135,6 +144,29 @@ bool PolicyState::is_defined() const {
   return defined_;
 }
 
+std::uint32_t PolicyState::mean_billed() const noexcept {
+  const auto sum = [this](Count what) {
+    std::uint64_t all = 0;
+    for (const Block& block : blocks_) all += block.counts[static_cast<std::size_t>(what)].load();
+    return all;
+  };
+  const std::uint64_t failed = sum(Count::load_failures);
+  const std::uint64_t loads = sum(Count::loads);
+  if (loads <= failed) return 1;
+  const std::uint64_t answered = loads - failed;
+  return static_cast<std::uint32_t>(
+      std::max<std::uint64_t>(1, (sum(Count::source_reads) + answered / 2) / answered));
+}
+
+void PolicyState::count_mismatch(Duration age) {
+  count(Count::shadow_mismatches);
+  const auto* bound = std::ranges::lower_bound(mismatch_age_bounds, age);
+  const std::scoped_lock lock(ages_mutex_);
+  ++mismatch_ages_.buckets[static_cast<std::size_t>(bound - mismatch_age_bounds.begin())];
+  mismatch_ages_.sum += age;
+  mismatch_ages_.oldest = std::max(mismatch_ages_.oldest, age);
+}
+
 PolicyStats PolicyState::stats() const {
   PolicyStats stats;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::last)> sums{};
@@ -146,12 +178,23 @@ PolicyStats PolicyState::stats() const {
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += block.counts[i].load();
   }
   const auto sum = [&](Count what) { return sums[static_cast<std::size_t>(what)]; };
-  stats.policy = snapshot().compiled->policy.name;
+  const auto compiled = snapshot().compiled;
+  stats.policy = compiled->policy.name;
+  if (!compiled->dependencies.empty()) {
+    stats.collection = compiled->dependencies.front().collection;
+  }
   stats.errors = sum(Count::errors);
   stats.collapsed = sum(Count::collapsed);
   stats.loads = sum(Count::loads);
   stats.load_failures = sum(Count::load_failures);
   stats.source_reads = sum(Count::source_reads);
+  stats.source_missing = sum(Count::source_missing);
+  stats.source_empty = sum(Count::source_empty);
+  const std::uint64_t found_nothing = stats.source_missing + stats.source_empty;
+  stats.source_found = stats.source_reads - std::min(stats.source_reads, found_nothing);
+  stats.source_writes = sum(Count::source_writes);
+  stats.source_deletes = sum(Count::source_deletes);
+  stats.avoided_besides = sum(Count::avoided_besides);
   stats.source_unchanged = sum(Count::source_unchanged);
   stats.fills_kept = sum(Count::fills_kept);
   stats.fills_fenced = sum(Count::fills_fenced);
@@ -160,6 +203,8 @@ PolicyStats PolicyState::stats() const {
   stats.shadow_matches = sum(Count::shadow_matches);
   stats.shadow_mismatches = sum(Count::shadow_mismatches);
   stats.oversize = sum(Count::oversize);
+  const std::scoped_lock lock(ages_mutex_);
+  stats.mismatch_ages = mismatch_ages_;
   return stats;
 }
 

@@ -34,18 +34,25 @@ struct Compiled {
   std::shared_ptr<Gatherer> gatherer{};     // If the source has batches.
   std::array<WatermarkId, 3> watermarks{};  // Cache, namespace, policy: those of every key.
   std::array<std::string, 3> watermark_names{};
+  std::vector<Dependency> dependencies{};  // What the source says that its answers are made of.
 
+  // The policy's tags for an entity.
+  [[nodiscard]] std::vector<std::string> tags_of(std::string_view entity) const;
   [[nodiscard]] std::vector<std::string> tag_names(std::string_view entity) const;
   // All watermarks of a key: the fixed ones, then the tags, in the policy's order.
   [[nodiscard]] std::vector<WatermarkId> watermarks_of(std::string_view entity) const;
   [[nodiscard]] bool is_storable() const noexcept { return codec && codec->encode != nullptr; }
 };
 
+inline constexpr std::size_t tag_bytes_max = 256 + entity_bytes_max;
+
 // The full names behind watermark ids.  No two differ only by where a part ends: a tenant's and a
 // policy's name hold no slash.
 [[nodiscard]] std::string namespace_watermark(std::string_view tenant);
 [[nodiscard]] std::string policy_watermark(std::string_view tenant, std::string_view policy);
 [[nodiscard]] std::string tag_watermark(std::string_view tenant, std::string_view tag);
+// Of one key, and of this instance alone: the store keeps none.
+[[nodiscard]] std::string key_watermark(std::string_view policy, std::string_view entity);
 inline constexpr std::string_view cache_watermark = "cache";
 
 // How a read of an entity goes, by the switches.
@@ -101,7 +108,12 @@ class PolicyState {
     collapsed,
     loads,
     load_failures,
+    source_missing,  // Before their sum, so that a snapshot never sees more parts than sum.
+    source_empty,
     source_reads,
+    source_writes,
+    source_deletes,
+    avoided_besides,
     source_unchanged,
     fills_kept,
     fills_fenced,
@@ -123,6 +135,23 @@ class PolicyState {
         },
         1);
   }
+  // Reads that the source billed, by what came of them.
+  void count_billed(Kind kind, bool empty, std::uint64_t reads) noexcept {
+    count(Count::source_reads, reads);
+    if (kind == Kind::absent) {
+      count(Count::source_missing, reads);
+    } else if (empty) {
+      count(Count::source_empty, reads);
+    }
+  }
+  // An answer of this entry made more than one source read needless.
+  void count_kept(const Entry& entry) noexcept {
+    if (entry.billed() > 1) count(Count::avoided_besides, entry.billed() - 1);
+  }
+  // Reads that the source has billed for a load on average, at least one.
+  [[nodiscard]] std::uint32_t mean_billed() const noexcept;
+  // A shadow read found something of this age that the source does not say any more.
+  void count_mismatch(Duration age);
   [[nodiscard]] PolicyStats stats() const;
 
  private:
@@ -165,6 +194,8 @@ class PolicyState {
   bool reads_on_;
   bool defined_ = true;
   std::array<Block, blocks> blocks_{};
+  mutable std::mutex ages_mutex_;
+  MismatchAges mismatch_ages_{};
 };
 
 }  // namespace headrace

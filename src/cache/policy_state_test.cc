@@ -118,6 +118,23 @@ TEST(PercentageTest, ItsEndsAreExact) {
   EXPECT_EQ(PolicyState(compiled(named(Rollout::percentage, 0.29)), 1, true).dial().share, 29);
 }
 
+// Which entities are cached must not change with a restart or a version of the program: an entity
+// that was cached yesterday would be cold, or one that was not would be new, for no reason.
+TEST(PercentageTest, AnEntitysPlaceIsTheSameForEver) {
+  const std::pair<std::string, double> places[] = {{"", 31.38},
+                                                   {"1", 34.64},
+                                                   {"42", 54.73},
+                                                   {"user:7", 79.08},
+                                                   {"ada@example.org", 47.00},
+                                                   {"\xc3\xbc", 23.02}};
+  for (const auto& [entity, place] : places) {
+    PolicyState state(compiled(named(Rollout::percentage, place)), 1, true);
+    EXPECT_EQ(route(state, entity), Route::sampled_out) << entity;
+    state.set_rollout(Rollout::percentage, place + 0.01);
+    EXPECT_EQ(route(state, entity), Route::cached) << entity;
+  }
+}
+
 TEST(PercentageTest, ItsBorderIsExact) {
   PolicyState state(compiled(named(Rollout::percentage, 50)), 1, true);
   std::string border;  // An entity that is the first to be outside of half.
@@ -332,7 +349,12 @@ TEST(StatsTest, EachCountIsItsOwn) {
       {Count::collapsed, &PolicyStats::collapsed},
       {Count::loads, &PolicyStats::loads},
       {Count::load_failures, &PolicyStats::load_failures},
+      {Count::source_missing, &PolicyStats::source_missing},
+      {Count::source_empty, &PolicyStats::source_empty},
       {Count::source_reads, &PolicyStats::source_reads},
+      {Count::source_writes, &PolicyStats::source_writes},
+      {Count::source_deletes, &PolicyStats::source_deletes},
+      {Count::avoided_besides, &PolicyStats::avoided_besides},
       {Count::source_unchanged, &PolicyStats::source_unchanged},
       {Count::fills_kept, &PolicyStats::fills_kept},
       {Count::fills_fenced, &PolicyStats::fills_fenced},

@@ -16,6 +16,7 @@ std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_vie
   EntryRef entry = memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
   if (!entry || entry->fresh_until() <= now) return std::nullopt;
   policy.count_answer(Origin::memory, Reason::fresh);
+  policy.count_kept(*entry);
   return AnyAnswer(std::move(entry), Origin::memory, Reason::fresh, now);
 }
 
@@ -68,9 +69,9 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
       read->reason = Reason::sampled_out;
       break;
     case Route::shadow:
-      read->purpose = Fill::Purpose::forced;
+      read->purpose = Fill::Purpose::bypass;
       read->reason = Reason::shadow;
-      read->compare = true;
+      if (!options.refresh) read->shadow = cast_shadow(*read);
       break;
     case Route::cached:
     case Route::strict: break;
@@ -107,6 +108,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
     }
   }
   read.policy->count_answer(Origin::memory, reason);
+  read.policy->count_kept(*entry);
   return AnyAnswer(std::move(entry), Origin::memory, reason, now);
 }
 
@@ -173,7 +175,6 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
             .loader = read->loader,
             .purpose = alone ? Fill::Purpose::bypass : read->purpose,
             .reason = read->reason,
-            .compare = read->compare,
             .strict = read->level == Level::strict};
   auto opened = std::make_shared<std::atomic<bool>>(false);
   const auto self = shared_from_this();
@@ -223,6 +224,7 @@ void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& land
   AnyResult outcome = landing.result;
   if (outcome && !opened) outcome->set_collapsed();
   finish(read, std::move(outcome));
+  if (read->shadow && landing.result) follow_shadow(read, landing.result->entry_ref());
 }
 
 void Engine::Impl::finish(const std::shared_ptr<Read>& read, AnyResult outcome) {
@@ -236,6 +238,7 @@ void Engine::Impl::finish(const std::shared_ptr<Read>& read, AnyResult outcome) 
   if (timer != Executor::TimerId::none) ports_.executor.cancel(timer);
   if (outcome) {
     read->policy->count_answer(outcome->origin(), outcome->reason());
+    if (outcome->origin() != Origin::source) read->policy->count_kept(outcome->entry());
     if (outcome->collapsed()) read->policy->count(Count::collapsed);
   } else {
     read->policy->count(Count::errors);

@@ -23,6 +23,7 @@ Entry::Entry(Parts parts)
       entity_size_(static_cast<std::uint16_t>(parts.entity.size())),
       kind_(static_cast<std::uint8_t>(parts.kind)),
       has_stamps_(!parts.stamps.empty()),
+      is_dear_(parts.billed > 1),
       entity_{},
       hash_(parts.hash),
       read_at_(parts.read_at),
@@ -31,13 +32,15 @@ Entry::Entry(Parts parts)
   const bool is_long = entity_size_ > inline_bytes_max;
   if (!is_long) std::ranges::copy(parts.entity, entity_);
   const bool may_be_stale = parts.stale_until != fresh_until_ || gone_at_ != fresh_until_;
-  if (is_long || has_stamps_ || may_be_stale || !parts.revision.empty() || !parts.id.is_none()) {
+  if (is_long || has_stamps_ || is_dear_ || may_be_stale || !parts.revision.empty() ||
+      !parts.id.is_none()) {
     rare_ = std::make_unique<Rare>();
     if (is_long) rare_->long_entity = parts.entity;
     rare_->revision = std::move(parts.revision);
     rare_->stamps = std::move(parts.stamps);
     rare_->id = parts.id;
     rare_->stale_until = parts.stale_until;
+    rare_->billed = parts.billed;
   }
   assert((parts.kind == Kind::value) == (value_ != nullptr));
   assert(fresh_until_ <= parts.stale_until);

@@ -19,6 +19,7 @@ std::string_view name_of(Code code) noexcept {
     case Code::store_unavailable: return "store-unavailable";
     case Code::damaged: return "damaged";
     case Code::cancelled: return "cancelled";
+    case Code::not_allowed: return "not-allowed";
     case Code::closed: return "closed";
   }
   return "unknown";

@@ -34,6 +34,13 @@ void check_names(const Policy& policy, Faults& faults) {
                 "tenant: \"" + policy.tenant + "\" must be 1 to 64 of a-z A-Z 0-9 - _ .");
   faults.unless(policy.version > 0, "version: must be 1 or more");
   faults.unless(policy.fields.size() <= fields_max, "fields: more than 256");
+  faults.unless(policy.writable.size() <= fields_max, "writable: more than 256");
+  for (auto field = policy.writable.begin(); field != policy.writable.end(); ++field) {
+    faults.unless(!field->empty() && *field != "*",
+                  "writable: names each field that may be changed; \"" + *field + "\" is none");
+    faults.unless(std::find(policy.writable.begin(), field, *field) == field,
+                  "writable: names \"" + *field + "\" twice");
+  }
   faults.unless(policy.tags.size() <= tags_max, "tags: more than 16");
   for (const std::string& tag : policy.tags) {
     faults.unless(!tag.empty() && tag.size() <= 256, "tags: a tag must have 1 to 256 bytes");

@@ -113,8 +113,7 @@ class Server:
     def source_reads(self, policy_name="user"):
         _, _, body = self.ask("GET", "/metrics")
         pattern = r'headrace_source_reads_total\{[^}]*policy="' + policy_name + r'"[^}]*\} (\d+)'
-        found = re.search(pattern, body.decode())
-        return int(found.group(1)) if found else 0
+        return sum(int(count) for count in re.findall(pattern, body.decode()))
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -46,6 +46,7 @@ class BenchTop : public testing::Test {
 
   void TearDown() override {
     source->hold = false;
+    source->hold_writes = source->hold_after = false;
     store.hold_publishes = false;
     store.mood = PlainStore::Mood::well;
     let_go();
@@ -59,6 +60,7 @@ class BenchTop : public testing::Test {
   void let_go() {
     for (int i = 0; i < 50; ++i) {
       source->release();
+      source->release_writes();
       store.release_held();
       world.advance(std::chrono::milliseconds(250));
     }

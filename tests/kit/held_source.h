@@ -5,7 +5,9 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,15 @@ class HeldSource final : public Source {
   std::size_t reads = 0;
   std::size_t batches = 0;
   std::size_t batches_max = 1;
+  std::uint32_t billed = 1;  // Of each answer.
+  bool empty = false;        // Answers are those of queries that found nothing.
+
+  // Writes put the first field's JSON into the row.
+  bool hold_writes = false;            // They wait for release_writes(), before the row changes ...
+  bool hold_after = false;             // ... or after it.
+  std::optional<Error> write_fault{};  // What writes answer; the row changes all the same.
+  std::vector<Dependency> made_of{};
+  std::vector<Dependency> also_changes{};  // What Written::changed says.
 
   [[nodiscard]] std::size_t held() const { return waiting_.size(); }
   void release() {
@@ -52,8 +63,44 @@ class HeldSource final : public Source {
   }
 
   std::size_t batch_max() const noexcept override { return batches_max; }
+  std::vector<Dependency> dependencies() const override { return made_of; }
+  bool is_writable() const noexcept override { return true; }
+
+  [[nodiscard]] std::size_t held_writes() const { return writing_.size(); }
+  void release_writes() {
+    for (const auto& handle : std::exchange(writing_, {})) handle.resume();
+  }
+  Task<Result<Written>> write(Write write) override {
+    if (hold_writes) {
+      const HeldWrite held{*this};
+      co_await held;
+    }
+    const bool found = write.mode == Write::Mode::upsert || rows.contains(write.entity);
+    Written written{.found = found, .revision = "r2", .changed = also_changes};
+    if (found && write.mode == Write::Mode::remove) {
+      rows.erase(write.entity);
+      written.deletes = 1;
+    } else if (found) {
+      rows[write.entity] = write.fields.front().second;
+      written.writes = 1;
+    }
+    if (hold_after) {
+      const HeldWrite held{*this};
+      co_await held;
+    }
+    if (write_fault) co_return std::unexpected(*write_fault);
+    co_return written;
+  }
 
  private:
+  struct HeldWrite {
+    HeldSource& source;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting) const {
+      source.writing_.push_back(awaiting);
+    }
+    void await_resume() const noexcept {}
+  };
   struct Held {
     HeldSource& source;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -68,10 +115,14 @@ class HeldSource final : public Source {
     const auto row = rows.find(fetch.entity);
     if (row == rows.end()) return Fetched{.kind = Kind::absent};
     if (revisions && fetch.revision == row->second) return Fetched{.unchanged = true};
-    return Fetched{.payload = row->second, .revision = revisions ? row->second : ""};
+    return Fetched{.payload = row->second,
+                   .revision = revisions ? row->second : "",
+                   .billed = billed,
+                   .empty = empty};
   }
 
   std::vector<std::coroutine_handle<>> waiting_;
+  std::vector<std::coroutine_handle<>> writing_;
 };
 
 }  // namespace headrace::kit

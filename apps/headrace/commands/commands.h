@@ -50,6 +50,16 @@ struct PutCommand {
 };
 int put(const PutCommand& command);
 
+struct WriteCommand {
+  Remote remote{};
+  std::string policy{};
+  std::string entity{};
+  std::vector<std::string> fields{};  // "name=json".
+  bool create = false;
+  bool remove = false;
+};
+int write(const WriteCommand& command);
+
 struct InvalidateCommand {
   Remote remote{};
   std::vector<std::string> keys{};  // "policy/entity".
@@ -77,6 +87,12 @@ struct PolicySetCommand {
 int policy_list(const Remote& remote);
 int policy_set(const PolicySetCommand& command);
 int policy_check(const std::string& file, bool json);
+
+struct TopCommand {
+  Remote remote{};
+  bool once = false;
+};
+int top(const TopCommand& command);
 
 struct ReplayCommand {
   std::string workload{};

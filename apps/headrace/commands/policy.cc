@@ -19,26 +19,35 @@ std::string share(double part, double whole) {
   return whole == 0 ? "-" : fmt::format("{:.2f} %", 100 * part / whole);
 }
 
+std::string whole(const json::value& object, std::string_view name) {
+  return with_commas(static_cast<std::uint64_t>(number_of(object, name)));
+}
+
+constexpr std::string_view columns =
+    "{:24} {:>7} {:10} {:>10} {:>8} {:>12} {:>9} {:>13} {:>9} {:>10} {:>10}\n";
+
 void print_row(const json::value& policy) {
   const json::value* found = policy.as_object().if_contains("stats");
   const json::value stats = found == nullptr ? json::value() : *found;
   const std::string rollout = text_of(policy, "rollout");
-  const bool partly = rollout == "percentage";
-  fmt::print("{:24} {:>7} {:18} {:>8} {:>12} {:>9} {:>13}\n", text_of(policy, "name"),
-             text_of(policy, "version"),
-             partly ? fmt::format("percentage {:g} %", number_of(policy, "percentage")) : rollout,
-             fmt::format("{:g} s", number_of(policy, "bound")),
-             with_commas(static_cast<std::uint64_t>(number_of(stats, "reads"))),
+  const double cached = rollout == "on" ? 100 : number_of(policy, "percentage");
+  const bool caches = rollout == "on" || rollout == "percentage";
+  const double oldest = number_of(stats, "oldest_mismatch");
+  fmt::print(columns, text_of(policy, "name"), text_of(policy, "version"), rollout,
+             caches ? fmt::format("{:g} %", cached) : "-",
+             fmt::format("{:g} s", number_of(policy, "bound")), whole(stats, "reads"),
              share(number_of(stats, "kept_answers"), number_of(stats, "reads")),
-             with_commas(static_cast<std::uint64_t>(number_of(stats, "source_reads"))));
+             whole(stats, "source_reads"), whole(stats, "shadow_matches"),
+             whole(stats, "shadow_mismatches"),
+             oldest == 0 ? "-" : short_time(Duration(static_cast<std::int64_t>(oldest * 1e9))));
 }
 
 void print_list(const json::value& all) {
   if (text_of(all, "reads_on") == "false") {
     fmt::print("The global switch is off: every read goes to its source.\n\n");
   }
-  fmt::print("{:24} {:>7} {:18} {:>8} {:>12} {:>9} {:>13}\n", "policy", "version", "rollout",
-             "bound", "reads", "kept", "source reads");
+  fmt::print(columns, "policy", "version", "rollout", "percentage", "bound", "reads", "kept",
+             "source reads", "matches", "mismatches", "oldest");
   const json::value* policies = all.as_object().if_contains("policies");
   if (policies == nullptr || !policies->is_array()) return;
   for (const json::value& policy : policies->as_array()) {

@@ -129,6 +129,8 @@ void read_prices(Config& config, Section prices) {
     prices.fail("currency", "must not be empty");
   }
   prices.number("read_per_100k", config.prices.read_per_100k, 0, 1e6);
+  prices.number("write_per_100k", config.prices.write_per_100k, 0, 1e6);
+  prices.number("delete_per_100k", config.prices.delete_per_100k, 0, 1e6);
   prices.finish();
 }
 

@@ -51,7 +51,10 @@ struct ServerLimits {
 
 struct Prices {
   std::string currency = "USD";
-  double read_per_100k = 0.06;  // Of a source that does not name its own.
+  // Of a source that does not name its own.
+  double read_per_100k = 0.06;
+  double write_per_100k = 0.18;
+  double delete_per_100k = 0.18;
 };
 
 struct SourceConfig {
@@ -59,10 +62,16 @@ struct SourceConfig {
   std::variant<SqliteDatabaseOptions, HttpOriginOptions> options{};
   std::vector<std::string> never_cache{};  // Fields that no policy may name.
   double read_price_per_100k = 0;
+  double write_price_per_100k = 0;
+  double delete_price_per_100k = 0;
   Place place{};
 
   [[nodiscard]] std::string_view kind() const noexcept {
     return options.index() == 0 ? "sqlite" : "http";
+  }
+  [[nodiscard]] bool is_writable() const noexcept {
+    const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&options);
+    return sqlite != nullptr && sqlite->writable;
   }
   // Whether what it reads from is the same: if so, a running source can be kept.
   [[nodiscard]] bool reads_like(const SourceConfig& other) const {

@@ -39,6 +39,14 @@ never_cache = ["card", "a.b"]
 [policies.user]
 source = "api"
 )";
+constexpr std::string_view writable = R"([sources.db]
+kind = "sqlite"
+path = "a.db"
+writable = true
+[policies.user]
+source = "db"
+fields = ["n"]
+)";
 
 struct Case {
   std::string text;
@@ -118,6 +126,12 @@ const std::vector<Case> source_faults = {
          "h.toml:4:15: sources.db.never_cache: must be an array of strings"},
     Case{"[sources.db]\nkind = \"sqlite\"\npath = \"a\"\nnever_cache = [\"x\", 1]",
          "h.toml:4:21: sources.db.never_cache: must be an array of strings"},
+    Case{"[sources.db]\nkind = \"sqlite\"\npath = \"a\"\nwritable = \"yes\"",
+         "h.toml:4:12: sources.db.writable: must be true or false"},
+    Case{"[sources.db]\nkind = \"sqlite\"\npath = \"a\"\nwrite_price_per_100k = -1",
+         "h.toml:4:24: sources.db.write_price_per_100k: must be a number"},
+    Case{"[sources.a]\nkind = \"http\"\nurl = \"http://h\"\nwritable = true",
+         "h.toml:4:1: sources.a.writable: unknown key"},
     Case{"[sources.a]\nkind = \"http\"", "h.toml:1:1: sources.a: url is missing"},
     Case{"[sources.a]\nkind = \"http\"\nurl = \"ftp://h\"",
          "h.toml:3:7: sources.a.url: must begin"},
@@ -136,6 +150,19 @@ TEST(ConfigFault, InSources) {
 const std::vector<Case> policy_faults = {
     Case{after(base, "fresh_fr = \"5m\""),
          "h.toml:9:1: policies.user.fresh_fr: unknown key; did you mean \"fresh_for\"?"},
+    Case{after(base, "writable = [\"name\"]"),
+         "h.toml:9:12: policies.user.writable: source \"db\" cannot be written to; set its "
+         "`writable = true`"},
+    Case{after(base, "removable = true"),
+         "h.toml:9:13: policies.user.removable: source \"db\" cannot be written to"},
+    Case{after(http, "path = \"/{entity}\"\nfields = [\"n\"]\nwritable = [\"n\"]"),
+         "h.toml:9:12: policies.user.writable: source \"api\" cannot be written to: it is of kind"},
+    Case{after(writable, "table = \"t\"\nwritable = [\"n\", \"*\"]"),
+         "h.toml:9:12: policies.user.writable: names each field"},
+    Case{after(writable, "table = \"t\"\nwritable = [\"n\", \"n\"]"),
+         "h.toml:9:12: policies.user.writable: names \"n\" twice"},
+    Case{after(writable, "query = \"SELECT n FROM t WHERE id = ?\"\nwritable = [\"n\"]"),
+         "h.toml:9:12: policies.user.writable: belongs to a table; a query cannot be written to"},
     Case{after(base, "fresh_for = 5"), "h.toml:9:13: policies.user.fresh_for: must be a duration"},
     Case{after(base, "fresh_for = \"0s\""), "h.toml:9:13: policies.user.fresh_for: must be longer"},
     Case{after(base, "fresh_for = \"5m\"\nstale_for = \"4m\""),

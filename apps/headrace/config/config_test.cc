@@ -37,6 +37,7 @@ bytes_max = "2GiB"
 
 [prices]
 read_per_100k = 0.06
+write_per_100k = 0.2
 
 [sources.app_db]
 kind = "sqlite"
@@ -45,6 +46,8 @@ threads = 3
 delay = "5ms..20ms"
 never_cache = ["password_hash"]
 read_price_per_100k = 0.12
+delete_price_per_100k = 0.02
+writable = true
 
 [sources.api]
 kind = "http"
@@ -56,6 +59,8 @@ source = "app_db"
 table = "users"
 key = "uid"
 fields = ["name", "email"]
+writable = ["name", "password_hash"]
+removable = true
 tags = ["user:{entity}", "users"]
 version = 3
 rollout = "percentage"
@@ -117,6 +122,7 @@ TEST(Config, TheServersOwnKeys) {
   EXPECT_EQ(config.server.headers_bytes_max, 32u << 10);
   EXPECT_EQ(config.store.bytes_max, 2ull << 30);
   EXPECT_EQ(config.prices.read_per_100k, 0.06);
+  EXPECT_EQ(config.prices.delete_per_100k, 0.18);
 }
 
 TEST(Config, Sources) {
@@ -129,6 +135,9 @@ TEST(Config, Sources) {
   EXPECT_EQ(sqlite.delay_min, 5ms);
   EXPECT_EQ(sqlite.delay_max, 20ms);
   EXPECT_EQ(db->read_price_per_100k, 0.12);
+  EXPECT_EQ(db->write_price_per_100k, 0.2);
+  EXPECT_EQ(db->delete_price_per_100k, 0.02);
+  EXPECT_TRUE(sqlite.writable);
   EXPECT_THAT(db->never_cache, ElementsAre("password_hash"));
   const SourceConfig* api = config.find_source("api");
   ASSERT_NE(api, nullptr);
@@ -154,6 +163,8 @@ TEST(Config, Policies) {
   user.tenant = "acme";
   user.version = 3;
   user.fields = {"name", "email"};
+  user.writable = {"name", "password_hash"};
+  user.removable = true;
   user.tags = {"user:{entity}", "users"};
   user.rollout = Rollout::percentage;
   user.percentage = 12.5;

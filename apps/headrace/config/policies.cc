@@ -100,6 +100,19 @@ void read_fields(Policy& policy, const SourceConfig* source, Section& section) {
   for (std::size_t n = 0; n < policy.fields.size(); ++n) check_field(policy, n, source, section);
 }
 
+// What may be written, which may be what may not be cached.
+void read_writable(Policy& policy, const SourceConfig* source, Section& section) {
+  section.texts("writable", policy.writable);
+  section.truth("removable", policy.removable);
+  if (source == nullptr || source->is_writable()) return;
+  const std::string why = source->kind() == "sqlite"
+                              ? "; set its `writable = true`"
+                              : ": it is of kind " + in_quotes(source->kind());
+  const std::string text = "source " + in_quotes(source->name) + " cannot be written to" + why;
+  if (!policy.writable.empty()) section.fail("writable", text);
+  if (policy.removable) section.fail("removable", text);
+}
+
 void read_tags(Policy& policy, Section& section) {
   section.texts("tags", policy.tags);
   for (std::size_t n = 0; n < policy.tags.size(); ++n) {
@@ -178,6 +191,10 @@ void check_sqlite(const SqliteQuestion& asked, const SourceConfig& source, Secti
   if (section.has("key") && section.has("query")) {
     section.fail("key", "belongs to a table; a query names the entity as `?` or `:entity`");
   }
+  if (section.has("query") && (section.has("writable") || section.has("removable"))) {
+    section.fail(section.has("writable") ? "writable" : "removable",
+                 "belongs to a table; a query cannot be written to");
+  }
   for (const std::string& secret : source.never_cache) {
     if (!mentions(asked.query, secret)) continue;
     section.fail("query", "names " + in_quotes(secret) + ", which source " +
@@ -217,6 +234,7 @@ void read_policy(Config& config, std::string name, Section section) {
   policy.policy.name = std::move(name);
   const SourceConfig* source = read_source_name(config, policy, section);
   read_fields(policy.policy, source, section);
+  read_writable(policy.policy, source, section);
   read_policy_keys(policy.policy, section);
 
   SqliteQuestion sqlite;
@@ -228,6 +246,7 @@ void read_policy(Config& config, std::string name, Section section) {
   section.count("rows_max", sqlite.rows_max, 1, 10'000'000);
   section.text("path", http.path);
   sqlite.fields = http.fields = policy.policy.fields;
+  sqlite.writable = policy.policy.writable;
   if (source != nullptr && source->kind() == "sqlite") {
     check_sqlite(sqlite, *source, section);
     policy.question = std::move(sqlite);

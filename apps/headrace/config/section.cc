@@ -230,6 +230,17 @@ bool Section::texts(std::string_view key, std::vector<std::string>& into) {
   return true;
 }
 
+bool Section::truth(std::string_view key, bool& into) {
+  const std::optional<Given> given = take(key);
+  if (!given) return false;
+  note(key, *given);
+  std::optional<bool> truth;
+  if (given->override == nullptr && given->node->is_boolean()) truth = given->node->value<bool>();
+  if (!truth) fail(key, "must be true or false");
+  into = truth.value_or(into);
+  return truth.has_value();
+}
+
 bool Section::choice(std::string_view key, std::string& into,
                      std::initializer_list<std::string_view> of) {
   std::string all;

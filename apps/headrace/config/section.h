@@ -66,6 +66,7 @@ class Section {
   bool bytes(std::string_view key, std::size_t& into, std::size_t min = 1);
   bool count(std::string_view key, std::size_t& into, std::size_t min, std::size_t max);
   bool number(std::string_view key, double& into, double min, double max);
+  bool truth(std::string_view key, bool& into);
   bool texts(std::string_view key, std::vector<std::string>& into);
   bool choice(std::string_view key, std::string& into, std::initializer_list<std::string_view> of);
 

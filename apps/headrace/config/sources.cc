@@ -96,6 +96,7 @@ SqliteDatabaseOptions read_sqlite(Section& section) {
   section.count("threads", options.threads, 1, 256);
   section.count("queue_max", options.queue_max, 1, 1'000'000);
   section.range("delay", options.delay_min, options.delay_max);
+  section.truth("writable", options.writable);
   return options;
 }
 
@@ -127,7 +128,11 @@ void read_source(Config& config, std::string name, Section section) {
   if (!section.has("kind")) section.fail("kind is missing: \"sqlite\" or \"http\"");
   section.texts("never_cache", source.never_cache);
   source.read_price_per_100k = config.prices.read_per_100k;
+  source.write_price_per_100k = config.prices.write_per_100k;
+  source.delete_price_per_100k = config.prices.delete_per_100k;
   section.number("read_price_per_100k", source.read_price_per_100k, 0, 1e6);
+  section.number("write_price_per_100k", source.write_price_per_100k, 0, 1e6);
+  section.number("delete_price_per_100k", source.delete_price_per_100k, 0, 1e6);
   if (kind == "sqlite") source.options = read_sqlite(section);
   if (kind == "http") source.options = read_http(section);
   // Without a kind nobody can say which of the other keys are right.

@@ -80,12 +80,14 @@ Result<std::string> read_key(const std::string& file) {
                  "the API key file " + file + " cannot be read or is empty");
 }
 
-std::map<std::string, double> prices_of(const Config& config) {
-  std::map<std::string, double> prices;
+http::Prices prices_of(const Config& config) {
+  http::Prices prices{.currency = config.prices.currency};
   for (const config::PolicyConfig& policy : config.policies) {
     const config::SourceConfig* source = config.find_source(policy.source);
-    const double own = source == nullptr ? 0 : source->read_price_per_100k;
-    prices[policy.policy.name] = (own > 0 ? own : config.prices.read_per_100k) / 100'000;
+    if (source == nullptr) continue;
+    prices.of[policy.policy.name] = {.read = source->read_price_per_100k / 100'000,
+                                     .write = source->write_price_per_100k / 100'000,
+                                     .removal = source->delete_price_per_100k / 100'000};
   }
   return prices;
 }
@@ -157,7 +159,7 @@ std::optional<int> Server::listen() {
   ServerOptions options{.listen = config_.listen,
                         .api_key = std::move(*key),
                         .version = version,
-                        .price_per_read = prices_of(config_)};
+                        .prices = prices_of(config_)};
   options.connections_max = config_.server.connections_max;
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
@@ -225,6 +227,8 @@ void Server::reload() {
   // What takes a restart stays as it was, so that the warning comes again.
   config_.policies = std::move(next->policies);
   config_.sources = std::move(next->sources);
+  config_.prices = std::move(next->prices);
+  server_->set_prices(prices_of(config_));
   config_.drain_delay = next->drain_delay;
 }
 

@@ -1,18 +1,27 @@
 // headrace/sources/sqlite.h: a SQLite database as a source.
 //
 // A SqliteDatabase is one file, opened read-only, with a few threads of its own, for its calls
-// block.  A SQLite source is one question to it: named columns of the row whose key column equals
-// the entity, or a query of the user's with one parameter.
+// block; if it is writable, one more thread writes with a connection of its own.  A SQLite source
+// is one question to it: named columns of the row whose key column equals the entity, or a query of
+// the user's with one parameter.
 //
 // Its values are JSON objects of the fields, in the order of the fields: INTEGER and REAL are
 // numbers, TEXT a string, NULL null, and BLOB {"$base64":"..."}.  The entity is bound as text and
 // compared as SQLite compares the key column with text: for an INTEGER key, "007" finds 7.  Each
 // row costs one read, and so does a missing one.
 //
+// A question about a table can be written to: one transaction for each write.  Values are given as
+// they are read; true and false become 1 and 0.  Numbers are never rounded to fit: an integer that
+// 64 bits do not hold is refused.  So is a write under another spelling than the row's own key
+// ("007" for 7), because what is kept under the row's own spelling would not be outdated.  A row
+// counts as one entity for all questions whose key is its table's only primary key column; a write
+// that was made by another key outdates all answers about the table.
+//
 // Threads:   as Source.
 // Errors:    as Source; source_unavailable when the file cannot be opened or is locked for too
 //            long; source_failed for a damaged file, text that is not UTF-8, an infinite number,
-//            and for more than one row where one is asked for.
+//            and for more than one row where one is asked for.  A write that breaks a constraint
+//            is invalid_argument with SQLite's words.
 // Lifetimes: a source keeps its database alive.  `executor` and `clock` must outlive both.
 #pragma once
 
@@ -34,9 +43,11 @@ class SqliteDatabase;
 struct SqliteDatabaseOptions {
   std::string path{};
   std::size_t threads = 2;
-  std::size_t queue_max = 4096;           // Fetches waiting for a thread; more are refused.
+  std::size_t queue_max = 4096;           // Fetches waiting for a thread, and writes waiting for
+                                          // theirs; more are refused.
   Duration delay_min = Duration::zero();  // Added to each read, to rehearse a slower source ...
   Duration delay_max = Duration::zero();  // ... evenly spread between the two.
+  bool writable = false;
 
   friend bool operator==(const SqliteDatabaseOptions&, const SqliteDatabaseOptions&) = default;
 };
@@ -49,6 +60,8 @@ struct SqliteQuestion {
   enum class Rows : unsigned char { one, many };
   Rows rows = Rows::one;         // many: the value is an array of objects, never absent.
   std::size_t rows_max = 10000;  // More rows than this is source_failed.
+  // Columns that will be written, so that an unknown one is told early.  REQUIRES: a table.
+  std::vector<std::string> writable{};
 
   friend bool operator==(const SqliteQuestion&, const SqliteQuestion&) = default;
 };

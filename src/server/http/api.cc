@@ -35,10 +35,14 @@ Api::Api(const ServerOptions& options, Parts parts)
                              .batch_answer_bytes_max = options.batch_answer_bytes_max,
                              .json_depth_max = options.json_depth_max}),
       invalidations_(parts_.engine, options.json_depth_max),
-      policies_(parts_.engine, options.json_depth_max) {
+      writes_(parts_.engine, options.json_depth_max),
+      policies_(parts_.engine, options.json_depth_max),
+      began_(parts_.clock.now()),
+      prices_(std::make_shared<const Prices>(options.prices)) {
   for (std::size_t i = 0; i < parts_.loops; ++i) counters_.push_back(std::make_unique<Counters>());
   reads_.add_to(router_);
   invalidations_.add_to(router_);
+  writes_.add_to(router_);
   policies_.add_to(router_);
   add_health_routes();
 }
@@ -140,6 +144,17 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
   response.headers.push_back({"X-Request-Id", frame.request_id});
   const wire::Body body = frame.head ? wire::Body::left_out : wire::Body::sent;
   wire::append_response(reply.bytes, response, body);
+}
+
+void Api::set_prices(Prices prices) {
+  auto made = std::make_shared<const Prices>(std::move(prices));
+  const std::scoped_lock lock(prices_mutex_);
+  prices_ = std::move(made);
+}
+
+std::shared_ptr<const Prices> Api::prices() const {
+  const std::scoped_lock lock(prices_mutex_);
+  return prices_;
 }
 
 void Api::count(const Said& said, Duration took) {

@@ -8,10 +8,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "headrace/clock.h"
 #include "headrace/engine.h"
 #include "headrace/random.h"
 #include "server/http/counters.h"
@@ -21,6 +23,7 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/session.h"
+#include "server/http/write_routes.h"
 
 namespace headrace::http {
 
@@ -30,6 +33,7 @@ class Api final : public Service {
     Engine& engine;
     Store* store;  // May be null.
     Random& random;
+    const Clock& clock;
     std::size_t loops;
     std::function<std::size_t()> current_loop;
     std::function<std::size_t()> connections;
@@ -44,12 +48,17 @@ class Api final : public Service {
   void count(const Said& said, Duration took) override;
   [[nodiscard]] bool is_draining() const noexcept override { return draining_; }
 
+  // For all that is reported from here on.
+  void set_prices(Prices prices);
+
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
   // From here on every answer is its connection's last.
   void drain() noexcept { announced_ = draining_ = true; }
 
  private:
+  [[nodiscard]] std::shared_ptr<const Prices> prices() const;
+
   // What of a request is needed once it is answered.
   struct Frame {
     std::string path{};
@@ -64,6 +73,7 @@ class Api final : public Service {
   void add_health_routes();
   [[nodiscard]] Task<Outcome<Answered>> ready(Call call);
   [[nodiscard]] Task<Outcome<Answered>> metrics(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> stats(Call call);
   [[nodiscard]] Task<Outcome<Answered>> problem_page(Call call);
   [[nodiscard]] Task<Outcome<Answered>> index(Call call);
 
@@ -71,9 +81,13 @@ class Api final : public Service {
   Parts parts_;
   ReadRoutes reads_;
   InvalidateRoutes invalidations_;
+  WriteRoutes writes_;
   PolicyRoutes policies_;
   Router router_;
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
+  const Instant began_;
+  mutable std::mutex prices_mutex_;
+  std::shared_ptr<const Prices> prices_;
   std::atomic<bool> announced_{false};
   std::atomic<bool> draining_{false};
 };

@@ -10,6 +10,7 @@ std::string_view name_of(Route route) noexcept {
     case Route::batch: return "batch";
     case Route::invalidate: return "invalidate";
     case Route::put: return "put";
+    case Route::source: return "source";
     case Route::explain: return "explain";
     case Route::policies: return "policies";
     case Route::metrics: return "metrics";

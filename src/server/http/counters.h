@@ -20,13 +20,14 @@ enum class Route : std::uint8_t {
   batch,
   invalidate,
   put,
+  source,
   explain,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 9;
+inline constexpr std::size_t route_count = 10;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

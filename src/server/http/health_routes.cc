@@ -1,4 +1,5 @@
-// The routes that say how the server is: /livez, /readyz, /metrics, /problems/{code} and /.
+// The routes that say how the server is: /livez, /readyz, /metrics, /v1/stats, /problems/{code} and
+// /.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -6,6 +7,7 @@
 #include "server/http/api.h"
 #include "server/http/json_text.h"
 #include "server/http/metrics.h"
+#include "server/http/stats_text.h"
 
 namespace headrace::http {
 
@@ -48,6 +50,8 @@ void Api::add_health_routes() {
                [this](Call call) { return ready(std::move(call)); }});
   router_.add({"GET", "/metrics", Route::metrics, "counters for Prometheus",
                [this](Call call) { return metrics(std::move(call)); }});
+  router_.add({"GET", "/v1/stats", Route::policies, "what the server does and costs, for people",
+               [this](Call call) { return stats(std::move(call)); }});
   router_.add({"GET", "/problems/{code}", Route::other, "what a problem's code means",
                [this](Call call) { return problem_page(std::move(call)); }});
   router_.add({"GET", "/", Route::other, "this list",
@@ -75,9 +79,24 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .loops = counters_,
                      .connections = parts_.connections(),
                      .version = options_.version,
-                     .price_per_read = options_.price_per_read};
+                     .policies = parts_.engine.policies(),
+                     .prices = prices()};
   if (parts_.store) input.store = parts_.store->usage();
   co_return text_answer(metrics_text(input), metrics_type);
+}
+
+Task<Outcome<Answered>> Api::stats(Call) {
+  StatsInput input{.engine = parts_.engine.stats(),
+                   .policies = parts_.engine.policies(),
+                   .prices = prices(),
+                   .version = options_.version,
+                   .uptime = parts_.clock.now() - began_,
+                   .connections = parts_.connections(),
+                   .ready = !announced_};
+  if (parts_.store) input.store = parts_.store->usage();
+  Answered answered = text_answer("", "application/json");
+  append_stats(answered.response.body, input);
+  co_return answered;
 }
 
 Task<Outcome<Answered>> Api::problem_page(Call call) {

@@ -27,7 +27,7 @@ Outcome<JsonBody> JsonBody::read(const wire::Request& request, std::size_t depth
   if (!known) {
     std::string detail = "the body must have Content-Type: " + std::string(*types.begin());
     wire::Headers headers;
-    if (request.method == "PATCH") headers = {{"Accept-Patch", "application/merge-patch+json"}};
+    if (request.method == "PATCH") headers = {{"Accept-Patch", std::string(*types.begin())}};
     return http::problem("unsupported-media-type", std::move(detail), std::move(headers));
   }
   auto value = parse_json(request.body, depth_max);

@@ -24,6 +24,7 @@ class JsonBody {
   [[nodiscard]] static Outcome<JsonBody> read(const wire::Request& request, std::size_t depth_max,
                                               std::initializer_list<std::string_view> types);
 
+  [[nodiscard]] const boost::json::value& value() const noexcept { return value_; }
   [[nodiscard]] bool is_null() const noexcept { return value_.is_null(); }
   // The body as an object that has no members but those named; null if it is none.
   [[nodiscard]] const boost::json::object* object(std::initializer_list<std::string_view> members);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "headrace/answer.h"
+#include "server/http/stats_text.h"
 #include "wire/http_writer.h"
 
 namespace headrace::http {
@@ -91,7 +92,6 @@ constexpr PolicyCount policy_counts[] = {
     {"headrace_lookup_errors_total", "Reads that ended in an error.", &PolicyStats::errors},
     {"headrace_collapsed_total", "Reads that waited for a load begun by another.",
      &PolicyStats::collapsed},
-    {"headrace_source_reads_total", "Reads that the source billed.", &PolicyStats::source_reads},
     {"headrace_fills_fenced_total", "Loads not kept because an invalidation came between.",
      &PolicyStats::fills_fenced},
     {"headrace_publishes_refused_total", "Loads whose lease in the store was gone.",
@@ -102,6 +102,8 @@ constexpr PolicyCount policy_counts[] = {
      &PolicyStats::shadow_matches},
     {"headrace_shadow_mismatches_total", "Shadow reads where the cache would have been wrong.",
      &PolicyStats::shadow_mismatches},
+    {"headrace_source_unchanged_total", "Loads that the source answered with \"not modified\".",
+     &PolicyStats::source_unchanged},
     {"headrace_oversize_total", "Values answered but too large to be kept.",
      &PolicyStats::oversize},
 };
@@ -122,12 +124,86 @@ void write_policies(Exposition& to, const MetricsInput& input) {
     to.sample(one.source_unchanged, {{"policy", one.policy}, {"result", "unchanged"}});
     to.sample(one.load_failures, {{"policy", one.policy}, {"result", "failed"}});
   }
-  to.counter("headrace_saved_money_total",
-             "Price of the source reads that kept answers made needless.");
+}
+
+// What the sources bill, in their own units.
+void write_billed(Exposition& to, const EngineStats& stats) {
+  to.counter(
+      "headrace_source_reads_total",
+      "Reads that the source billed, by what came of them: a query that found nothing and an "
+      "entity that is not there are billed too.");
+  for (const PolicyStats& one : stats.policies) {
+    const auto sample = [&](std::string_view outcome, std::uint64_t count) {
+      to.sample(count,
+                {{"policy", one.policy}, {"collection", one.collection}, {"outcome", outcome}});
+    };
+    sample("found", one.source_found);
+    sample("missing", one.source_missing);
+    sample("empty", one.source_empty);
+  }
+  to.counter("headrace_source_writes_total", "Writes through Headrace that the source billed.");
+  for (const PolicyStats& one : stats.policies) {
+    to.sample(one.source_writes, {{"policy", one.policy}, {"collection", one.collection}});
+  }
+  to.counter("headrace_source_deletes_total", "Deletes through Headrace that the source billed.");
+  for (const PolicyStats& one : stats.policies) {
+    to.sample(one.source_deletes, {{"policy", one.policy}, {"collection", one.collection}});
+  }
+  to.counter("headrace_source_reads_avoided_total",
+             "Source reads that kept answers made needless: as many as each was billed for when it "
+             "was loaded; of one that came from the store, the mean of the policy's loads.");
+  for (const PolicyStats& one : stats.policies) {
+    to.sample(one.reads_avoided(), {{"policy", one.policy}});
+  }
+}
+
+void write_money(Exposition& to, const MetricsInput& input) {
+  const auto samples = [&](double Money::* amount) {
+    for (const PolicyStats& one : input.engine.policies) {
+      const auto price = input.prices->of.find(one.policy);
+      if (price == input.prices->of.end()) continue;
+      to.real(money_of(one, price->second).*amount,
+              {{"policy", one.policy}, {"currency", input.prices->currency}});
+    }
+  };
+  to.counter("headrace_money_spent_total", "Price of what the source billed.");
+  samples(&Money::spent);
+  to.counter("headrace_money_saved_total",
+             "Price of the source reads that kept answers made needless; see "
+             "headrace_source_reads_avoided_total.");
+  samples(&Money::saved);
+}
+
+std::string number_text(double number) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%g", number);
+  return digits;
+}
+
+void write_rollouts(Exposition& to, const MetricsInput& input) {
+  to.gauge("headrace_policy_rollout", "1, labelled with how far the policy is rolled out.");
+  for (const PolicyView& view : input.policies) {
+    to.sample(1, {{"policy", view.policy.name}, {"rollout", name_of(view.policy.rollout)}});
+  }
+  to.gauge("headrace_policy_percentage", "Share of the entities that are cached, 0 to 100.");
+  for (const PolicyView& view : input.policies) {
+    to.real(cached_percentage(view), {{"policy", view.policy.name}});
+  }
+  to.family("headrace_shadow_mismatch_age_seconds", "histogram",
+            "Age of what would have been answered, where the source said something else.");
   for (const PolicyStats& one : input.engine.policies) {
-    const auto price = input.price_per_read.find(one.policy);
-    if (price == input.price_per_read.end()) continue;
-    to.real(price->second * static_cast<double>(one.kept_answers()), {{"policy", one.policy}});
+    const MismatchAges& ages = one.mismatch_ages;
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < ages.buckets.size(); ++i) {
+      below += ages.buckets[i];
+      const bool is_last = i == mismatch_age_bounds.size();
+      const std::string bound =
+          is_last ? "+Inf"
+                  : number_text(std::chrono::duration<double>(mismatch_age_bounds[i]).count());
+      to.sample(below, {{"policy", one.policy}, {"le", bound}}, "_bucket");
+    }
+    to.real(std::chrono::duration<double>(ages.sum).count(), {{"policy", one.policy}}, "_sum");
+    to.sample(below, {{"policy", one.policy}}, "_count");
   }
 }
 
@@ -218,6 +294,9 @@ std::string metrics_text(const MetricsInput& input) {
   to.gauge("headrace_build_info", "1, labelled with the version.")
       .sample(1, {{"version", input.version}});
   write_policies(to, input);
+  write_billed(to, input.engine);
+  write_money(to, input);
+  write_rollouts(to, input);
   write_engine(to, input.engine);
   if (input.store) write_store(to, *input.store);
   write_requests(to, input);

@@ -8,15 +8,16 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "headrace/engine.h"
 #include "headrace/stats.h"
 #include "headrace/store.h"
 #include "server/http/counters.h"
+#include "server/http/prices.h"
 
 namespace headrace::http {
 
@@ -28,7 +29,8 @@ struct MetricsInput {
   const std::vector<std::unique_ptr<Counters>>& loops;
   std::size_t connections = 0;
   std::string version{};
-  const std::map<std::string, double>& price_per_read;
+  std::vector<PolicyView> policies{};
+  std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
 };
 
 // The text exposition format 0.0.4.

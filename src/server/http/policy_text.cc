@@ -45,6 +45,12 @@ void append_stats(std::string& out, const PolicyStats& stats) {
   count("loads", stats.loads);
   count("load_failures", stats.load_failures);
   count("source_reads", stats.source_reads);
+  count("source_found", stats.source_found);
+  count("source_missing", stats.source_missing);
+  count("source_empty", stats.source_empty);
+  count("source_writes", stats.source_writes);
+  count("source_deletes", stats.source_deletes);
+  count("reads_avoided", stats.reads_avoided());
   count("source_unchanged", stats.source_unchanged);
   count("fills_kept", stats.fills_kept);
   count("fills_fenced", stats.fills_fenced);
@@ -52,6 +58,7 @@ void append_stats(std::string& out, const PolicyStats& stats) {
   count("invalidations", stats.invalidations);
   count("shadow_matches", stats.shadow_matches);
   count("shadow_mismatches", stats.shadow_mismatches);
+  json.real("oldest_mismatch", seconds_of(stats.mismatch_ages.oldest));
   count("oversize", stats.oversize);
 }
 
@@ -107,6 +114,8 @@ void append_policy(std::string& out, const PolicyView& view, const PolicyStats* 
   json.truth("reads_on", view.reads_on);
   json.text("level", name_of(policy.level));
   append_texts(json.member("fields"), policy.fields);
+  append_texts(json.member("writable"), policy.writable);
+  json.truth("removable", policy.removable);
   append_texts(json.member("tags"), policy.tags);
   json.real("bound", seconds_of(bound_of(policy)));
   json.real("fresh_for", seconds_of(policy.fresh_for));

@@ -22,6 +22,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "Send the header Authorization: Bearer <key>."},
     {"invalid-credentials", 401, false, "The credentials are not valid",
      "Use the key that the server was started with."},
+    {"not-writable", 403, false, "The policy does not allow this write",
+     "A policy names the fields that may be written in `writable`, and allows removing by "
+     "`removable`; the detail says which it has."},
     {"not-found", 404, false, "No such entity",
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
@@ -104,6 +107,7 @@ std::string_view problem_code_of(Code code) noexcept {
     case Code::timed_out: return "backend-timeout";
     case Code::refused: return "overloaded";
     case Code::too_large: return "value-too-large";
+    case Code::not_allowed: return "not-writable";
     case Code::closed: return "draining";
     case Code::store_unavailable:
     case Code::damaged:

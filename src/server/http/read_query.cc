@@ -15,22 +15,10 @@ namespace {
 constexpr auto names = std::to_array<std::string_view>({"key", "key_b64", "refresh", "within"});
 constexpr int within_ms_max = 3'600'000;
 
-Outcome<void> take_entity(ReadQuery& query, std::string entity) {
-  if (query.entity) {
-    return problem("ambiguous-key", "name the entity once: either ?key= or ?key_b64=");
-  }
-  if (!wire::is_utf8(entity)) return problem("bad-request", "the entity is not UTF-8");
-  query.entity = std::move(entity);
-  return {};
-}
-
 Outcome<void> take_parameter(ReadQuery& query, const std::string& name, const std::string& value) {
-  if (name == "key") return take_entity(query, value);
-  if (name == "key_b64") {
-    auto entity = wire::base64url_decode(value);
-    if (!entity) return problem("bad-request", "key_b64: " + entity.error().what);
-    return take_entity(query, *std::move(entity));
-  }
+  const Outcome<bool> is_key = take_key(query.entity, name, value);
+  if (!is_key) return std::unexpected(is_key.error());
+  if (*is_key) return {};
   if (name == "refresh") {
     query.options.refresh = value == "true" || value == "1";
     if (query.options.refresh || value == "false" || value == "0") return {};
@@ -52,6 +40,21 @@ Outcome<void> take_parameter(ReadQuery& query, const std::string& name, const st
 }
 
 }  // namespace
+
+Outcome<bool> take_key(std::optional<std::string>& into, std::string_view name,
+                       const std::string& value) {
+  if (name != "key" && name != "key_b64") return false;
+  if (into) return problem("ambiguous-key", "name the entity once: either ?key= or ?key_b64=");
+  std::string entity = value;
+  if (name == "key_b64") {
+    auto decoded = wire::base64url_decode(value);
+    if (!decoded) return problem("bad-request", "key_b64: " + decoded.error().what);
+    entity = *std::move(decoded);
+  }
+  if (!wire::is_utf8(entity)) return problem("bad-request", "the entity is not UTF-8");
+  into = std::move(entity);
+  return true;
+}
 
 Outcome<ReadQuery> read_query_of(const wire::Request& request) {
   ReadQuery query;

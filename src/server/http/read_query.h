@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "headrace/engine.h"
 #include "server/http/problem.h"
@@ -21,5 +22,9 @@ struct ReadQuery {
 };
 
 [[nodiscard]] Outcome<ReadQuery> read_query_of(const wire::Request& request);
+
+// Takes the parameter key or key_b64, and says whether it was one of them.
+[[nodiscard]] Outcome<bool> take_key(std::optional<std::string>& into, std::string_view name,
+                                     const std::string& value);
 
 }  // namespace headrace::http

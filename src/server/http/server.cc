@@ -60,6 +60,7 @@ struct HttpServer::State {
         api(options, {.engine = engine,
                       .store = store,
                       .random = runtime,
+                      .clock = runtime,
                       .loops = runtime.threads(),
                       .current_loop = [this] { return runtime.loops().current().value_or(0); },
                       .connections = [this] { return sessions_live(); }}),
@@ -161,6 +162,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::make(ServerOptions options, Runt
 
 const io::Address& HttpServer::address() const noexcept {
   return state_->listener->address();
+}
+void HttpServer::set_prices(http::Prices prices) {
+  state_->api.set_prices(std::move(prices));
 }
 void HttpServer::announce_drain() {
   state_->api.announce_drain();

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
@@ -20,6 +19,7 @@
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "server/http/prices.h"
 
 namespace headrace {
 
@@ -27,7 +27,7 @@ struct ServerOptions {
   std::string listen = "tcp://127.0.0.1:8080";
   std::string api_key{};  // Empty: everybody may ask, which is allowed on the loopback alone.
   std::string version = "0.0.0";
-  std::map<std::string, double> price_per_read{};  // What one read of a policy's source costs.
+  http::Prices prices{};
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
@@ -54,6 +54,9 @@ class HttpServer {
 
   // As bound: with port 0 in the options, the port that was found.
   [[nodiscard]] const io::Address& address() const noexcept;
+
+  // What is reported from here on is reckoned with these: prices may change, and policies come.
+  void set_prices(http::Prices prices);
 
   // From here on /readyz says 503, so that others stop sending; all else goes on.
   void announce_drain();

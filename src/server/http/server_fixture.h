@@ -68,6 +68,29 @@ class MapSource final : public Source {
     co_return all;
   }
 
+  // Writes take the raw JSON of their fields into `written`; the value becomes that of "a".
+  std::vector<Dependency> dependencies() const override {
+    return {{.database = this, .collection = "things", .fields = {"a"}}};
+  }
+  bool is_writable() const noexcept override { return true; }
+  Task<Result<Written>> write(Write write) override {
+    const std::lock_guard lock(mutex_);
+    if (failing_) co_return failure(*failing_, "a: the map was told to fail");
+    const bool found = values_.contains(write.entity);
+    if (!found && write.mode != Write::Mode::upsert) co_return Written{.found = false};
+    written_ = write.fields;
+    if (write.mode == Write::Mode::remove) {
+      values_.erase(write.entity);
+      co_return Written{.deletes = 1};
+    }
+    values_[write.entity] = R"({"a":)" + write.fields.front().second + "}";
+    co_return Written{.revision = "r7", .writes = 1};
+  }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> written() {
+    const std::lock_guard lock(mutex_);
+    return written_;
+  }
+
  private:
   struct Gate {
     MapSource& source;
@@ -90,6 +113,7 @@ class MapSource final : public Source {
 
   std::mutex mutex_;
   std::map<std::string, std::string> values_;
+  std::vector<std::pair<std::string, std::string>> written_;
   std::vector<std::coroutine_handle<>> waiting_;
   std::optional<Code> failing_;
   std::atomic<bool> held_{false};

@@ -78,15 +78,19 @@ TEST_F(HttpServerTest, GivesBackTheRequestIdIfItIsOne) {
 TEST_F(HttpServerTest, SpeaksOfItself) {
   source->set("1", "[1]");
   options.version = "9.8.7";
-  options.price_per_read = {{"users", 2.0}};
+  options.prices = {.currency = "EUR", .of = {{"users", {.read = 2.0}}}};
   Client peer = client();
   for (int i = 0; i < 3; ++i) peer.get("/v1/read/users/1");
   const auto metrics = peer.get("/metrics");
   EXPECT_EQ(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   for (const char* const line :
        {"headrace_lookups_total{policy=\"users\",origin=\"memory\",reason=\"fresh\"} 2\n",
-        "headrace_source_reads_total{policy=\"users\"} 1\n", "headrace_connections 1\n",
-        "headrace_saved_money_total{policy=\"users\"} 4\n", "headrace_entries 1\n",
+        "headrace_source_reads_total{policy=\"users\",collection=\"things\",outcome=\"found\"} 1\n",
+        "headrace_connections 1\n", "headrace_entries 1\n",
+        "headrace_money_spent_total{policy=\"users\",currency=\"EUR\"} 2\n",
+        "headrace_money_saved_total{policy=\"users\",currency=\"EUR\"} 4\n",
+        "headrace_policy_rollout{policy=\"users\",rollout=\"on\"} 1\n",
+        "headrace_policy_percentage{policy=\"users\"} 100\n",
         "headrace_requests_total{route=\"read\",status=\"2xx\"} 3\n",
         "headrace_request_duration_seconds_count{route=\"read\"} 3\n",
         "headrace_build_info{version=\"9.8.7\"} 1\n"}) {

@@ -141,18 +141,37 @@ TEST(Counters, FallIntoTheirBuckets) {
   EXPECT_EQ(counters.durations[0].buckets.back().get(), 1U);
 }
 
+PolicyStats counted() {
+  PolicyStats users{.policy = "us\"ers", .loads = 3, .load_failures = 1};
+  users.answers[0][0] = 8;
+  users.source_reads = users.source_found = 6;
+  users.source_missing = 2;
+  users.source_writes = 3;
+  users.source_deletes = 1;
+  users.avoided_besides = 4;
+  users.collection = "people";
+  users.mismatch_ages.buckets = {0, 2, 0, 0, 0, 0, 0, 1};
+  users.mismatch_ages.sum = seconds(100);
+  return users;
+}
+
 TEST(Metrics, AreWhatPrometheusReads) {
   std::vector<std::unique_ptr<Counters>> loops;
   loops.push_back(std::make_unique<Counters>());
   loops.push_back(std::make_unique<Counters>());
   loops[0]->add(Route::read, 200, seconds(1));
   loops[1]->add(Route::read, 200, seconds(2));
-  PolicyStats users{.policy = "us\"ers", .loads = 3, .load_failures = 1};
-  users.answers[0][0] = 8;
-  const std::map<std::string, double> prices = {{"us\"ers", 0.25}};
-  MetricsInput input{
-      .store = Store::Usage{}, .loops = loops, .version = "1.2.3", .price_per_read = prices};
-  input.engine.policies.push_back(users);
+  PolicyView view{.policy = {.name = "us\"ers"}};
+  view.policy.rollout = Rollout::percentage;
+  view.policy.percentage = 12.5;
+  const auto prices = std::make_shared<const Prices>(
+      Prices{.currency = "USD", .of = {{"us\"ers", {.read = 0.25, .write = 1, .removal = 10}}}});
+  MetricsInput input{.store = Store::Usage{},
+                     .loops = loops,
+                     .version = "1.2.3",
+                     .policies = {view},
+                     .prices = prices};
+  input.engine.policies.push_back(counted());
   const std::string text = metrics_text(input);
 
   const std::regex sample(
@@ -170,7 +189,24 @@ TEST(Metrics, AreWhatPrometheusReads) {
   EXPECT_NE(
       text.find(R"(headrace_lookups_total{policy="us\"ers",origin="memory",reason="fresh"} 8)"),
       std::string::npos);
-  EXPECT_NE(text.find(R"(headrace_saved_money_total{policy="us\"ers"} 2)"), std::string::npos);
+  for (const std::string line :
+       {R"(headrace_source_reads_total{policy="us\"ers",collection="people",outcome="found"} 6)",
+        R"(headrace_source_reads_total{policy="us\"ers",collection="people",outcome="missing"} 2)",
+        R"(headrace_source_writes_total{policy="us\"ers",collection="people"} 3)",
+        R"(headrace_source_deletes_total{policy="us\"ers",collection="people"} 1)",
+        R"(headrace_source_reads_avoided_total{policy="us\"ers"} 12)",
+        R"(headrace_money_spent_total{policy="us\"ers",currency="USD"} 14.5)",
+        R"(headrace_money_saved_total{policy="us\"ers",currency="USD"} 3)",
+        R"(headrace_policy_rollout{policy="us\"ers",rollout="percentage"} 1)",
+        R"(headrace_policy_percentage{policy="us\"ers"} 12.5)",
+        R"(headrace_shadow_mismatch_age_seconds_bucket{policy="us\"ers",le="1"} 0)",
+        R"(headrace_shadow_mismatch_age_seconds_bucket{policy="us\"ers",le="10"} 2)",
+        R"(headrace_shadow_mismatch_age_seconds_bucket{policy="us\"ers",le="43200"} 2)",
+        R"(headrace_shadow_mismatch_age_seconds_bucket{policy="us\"ers",le="+Inf"} 3)",
+        R"(headrace_shadow_mismatch_age_seconds_sum{policy="us\"ers"} 100)",
+        R"(headrace_shadow_mismatch_age_seconds_count{policy="us\"ers"} 3)"}) {
+    EXPECT_NE(text.find(line + "\n"), std::string::npos) << line << text;
+  }
   EXPECT_NE(text.find(R"(headrace_loads_total{policy="us\"ers",result="loaded"} 2)"),
             std::string::npos);
   EXPECT_NE(text.find(R"(headrace_requests_total{route="read",status="2xx"} 2)"),

@@ -1,7 +1,8 @@
-// sources/sqlite/connection.h: one read-only connection and its statements, freed by themselves.
+// sources/sqlite/connection.h: one connection and its statements, freed by themselves.
 //
 // Threads:   a connection belongs to one thread at a time.
-// Errors:    source_unavailable (no file, no database, locked), source_failed (anything else).
+// Errors:    source_unavailable (no file, no database, locked), invalid_argument (a constraint that
+//            a write breaks), source_failed (anything else).
 // Lifetimes: statements must be gone before their connection.
 #pragma once
 
@@ -22,10 +23,15 @@ using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 class Connection {
  public:
-  [[nodiscard]] static Result<Connection> open(const std::string& path);
+  enum class Access : unsigned char { read, write };
+  [[nodiscard]] static Result<Connection> open(const std::string& path,
+                                               Access access = Access::read);
 
   // Compiles the first statement of `sql`, and says what stands behind it.
   [[nodiscard]] Result<Statement> prepare(std::string_view sql, std::string_view* tail = nullptr);
+
+  // Runs statements that answer nothing.
+  [[nodiscard]] Result<void> run(const char* sql);
 
   // What SQLite says went wrong last, as an error of ours.
   [[nodiscard]] Error last_error() const;

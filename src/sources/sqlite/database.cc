@@ -2,9 +2,31 @@
 
 #include <algorithm>
 #include <cassert>
+#include <filesystem>
+#include <map>
 #include <utility>
 
 namespace headrace {
+
+namespace {
+
+// The name of a file, one object for all who have it open: a file may be opened twice, under two
+// sources' names or while a configuration is reloaded, and what changes in it changes for both.
+std::shared_ptr<const std::string> shared_name_of(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<const std::string>> open_files;
+  std::error_code fault;
+  const std::filesystem::path real = std::filesystem::weakly_canonical(path, fault);
+  const std::string name = fault ? path : real.string();
+  const std::lock_guard lock(mutex);
+  std::erase_if(open_files, [](const auto& one) { return one.second.expired(); });
+  std::weak_ptr<const std::string>& known = open_files[name];
+  auto shared = known.lock();
+  if (!shared) known = shared = std::make_shared<const std::string>(name);
+  return shared;
+}
+
+}  // namespace
 
 bool sqlite::Read::await_suspend(std::coroutine_handle<> suspended) {
   awaiting = suspended;
@@ -12,9 +34,16 @@ bool sqlite::Read::await_suspend(std::coroutine_handle<> suspended) {
 }
 
 SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Executor& executor)
-    : options_(std::move(options)), clock_(clock), executor_(executor) {
+    : options_(std::move(options)),
+      file_(shared_name_of(options_.path)),
+      clock_(clock),
+      executor_(executor) {
   assert(options_.threads > 0);
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { serve(); });
+  if (options_.writable) {
+    writer_ =
+        std::make_unique<sqlite::Writer>(options_.path, options_.queue_max, clock_, executor_);
+  }
 }
 
 SqliteDatabase::~SqliteDatabase() {

@@ -1,4 +1,5 @@
-// sources/sqlite/database.h: the threads of a database and the reads that wait for them.
+// sources/sqlite/database.h: the threads of a database and the reads that wait for them; its
+// writer.
 //
 // Threads:   submit() may be called from any thread.  A read's coroutine goes on on the executor.
 // Errors:    refused, if queue_max reads wait; the rest is Reader's.
@@ -8,7 +9,9 @@
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,6 +21,7 @@
 #include "headrace/sources/sqlite.h"
 #include "sources/sqlite/question.h"
 #include "sources/sqlite/reader.h"
+#include "sources/sqlite/writer.h"
 
 namespace headrace {
 
@@ -49,6 +53,12 @@ class SqliteDatabase {
   // False if the queue is full: then `read` has been answered.
   [[nodiscard]] bool submit(sqlite::Read& read);
 
+  // Null if the database is not writable.
+  [[nodiscard]] sqlite::Writer* writer() const noexcept { return writer_.get(); }
+
+  // The same for all databases of one file that are open at the same time, and for no others.
+  [[nodiscard]] const void* identity() const noexcept { return file_.get(); }
+
   [[nodiscard]] const SqliteDatabaseOptions& options() const noexcept { return options_; }
 
  private:
@@ -58,6 +68,7 @@ class SqliteDatabase {
   [[nodiscard]] Duration next_delay();
 
   const SqliteDatabaseOptions options_;
+  const std::shared_ptr<const std::string> file_;
   Clock& clock_;
   Executor& executor_;
 
@@ -69,6 +80,7 @@ class SqliteDatabase {
   std::uint64_t delays_ = 0;
   bool ending_ = false;
   std::vector<std::jthread> threads_;
+  std::unique_ptr<sqlite::Writer> writer_;
 };
 
 }  // namespace headrace

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "sources/sqlite/footprint.h"
 #include "sources/sqlite/row_json.h"
 #include "wire/uri.h"
 
 namespace headrace::sqlite {
 
 namespace {
-
-std::string quoted(std::string_view identifier) {
-  std::string sql = "\"";
-  for (const char c : identifier) {
-    if (c == '"') sql += '"';
-    sql += c;
-  }
-  return sql + "\"";
-}
 
 std::string field_list(const SqliteQuestion& asked) {
   std::string list;
@@ -63,9 +56,12 @@ std::string fault_of_query(sqlite3_stmt* statement) {
          " parameters; it must have one, `?` or `:entity`, for the entity";
 }
 
-Result<void> check(const Question& question, Connection& connection) {
+Result<void> check(Question& question, Connection& connection) {
   std::string_view tail;
+  std::optional<Footprint> footprint(connection.raw());
   const Result<Statement> statement = connection.prepare(question.single, &tail);
+  question.reads = footprint->reads();
+  footprint.reset();
   if (!statement) {
     const bool is_text = statement.error().code == Code::source_failed;
     return failure(is_text ? Code::invalid_argument : statement.error().code,
@@ -83,12 +79,87 @@ Result<void> check(const Question& question, Connection& connection) {
   return {};
 }
 
+// A column of the table, as SQLite describes it.
+struct Column {
+  std::string name{};
+  bool primary = false;
+  bool computed = false;
+};
+
+Result<std::vector<Column>> columns_of_table(const std::string& table, Connection& connection) {
+  Result<Statement> statement =
+      connection.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1)");
+  if (!statement) return std::unexpected(std::move(statement.error()));
+  sqlite3_stmt* row = statement->get();
+  sqlite3_bind_text64(row, 1, table.data(), table.size(), SQLITE_STATIC, SQLITE_UTF8);
+  std::vector<Column> columns;
+  while (sqlite3_step(row) == SQLITE_ROW) {
+    columns.push_back({.name = reinterpret_cast<const char*>(sqlite3_column_text(row, 0)),
+                       .primary = sqlite3_column_int(row, 1) > 0,
+                       .computed = sqlite3_column_int(row, 2) > 1});
+  }
+  return columns;
+}
+
+bool same_name(const std::string& a, const std::string& b) {
+  return sqlite3_stricmp(a.c_str(), b.c_str()) == 0;
+}
+
+std::string fault_of_writable(const SqliteQuestion& asked, const std::vector<Column>& columns) {
+  for (const std::string& field : asked.writable) {
+    const auto column = std::ranges::find_if(
+        columns, [&field](const Column& one) { return same_name(one.name, field); });
+    const std::string who = "writable: column \"" + field + "\"";
+    if (column == columns.end()) return who + " is not in table \"" + asked.table + "\"";
+    if (column->computed) return who + " is computed by the table";
+    if (same_name(field, asked.key)) return who + " is the key; remove the row and make another";
+  }
+  return "";
+}
+
+// What the table's own declaration says of the question: whether an entity names a row, for every
+// question about the table in the same way; and whether it can be written to.
+Result<void> check_table(Question& question, Connection& connection) {
+  const SqliteQuestion& asked = question.asked;
+  for (Dependency& read : question.reads) read.of_entity = false;
+  if (asked.table.empty()) {
+    if (asked.writable.empty()) return {};
+    return failure(Code::invalid_argument, "writable: a query cannot be written to; name a table");
+  }
+  const Result<std::vector<Column>> columns = columns_of_table(asked.table, connection);
+  if (!columns) return std::unexpected(columns.error());
+  // A view reads other tables too.
+  const bool is_table =
+      question.reads.size() == 1 && same_name(question.reads.front().collection, asked.table);
+  if (!is_table && !asked.writable.empty()) {
+    return failure(Code::invalid_argument, "writable: \"" + asked.table + "\" is no table");
+  }
+  if (std::string fault = fault_of_writable(asked, *columns); !fault.empty()) {
+    return failure(Code::invalid_argument, std::move(fault));
+  }
+  const bool one_key = std::ranges::count(*columns, true, &Column::primary) == 1;
+  const auto key = std::ranges::find(*columns, true, &Column::primary);
+  if (is_table) {
+    question.reads.front().of_entity = one_key && same_name(key->name, asked.key);
+  }
+  return {};
+}
+
 std::uint64_t next_id() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
 }
 
 }  // namespace
+
+std::string quoted(std::string_view identifier) {
+  std::string sql = "\"";
+  for (const char c : identifier) {
+    if (c == '"') sql += '"';
+    sql += c;
+  }
+  return sql + "\"";
+}
 
 std::string Question::batch(std::size_t entities) const {
   std::string values;
@@ -135,6 +206,9 @@ Result<Question> make_question(SqliteQuestion asked, Connection& connection) {
   }
   question.asked = std::move(asked);
   if (Result<void> sound = check(question, connection); !sound) {
+    return std::unexpected(std::move(sound.error()));
+  }
+  if (Result<void> sound = check_table(question, connection); !sound) {
     return std::unexpected(std::move(sound.error()));
   }
   return question;

@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "headrace/source.h"
 #include "headrace/sources/sqlite.h"
 #include "sources/sqlite/connection.h"
 
@@ -26,6 +28,8 @@ struct Question {
   std::uint64_t id = 0;                // Unique within the process; names its statements.
   std::string single{};                // One parameter.
   std::vector<std::string> members{};  // `"name":` of each field, quoted for JSON.
+  // What it reads, as SQLite itself says.  The databases are not named yet.
+  std::vector<Dependency> reads{};
 
   [[nodiscard]] bool has_batches() const noexcept { return asked.query.empty(); }
 
@@ -36,6 +40,9 @@ struct Question {
 };
 
 [[nodiscard]] Result<Question> make_question(SqliteQuestion asked, Connection& connection);
+
+// In double quotes, as SQL wants a name.
+[[nodiscard]] std::string quoted(std::string_view identifier);
 
 // Where in the rows of `statement` each field stands.  May return: source_failed.
 [[nodiscard]] Result<std::vector<int>> columns_of(const Question& question,

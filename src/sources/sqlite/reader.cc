@@ -212,6 +212,7 @@ Result<Fetched> Reader::finish(const Question& question, Rows rows) {
   fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(rows.count, 1));
   if (question.asked.rows == SqliteQuestion::Rows::many) {
     fetched.payload = "[" + rows.json + "]";
+    fetched.empty = rows.count == 0;
   } else if (rows.count == 0) {
     fetched.kind = Kind::absent;
   } else {

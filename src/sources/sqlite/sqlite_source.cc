@@ -6,6 +6,7 @@
 #include "sources/sqlite/connection.h"
 #include "sources/sqlite/database.h"
 #include "sources/sqlite/question.h"
+#include "sources/sqlite/writer.h"
 
 namespace headrace {
 
@@ -35,6 +36,22 @@ class SqliteSource final : public Source {
     return question_.has_batches() ? sqlite::batch_entities_max : 1;
   }
 
+  std::vector<Dependency> dependencies() const override { return question_.reads; }
+
+  bool is_writable() const noexcept override {
+    return database_->writer() != nullptr && !question_.asked.table.empty();
+  }
+
+  Task<Result<Written>> write(Write write) override {
+    if (!is_writable()) {
+      co_return failure(Code::invalid_argument, "this SQLite source cannot be written to");
+    }
+    sqlite::PendingWrite pending{
+        .writer = *database_->writer(), .question = question_, .write = std::move(write)};
+    co_await pending;
+    co_return std::move(pending.outcome);
+  }
+
  private:
   const std::shared_ptr<SqliteDatabase> database_;
   const sqlite::Question question_;
@@ -54,6 +71,14 @@ Result<std::shared_ptr<SqliteDatabase>> open_sqlite_database(SqliteDatabaseOptio
   }
   Result<sqlite::Connection> tried = sqlite::Connection::open(options.path);
   if (!tried) return std::unexpected(std::move(tried.error()));
+  if (options.writable) {
+    tried = sqlite::Connection::open(options.path, sqlite::Connection::Access::write);
+    if (!tried) return std::unexpected(std::move(tried.error()));
+    if (sqlite3_db_readonly(tried->raw(), "main") == 1) {
+      return failure(Code::source_unavailable,
+                     "SQLite database \"" + options.path + "\" may not be written to by this user");
+    }
+  }
   return std::make_shared<SqliteDatabase>(std::move(options), clock, executor);
 }
 
@@ -64,6 +89,7 @@ Result<std::shared_ptr<Source>> ask_sqlite(std::shared_ptr<SqliteDatabase> datab
   if (!connection) return std::unexpected(std::move(connection.error()));
   Result<sqlite::Question> made = sqlite::make_question(std::move(question), *connection);
   if (!made) return std::unexpected(std::move(made.error()));
+  for (Dependency& read : made->reads) read.database = database->identity();
   return std::make_shared<SqliteSource>(std::move(database), std::move(*made));
 }
 

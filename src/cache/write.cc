@@ -1,0 +1,197 @@
+// The life of a write: the source first, then all that the change outdates, and only then the
+// reply.
+//
+// A load that read the old value is cut off by the invalidation, whichever side of the source's
+// commit it read; a load that starts after the write has ended reads the new value.  What the
+// engine does not hear of is a crash between the two steps: then only the bound helps.
+#include <algorithm>
+#include <cassert>
+
+#include "cache/impl.h"
+
+namespace headrace {
+
+using Count = PolicyState::Count;
+
+namespace {
+
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Some sources spell a name in more than one way; to outdate too much is harmless.
+bool same_name(std::string_view a, std::string_view b) noexcept {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// No names stand for all of them.
+bool share_a_field(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  if (a.empty() || b.empty()) return true;
+  return std::ranges::any_of(a, [&b](const std::string& one) {
+    return std::ranges::any_of(b,
+                               [&one](const std::string& other) { return same_name(one, other); });
+  });
+}
+
+bool outdates(const Dependency& change, const Dependency& reads) {
+  return change.database != nullptr && change.database == reads.database &&
+         same_name(change.collection, reads.collection) &&
+         share_a_field(change.fields, reads.fields);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "\"" : ", \"") + name + "\"";
+  return list;
+}
+
+// Whether the policy lets this write through.
+Result<void> allowed(const Policy& policy, const Write& write) {
+  const std::string who = "policy \"" + policy.name + "\"";
+  if (write.entity.size() > entity_bytes_max) {
+    return failure(Code::too_large, "the entity is over 1024 bytes (entity_bytes_max)");
+  }
+  if (write.mode == Write::Mode::remove) {
+    if (!write.fields.empty()) {
+      return failure(Code::invalid_argument, "a removal names no fields");
+    }
+    if (policy.removable) return {};
+    return failure(Code::not_allowed, who + " does not allow removing; set its `removable`");
+  }
+  if (policy.writable.empty()) {
+    return failure(Code::not_allowed, who + " cannot be written to; set its `writable`");
+  }
+  if (write.fields.empty()) return failure(Code::invalid_argument, "the write names no fields");
+  std::vector<std::string> foreign;
+  for (const auto& [name, value] : write.fields) {
+    if (std::ranges::count(write.fields, name, &std::pair<std::string, std::string>::first) > 1) {
+      return failure(Code::invalid_argument, name + ": is named twice");
+    }
+    if (std::ranges::find(policy.writable, name) == policy.writable.end()) foreign.push_back(name);
+  }
+  if (foreign.empty()) return {};
+  return failure(Code::not_allowed, who + " does not allow writing " + listed(foreign) +
+                                        "; its writable fields are " + listed(policy.writable));
+}
+
+// What the write changes, as far as the policy knows.
+std::vector<Dependency> named_changes(const Compiled& compiled, const Write& write) {
+  if (compiled.dependencies.empty()) return {};
+  Dependency change = compiled.dependencies.front();
+  change.fields.clear();
+  // Whoever comes or goes may enter or leave the answer of any query.
+  if (write.mode == Write::Mode::update) {
+    for (const auto& [name, value] : write.fields) change.fields.push_back(name);
+  }
+  return {std::move(change)};
+}
+
+// Whether the error says that nothing has changed.
+bool left_all_as_it_was(Code code) noexcept {
+  return code == Code::invalid_argument || code == Code::refused;
+}
+
+}  // namespace
+
+Invalidation Engine::Impl::outdated_by(const Writing& writing,
+                                       const std::vector<Dependency>& changes,
+                                       bool of_entity_alone) const {
+  const std::string& entity = writing.write.entity;
+  Invalidation what;
+  what.keys.push_back({writing.compiled->policy.name, entity});
+  what.tags = writing.compiled->tags_of(entity);
+  for (const PolicyHandle& policy : all()) {
+    const std::shared_ptr<const Compiled> compiled = policy->snapshot().compiled;
+    bool one = false;
+    bool whole = false;
+    for (const Dependency& reads : compiled->dependencies) {
+      for (const Dependency& change : changes) {
+        if (!outdates(change, reads)) continue;
+        // Both must name the members of the collection in the same way.
+        const bool exact = change.of_entity && reads.of_entity;
+        one = one || exact;
+        whole = whole || !exact;
+      }
+    }
+    const std::string& name = compiled->policy.name;
+    if (whole && !of_entity_alone) {
+      what.policies.push_back(name);
+    } else if (one && name != writing.compiled->policy.name) {
+      what.keys.push_back({name, entity});
+    }
+  }
+  return what;
+}
+
+// Invalidates what the write has outdated, or may have.
+Task<Held> Engine::Impl::settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome) {
+  std::vector<Dependency> changes = named_changes(*writing->compiled, writing->write);
+  if (outcome && !outcome->changed.empty()) {
+    changes = outcome->changed;
+  } else if (!outcome) {
+    for (Dependency& change : changes) change.fields.clear();
+  }
+  // If the entity was not there nothing has changed; but a copy of it that is kept is outdated, and
+  // so may be what else is kept under its name.
+  const bool of_entity_alone = outcome && !outcome->found;
+  auto invalidation = invalidate_now(outdated_by(*writing, changes, of_entity_alone));
+  co_return co_await std::move(invalidation);
+}
+
+// The source's part.  If nobody waits for it any more it invalidates by itself when it has ended.
+Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writing) {
+  Write write = writing->write;
+  auto task = writing->compiled->source->write(std::move(write));
+  Result<Written> outcome = co_await std::move(task);
+  if (outcome) {
+    PolicyState& policy = *writing->policy;
+    policy.count(Count::source_writes, outcome->writes);
+    policy.count(Count::source_deletes, outcome->deletes);
+    policy.count_billed(outcome->found ? Kind::value : Kind::absent, false, outcome->reads);
+  }
+  // Given up is set before the caller's own invalidation begins: either that one comes after this
+  // end, or this one does.
+  if (writing->given_up.load()) {
+    auto settled = settle_write(writing, outcome);
+    (void)co_await std::move(settled);
+  }
+  co_return outcome;
+}
+
+Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write) {
+  if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
+  if (!policy->is_defined()) co_return failure(Code::unknown_policy, "the policy has been removed");
+  auto writing = std::make_shared<Writing>();
+  writing->policy = policy;
+  writing->compiled = policy->snapshot().compiled;
+  const Policy& declared = writing->compiled->policy;
+  if (Result<void> may = allowed(declared, write); !may) {
+    co_return std::unexpected(std::move(may.error()));
+  }
+  // What cannot be invalidated afterwards must not be changed.
+  for (const std::string& tag : writing->compiled->tags_of(write.entity)) {
+    if (tag.size() <= tag_bytes_max) continue;
+    co_return failure(Code::too_large, "the entity makes a tag of more than 1280 bytes");
+  }
+  const Instant latest = ports_.clock.now() + declared.load_within;
+  write.deadline = write.deadline == Instant{} ? latest : std::min(write.deadline, latest);
+  const Instant deadline = write.deadline;
+  writing->write = std::move(write);
+  Error late{.code = Code::timed_out,
+             .what =
+                 "the source did not confirm the write in time; nobody knows whether it was "
+                 "made, read before you repeat it"};
+  auto task = change_source(writing);
+  auto change = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
+  const Result<Written> outcome = co_await change;
+  if (!outcome && left_all_as_it_was(outcome.error().code)) {
+    co_return std::unexpected(outcome.error());
+  }
+  if (!outcome) writing->given_up.store(true);
+  auto settled = settle_write(writing, outcome);
+  const Held held = co_await std::move(settled);
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return WriteOutcome{.found = outcome->found, .revision = outcome->revision, .held = held};
+}
+
+}  // namespace headrace

@@ -1,0 +1,103 @@
+#include "server/http/stats_text.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+
+#include "server/http/json_text.h"
+
+namespace headrace::http {
+
+namespace {
+
+double seconds_of(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::int64_t whole(std::uint64_t number) {
+  return static_cast<std::int64_t>(number);
+}
+
+void append_counts(JsonObject& json, const PolicyStats& stats) {
+  const auto count = [&json](std::string_view name, std::uint64_t value) {
+    json.number(name, whole(value));
+  };
+  json.text("collection", stats.collection);
+  count("reads", stats.reads());
+  count("kept_answers", stats.kept_answers());
+  count("errors", stats.errors);
+  count("reads_avoided", stats.reads_avoided());
+  count("source_reads", stats.source_reads);
+  count("source_found", stats.source_found);
+  count("source_missing", stats.source_missing);
+  count("source_empty", stats.source_empty);
+  count("source_writes", stats.source_writes);
+  count("source_deletes", stats.source_deletes);
+  count("invalidations", stats.invalidations);
+  count("shadow_matches", stats.shadow_matches);
+  count("shadow_mismatches", stats.shadow_mismatches);
+  json.real("oldest_mismatch", seconds_of(stats.mismatch_ages.oldest));
+}
+
+void append_policy(std::string& out, const PolicyView& view, const StatsInput& input) {
+  JsonObject json(out);
+  const std::string& name = view.policy.name;
+  json.text("name", name);
+  json.text("rollout", name_of(view.policy.rollout));
+  json.real("percentage", cached_percentage(view));
+  const auto stats = std::ranges::find(input.engine.policies, name, &PolicyStats::policy);
+  if (stats == input.engine.policies.end()) return;  // It came between the two looks.
+  append_counts(json, *stats);
+  const auto price = input.prices->of.find(name);
+  const bool known = price != input.prices->of.end();
+  const Money money = money_of(*stats, known ? price->second : Price{});
+  json.real("spent", money.spent);
+  json.real("saved", money.saved);
+}
+
+void append_memory(std::string& out, const MemoryStats& memory) {
+  JsonObject json(out);
+  json.number("entries", whole(memory.entries));
+  json.number("bytes", whole(memory.bytes));
+  json.number("bytes_max", whole(memory.bytes_max));
+}
+
+void append_store(std::string& out, const Store::Usage& usage) {
+  JsonObject json(out);
+  json.number("entries", whole(usage.entries));
+  json.number("bytes", whole(usage.bytes));
+  json.number("bytes_max", whole(usage.bytes_max));
+  json.text("trouble", usage.trouble);
+}
+
+}  // namespace
+
+double cached_percentage(const PolicyView& view) noexcept {
+  if (!view.reads_on) return 0;
+  switch (view.policy.rollout) {
+    case Rollout::off:
+    case Rollout::shadow: return 0;
+    case Rollout::percentage: return view.policy.percentage;
+    case Rollout::on: return 100;
+  }
+  return 0;
+}
+
+void append_stats(std::string& out, const StatsInput& input) {
+  JsonObject json(out);
+  json.text("version", input.version);
+  json.real("uptime", seconds_of(input.uptime));
+  json.truth("ready", input.ready);
+  json.truth("reads_on", input.engine.reads_on);
+  json.number("connections", whole(input.connections));
+  json.number("flights", whole(input.engine.flights));
+  json.number("waiters", whole(input.engine.waiters));
+  json.number("invalidations_pending", whole(input.engine.invalidations_pending));
+  append_memory(json.member("memory"), input.engine.memory);
+  if (input.store) append_store(json.member("store"), *input.store);
+  json.text("currency", input.prices->currency);
+  JsonArray policies(json.member("policies"));
+  for (const PolicyView& view : input.policies) append_policy(policies.next(), view, input);
+}
+
+}  // namespace headrace::http
