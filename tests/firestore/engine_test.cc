@@ -59,6 +59,9 @@ TEST_F(FirestoreEngine, FiveHundredSingleReadsAreAFewBatches) {
   ASSERT_NE(users, nullptr);
   std::atomic<int> right{0};
   std::atomic<int> ended{0};
+  // No call ends before all reads have begun: what is asked meanwhile waits for the two
+  // milliseconds, which pass when the test says so.
+  proxy_->hold("BatchGetDocuments", At::request);
   for (int i = 0; i < 500; ++i) {
     start(read_one(*engine_, users, std::to_string(i)), [&, i](const AnyResult& answer) {
       const std::string wanted = i < 450 ? "{\"n\":" + std::to_string(i) + "}" : "absent";
@@ -67,6 +70,8 @@ TEST_F(FirestoreEngine, FiveHundredSingleReadsAreAFewBatches) {
     });
   }
   world_.advance(milliseconds(2));
+  EXPECT_TRUE(proxy_->wait_held(2));
+  proxy_->release();
   EXPECT_TRUE(eventually([&] { return ended == 500; }));
   EXPECT_EQ(right, 500);
   EXPECT_LE(calls("BatchGetDocuments"), 5u);
