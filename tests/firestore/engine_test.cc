@@ -54,7 +54,8 @@ TEST_F(FirestoreEngine, FiveHundredSingleReadsAreAFewBatches) {
                       .absent_for = std::chrono::minutes(5),
                       .fetch_within = seconds(20),
                       .load_within = seconds(30),
-                      .gather_within = milliseconds(2)};
+                      .gather_within = milliseconds(2),
+                      .batch_max = firestore_batch_max};
   const PolicyHandle users = define(policy);
   ASSERT_NE(users, nullptr);
   std::atomic<int> right{0};

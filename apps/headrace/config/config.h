@@ -20,6 +20,7 @@
 
 #include "headrace/engine.h"
 #include "headrace/policy.h"
+#include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
@@ -56,13 +57,14 @@ struct Prices {
 
 struct SourceConfig {
   std::string name{};
-  std::variant<SqliteDatabaseOptions, HttpOriginOptions> options{};
+  std::variant<SqliteDatabaseOptions, HttpOriginOptions, FirestoreDatabaseOptions> options{};
   std::vector<std::string> never_cache{};  // Fields that no policy may name.
   double read_price_per_100k = 0;
   Place place{};
 
   [[nodiscard]] std::string_view kind() const noexcept {
-    return options.index() == 0 ? "sqlite" : "http";
+    constexpr std::string_view kinds[] = {"sqlite", "http", "firestore"};
+    return kinds[options.index()];
   }
   // Whether what it reads from is the same: if so, a running source can be kept.
   [[nodiscard]] bool reads_like(const SourceConfig& other) const {
@@ -70,10 +72,19 @@ struct SourceConfig {
   }
 };
 
+// A Firestore question whose filters and orders are still texts: only the source can read them.
+struct FirestoreTexts {
+  FirestoreQuestion question{};
+  std::vector<std::string> where{};
+  std::vector<std::string> order{};
+
+  friend bool operator==(const FirestoreTexts&, const FirestoreTexts&) = default;
+};
+
 struct PolicyConfig {
   Policy policy{};
   std::string source{};
-  std::variant<SqliteQuestion, HttpQuestion> question{};
+  std::variant<SqliteQuestion, HttpQuestion, FirestoreTexts> question{};
   Place place{};
 
   // Equal but for where it stands in the file.
@@ -101,7 +112,8 @@ struct Config {
   ServerLimits server{};
   EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
   Prices prices{};
-  std::vector<SourceConfig> sources{};   // By name.
+  std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.
+  std::vector<SourceConfig> sources{};  // By name.
   std::vector<PolicyConfig> policies{};  // By name.
   std::vector<Setting> settings{};
 
