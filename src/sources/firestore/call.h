@@ -47,9 +47,9 @@ class Call {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) const {
       call.awaiting_ = awaiting;
-      call.pass();
-      // From here on this frame may be gone.
-      call.begin_(stub, context);
+      // The coroutine may go on and be gone before begin() returns: what that needs is taken here.
+      Begin begin = std::move(call.begin_);
+      begin(stub, context);
     }
     void await_resume() const noexcept { call.pass(); }
   };
@@ -90,6 +90,7 @@ class StreamCall final : public Call, public grpc::ClientReadReactor<Response> {
   void start(grpc::ClientContext& context) {
     context_ = &context;
     this->StartRead(&next_);
+    this->pass();
     this->StartCall();
   }
 
@@ -125,7 +126,10 @@ class UnaryCall final : public Call, public grpc::ClientUnaryReactor {
  public:
   using Call::Call;
 
-  void start() { StartCall(); }
+  void start() {
+    pass();
+    StartCall();
+  }
 
   [[nodiscard]] Response& response() noexcept { return response_; }
 
