@@ -41,8 +41,8 @@ struct Fetched {
 
 // A part of a source that a question's answers are made of.  A change of it outdates them.
 struct Dependency {
-  const void* database = nullptr;  // Which one, by identity alone.
-  std::string collection{};        // Or table.
+  std::string database{};    // One name for all who have it open; empty: nobody knows.
+  std::string collection{};  // Or table.
   // Whose change matters; empty: that of any.  For a query also those that it filters and sorts by.
   std::vector<std::string> fields{};
   // True: the answer for an entity depends on the collection's member of that name alone, so that a

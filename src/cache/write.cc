@@ -34,7 +34,7 @@ bool share_a_field(const std::vector<std::string>& a, const std::vector<std::str
 }
 
 bool outdates(const Dependency& change, const Dependency& reads) {
-  return change.database != nullptr && change.database == reads.database &&
+  return !change.database.empty() && change.database == reads.database &&
          same_name(change.collection, reads.collection) &&
          share_a_field(change.fields, reads.fields);
 }

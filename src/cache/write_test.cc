@@ -9,11 +9,9 @@ using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
-constexpr int database = 0;
-
 Dependency reads_of(std::vector<std::string> fields, bool of_entity = true,
                     std::string collection = "people") {
-  return {.database = &database,
+  return {.database = "test database",
           .collection = std::move(collection),
           .fields = std::move(fields),
           .of_entity = of_entity};

@@ -173,6 +173,9 @@ path = "a.db"
 [sources.b]
 kind = "http"
 url = "http://127.0.0.1"
+[sources.c]
+kind = "firestore"
+project = "p"
 [policies.a]
 source = "a"
 table = "t"
@@ -181,6 +184,10 @@ fields = ["f"]
 source = "b"
 path = "/{entity}"
 fields = ["f"]
+[policies.c]
+source = "c"
+collection = "c"
+fields = ["f"]
 )";
 
 Configured read(std::string_view text, const Environment& environment, const Flags& flags,
@@ -188,6 +195,10 @@ Configured read(std::string_view text, const Environment& environment, const Fla
   refuse_unknown_variables(environment, report);
   const Overrides overrides = overrides_of(environment, flags);
   Config config;
+  if (const auto emulator = environment.find("FIRESTORE_EMULATOR_HOST");
+      emulator != environment.end()) {
+    config.firestore_emulator = emulator->second;
+  }
   try {
     const toml::table table = toml::parse(text, std::string_view(report.file));
     read_top(config, Section(report, &table, "", "", Place{}, &overrides));
@@ -244,7 +255,7 @@ std::vector<std::string> known_keys() {
 }
 
 std::vector<std::string> known_variables() {
-  std::vector<std::string> names = {"PORT"};
+  std::vector<std::string> names = {"PORT", "FIRESTORE_EMULATOR_HOST"};
   for (const Variable& variable : variables) names.emplace_back(variable.name);
   return names;
 }

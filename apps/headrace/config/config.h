@@ -20,6 +20,7 @@
 
 #include "headrace/engine.h"
 #include "headrace/policy.h"
+#include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
@@ -59,7 +60,7 @@ struct Prices {
 
 struct SourceConfig {
   std::string name{};
-  std::variant<SqliteDatabaseOptions, HttpOriginOptions> options{};
+  std::variant<SqliteDatabaseOptions, HttpOriginOptions, FirestoreDatabaseOptions> options{};
   std::vector<std::string> never_cache{};  // Fields that no policy may name.
   double read_price_per_100k = 0;
   double write_price_per_100k = 0;
@@ -67,11 +68,13 @@ struct SourceConfig {
   Place place{};
 
   [[nodiscard]] std::string_view kind() const noexcept {
-    return options.index() == 0 ? "sqlite" : "http";
+    constexpr std::string_view kinds[] = {"sqlite", "http", "firestore"};
+    return kinds[options.index()];
   }
   [[nodiscard]] bool is_writable() const noexcept {
-    const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&options);
-    return sqlite != nullptr && sqlite->writable;
+    if (const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&options)) return sqlite->writable;
+    const auto* firestore = std::get_if<FirestoreDatabaseOptions>(&options);
+    return firestore != nullptr && firestore->writable;
   }
   // Whether what it reads from is the same: if so, a running source can be kept.
   [[nodiscard]] bool reads_like(const SourceConfig& other) const {
@@ -79,10 +82,19 @@ struct SourceConfig {
   }
 };
 
+// A Firestore question whose filters and orders are still texts: only the source can read them.
+struct FirestoreTexts {
+  FirestoreQuestion question{};
+  std::vector<std::string> where{};
+  std::vector<std::string> order{};
+
+  friend bool operator==(const FirestoreTexts&, const FirestoreTexts&) = default;
+};
+
 struct PolicyConfig {
   Policy policy{};
   std::string source{};
-  std::variant<SqliteQuestion, HttpQuestion> question{};
+  std::variant<SqliteQuestion, HttpQuestion, FirestoreTexts> question{};
   Place place{};
 
   // Equal but for where it stands in the file.
@@ -110,7 +122,8 @@ struct Config {
   ServerLimits server{};
   EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
   Prices prices{};
-  std::vector<SourceConfig> sources{};   // By name.
+  std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.
+  std::vector<SourceConfig> sources{};  // By name.
   std::vector<PolicyConfig> policies{};  // By name.
   std::vector<Setting> settings{};
 

@@ -109,7 +109,8 @@ const std::vector<Case> source_faults = {
     Case{"[[sources.db]]\nkind = \"sqlite\"", "h.toml:1:"},
     Case{"[sources.db]\npath = \"a\"", "h.toml:1:1: sources.db: kind is missing"},
     Case{"[sources.db]\nkind = \"mysql\"",
-         "h.toml:2:8: sources.db.kind: must be one of \"sqlite\", \"http\", not \"mysql\""},
+         "h.toml:2:8: sources.db.kind: must be one of \"sqlite\", \"http\", \"firestore\", "
+         "not \"mysql\""},
     Case{"[sources.db]\nkind = \"sqlite\"", "h.toml:1:1: sources.db: path is missing"},
     Case{"[sources.db]\nkind = \"sqlite\"\npath = \"\"",
          "h.toml:3:8: sources.db.path: must not be"},

@@ -105,9 +105,8 @@ void read_writable(Policy& policy, const SourceConfig* source, Section& section)
   section.texts("writable", policy.writable);
   section.truth("removable", policy.removable);
   if (source == nullptr || source->is_writable()) return;
-  const std::string why = source->kind() == "sqlite"
-                              ? "; set its `writable = true`"
-                              : ": it is of kind " + in_quotes(source->kind());
+  const std::string why =
+      source->kind() == "http" ? ": it is of kind \"http\"" : "; set its `writable = true`";
   const std::string text = "source " + in_quotes(source->name) + " cannot be written to" + why;
   if (!policy.writable.empty()) section.fail("writable", text);
   if (policy.removable) section.fail("removable", text);
@@ -183,7 +182,7 @@ void refuse_foreign(std::initializer_list<std::string_view> keys, const SourceCo
 }
 
 void check_sqlite(const SqliteQuestion& asked, const SourceConfig& source, Section& section) {
-  refuse_foreign({"path"}, source, section);
+  refuse_foreign({"path", "collection", "where", "order", "limit"}, source, section);
   if (section.has("table") == section.has("query")) {
     section.fail(section.has("table") ? "table and query are both given; keep one of them"
                                       : "table or query is missing: what to ask the source");
@@ -203,11 +202,37 @@ void check_sqlite(const SqliteQuestion& asked, const SourceConfig& source, Secti
 }
 
 void check_http(const HttpQuestion& asked, const SourceConfig& source, Section& section) {
-  refuse_foreign({"table", "key", "query", "rows", "rows_max"}, source, section);
+  refuse_foreign(
+      {"table", "key", "query", "rows", "rows_max", "collection", "where", "order", "limit"},
+      source, section);
   if (!section.has("path")) {
     section.fail("path is missing: what to ask the source, such as \"/users/{entity}\"");
   } else if (!asked.path.starts_with('/') || asked.path.find("{entity}") == std::string::npos) {
     section.fail("path", "must begin with \"/\" and have {entity} in it");
+  }
+}
+
+void check_firestore(FirestoreTexts& asked, const SourceConfig& source, Section& section) {
+  refuse_foreign({"table", "key", "query", "rows", "rows_max", "path"}, source, section);
+  if (asked.question.collection.empty()) {
+    section.fail("collection is missing: what to ask the source, such as \"users\"");
+  }
+  const bool is_query = !asked.where.empty() || !asked.order.empty() || section.has("limit") ||
+                        asked.question.collection.contains("{entity}");
+  if (is_query) asked.question.asks = FirestoreQuestion::Asks::query;
+  if (is_query && (section.has("writable") || section.has("removable"))) {
+    section.fail(section.has("writable") ? "writable" : "removable",
+                 "belongs to documents; a query cannot be written to");
+  }
+  for (const std::string& secret : source.never_cache) {
+    for (const auto* texts : {&asked.where, &asked.order}) {
+      for (const std::string& text : *texts) {
+        if (!mentions(text, secret)) continue;
+        section.fail(texts == &asked.where ? "where" : "order",
+                     "names " + in_quotes(secret) + ", which source " + in_quotes(source.name) +
+                         " says never to cache");
+      }
+    }
   }
 }
 
@@ -218,9 +243,19 @@ std::string fingerprint(const SourceConfig& source, const PolicyConfig& policy) 
     const bool many = asked->rows == SqliteQuestion::Rows::many;
     parts.insert(parts.end(), {std::get<SqliteDatabaseOptions>(source.options).path, asked->table,
                                asked->key, asked->query, many ? "many" : "one"});
+  } else if (const auto* path = std::get_if<HttpQuestion>(&policy.question)) {
+    parts.insert(parts.end(), {std::get<HttpOriginOptions>(source.options).url, path->path});
   } else {
-    parts.insert(parts.end(), {std::get<HttpOriginOptions>(source.options).url,
-                               std::get<HttpQuestion>(policy.question).path});
+    const auto& options = std::get<FirestoreDatabaseOptions>(source.options);
+    const auto& texts = std::get<FirestoreTexts>(policy.question);
+    const bool is_query = texts.question.asks == FirestoreQuestion::Asks::query;
+    parts.insert(parts.end(),
+                 {options.project, options.database, options.emulator, texts.question.collection,
+                  is_query ? "query" : "document", std::to_string(texts.question.limit)});
+    for (const auto* each : {&texts.where, &texts.order}) {
+      parts.push_back(std::to_string(each->size()));
+      parts.insert(parts.end(), each->begin(), each->end());
+    }
   }
   std::string text;
   for (const std::string& part : parts) text += std::to_string(part.size()) + ":" + part + " ";
@@ -245,11 +280,19 @@ void read_policy(Config& config, std::string name, Section section) {
   read_choice("rows", sqlite.rows, {"one", "many"}, section);
   section.count("rows_max", sqlite.rows_max, 1, 10'000'000);
   section.text("path", http.path);
-  sqlite.fields = http.fields = policy.policy.fields;
-  sqlite.writable = policy.policy.writable;
+  FirestoreTexts firestore;
+  section.text("collection", firestore.question.collection);
+  section.texts("where", firestore.where);
+  section.texts("order", firestore.order);
+  section.count("limit", firestore.question.limit, 1, firestore_documents_max);
+  sqlite.fields = http.fields = firestore.question.fields = policy.policy.fields;
+  sqlite.writable = firestore.question.writable = policy.policy.writable;
   if (source != nullptr && source->kind() == "sqlite") {
     check_sqlite(sqlite, *source, section);
     policy.question = std::move(sqlite);
+  } else if (source != nullptr && source->kind() == "firestore") {
+    check_firestore(firestore, *source, section);
+    policy.question = std::move(firestore);
   } else if (source != nullptr) {
     check_http(http, *source, section);
     policy.question = std::move(http);

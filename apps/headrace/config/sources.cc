@@ -118,14 +118,44 @@ HttpOriginOptions read_http(Section& section) {
   return options;
 }
 
+// "host:port", as gRPC takes it.
+void check_address(Section& section, std::string_view key, const std::string& address) {
+  if (address.empty() || (address.contains(':') && !address.contains('/'))) return;
+  section.fail(key, "must be like \"127.0.0.1:8080\": a host and a port, without a scheme");
+}
+
+FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emulator) {
+  FirestoreDatabaseOptions options;
+  options.emulator = emulator;
+  section.text("project", options.project);
+  if (options.project.empty()) section.fail("project is missing: the id of the Google project");
+  section.text("database", options.database);
+  section.text("emulator", options.emulator);
+  check_address(section, "emulator", options.emulator);
+  section.text("endpoint", options.endpoint);
+  check_address(section, "endpoint", options.endpoint);
+  section.path("credentials_file", options.credentials_file);
+  section.truth("writable", options.writable);
+  section.path("ca_file", options.ca_file);
+  section.count("channels", options.channels, 0, 256);
+  section.count("calls_max", options.calls_max, 1, 100'000);
+  section.count("queue_max", options.queue_max, 1, 1'000'000);
+  section.count("tries_max", options.tries_max, 1, 20);
+  section.duration("retry_after", options.retry_after);
+  section.duration("retry_after_max", options.retry_after_max);
+  return options;
+}
+
 }  // namespace
 
 void read_source(Config& config, std::string name, Section section) {
   SourceConfig source{.name = std::move(name), .place = section.place()};
   if (!is_name(source.name)) section.fail("a source's name is 1 to 64 of a-z A-Z 0-9 - _ .");
   std::string kind;
-  const bool has_kind = section.choice("kind", kind, {"sqlite", "http"});
-  if (!section.has("kind")) section.fail("kind is missing: \"sqlite\" or \"http\"");
+  const bool has_kind = section.choice("kind", kind, {"sqlite", "http", "firestore"});
+  if (!section.has("kind")) {
+    section.fail("kind is missing: \"sqlite\", \"http\" or \"firestore\"");
+  }
   section.texts("never_cache", source.never_cache);
   source.read_price_per_100k = config.prices.read_per_100k;
   source.write_price_per_100k = config.prices.write_per_100k;
@@ -135,6 +165,9 @@ void read_source(Config& config, std::string name, Section section) {
   section.number("delete_price_per_100k", source.delete_price_per_100k, 0, 1e6);
   if (kind == "sqlite") source.options = read_sqlite(section);
   if (kind == "http") source.options = read_http(section);
+  if (kind == "firestore") {
+    source.options = read_firestore(section, config.firestore_emulator);
+  }
   // Without a kind nobody can say which of the other keys are right.
   if (has_kind) section.finish();
   config.sources.push_back(std::move(source));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 
@@ -13,6 +14,8 @@ using config::ConfigError;
 using config::Place;
 using SqlitePointer = std::shared_ptr<SqliteDatabase>;
 using HttpPointer = std::shared_ptr<HttpOrigin>;
+using FirestorePointer = std::shared_ptr<FirestoreDatabase>;
+using Where = std::variant<SqlitePointer, HttpPointer, FirestorePointer>;
 
 ConfigError fault_at(const std::string& file, Place place, std::string text) {
   return {.file = file, .line = place.line, .column = place.column, .text = std::move(text)};
@@ -24,8 +27,35 @@ std::shared_ptr<const ValueCodec> shared_bytes_codec() {
 }
 
 std::string open_advice(const config::SourceConfig& source) {
+  if (source.kind() == "firestore") return "";  // It names the key itself.
   return source.kind() == "sqlite" ? "; check `path`: the file must exist and be readable"
                                    : "; check `url`";
+}
+
+Result<std::shared_ptr<Source>> ask(const FirestorePointer& database,
+                                    const config::FirestoreTexts& texts) {
+  FirestoreQuestion question = texts.question;
+  for (const std::string& text : texts.where) {
+    Result<FirestoreFilter> filter = parse_firestore_filter(text);
+    if (!filter) return failure(filter.error().code, "where: " + filter.error().what);
+    question.where.push_back(std::move(*filter));
+  }
+  for (const std::string& text : texts.order) {
+    Result<FirestoreOrder> order = parse_firestore_order(text);
+    if (!order) return failure(order.error().code, "order: " + order.error().what);
+    question.order.push_back(std::move(*order));
+  }
+  return ask_firestore(database, std::move(question));
+}
+
+Result<std::shared_ptr<Source>> ask(const config::PolicyConfig& policy, const Where& where) {
+  if (const auto* sqlite = std::get_if<SqlitePointer>(&where)) {
+    return ask_sqlite(*sqlite, std::get<SqliteQuestion>(policy.question));
+  }
+  if (const auto* http = std::get_if<HttpPointer>(&where)) {
+    return ask_http(*http, std::get<HttpQuestion>(policy.question));
+  }
+  return ask(std::get<FirestorePointer>(where), std::get<config::FirestoreTexts>(policy.question));
 }
 
 }  // namespace
@@ -56,6 +86,12 @@ Result<void> Bindings::open_source(const config::SourceConfig& source, Runtime& 
     opened_.push_back({.config = source, .where = std::move(*database)});
     return {};
   }
+  if (const auto* firestore = std::get_if<FirestoreDatabaseOptions>(&source.options)) {
+    auto database = open_firestore_database(*firestore, runtime, runtime, runtime);
+    if (!database) return std::unexpected(database.error());
+    opened_.push_back({.config = source, .where = std::move(*database)});
+    return {};
+  }
   auto origin = open_http_origin(std::get<HttpOriginOptions>(source.options), runtime);
   if (!origin) return std::unexpected(origin.error());
   opened_.push_back({.config = source, .where = std::move(*origin)});
@@ -72,11 +108,7 @@ Result<void> Bindings::bind(const config::PolicyConfig& policy, const Bindings* 
     bound_.push_back({.config = policy, .source = same->source});
     return {};
   }
-  Result<std::shared_ptr<Source>> source =
-      opened->where.index() == 0
-          ? ask_sqlite(std::get<SqlitePointer>(opened->where),
-                       std::get<SqliteQuestion>(policy.question))
-          : ask_http(std::get<HttpPointer>(opened->where), std::get<HttpQuestion>(policy.question));
+  Result<std::shared_ptr<Source>> source = ask(policy, opened->where);
   if (!source) return std::unexpected(source.error());
   bound_.push_back({.config = policy, .source = std::move(*source)});
   return {};

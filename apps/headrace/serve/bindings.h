@@ -44,7 +44,9 @@ class Bindings {
  private:
   struct Opened {
     config::SourceConfig config{};
-    std::variant<std::shared_ptr<SqliteDatabase>, std::shared_ptr<HttpOrigin>> where{};
+    std::variant<std::shared_ptr<SqliteDatabase>, std::shared_ptr<HttpOrigin>,
+                 std::shared_ptr<FirestoreDatabase>>
+        where{};
   };
   struct Bound {
     config::PolicyConfig config{};

@@ -3,27 +3,18 @@
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
-#include <map>
 #include <utility>
 
 namespace headrace {
 
 namespace {
 
-// The name of a file, one object for all who have it open: a file may be opened twice, under two
-// sources' names or while a configuration is reloaded, and what changes in it changes for both.
-std::shared_ptr<const std::string> shared_name_of(const std::string& path) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<const std::string>> open_files;
+// A file may be opened twice, under two sources' names or by two paths: what changes in it changes
+// for both.
+std::string identity_of(const std::string& path) {
   std::error_code fault;
   const std::filesystem::path real = std::filesystem::weakly_canonical(path, fault);
-  const std::string name = fault ? path : real.string();
-  const std::lock_guard lock(mutex);
-  std::erase_if(open_files, [](const auto& one) { return one.second.expired(); });
-  std::weak_ptr<const std::string>& known = open_files[name];
-  auto shared = known.lock();
-  if (!shared) known = shared = std::make_shared<const std::string>(name);
-  return shared;
+  return "sqlite " + (fault ? path : real.string());
 }
 
 }  // namespace
@@ -35,7 +26,7 @@ bool sqlite::Read::await_suspend(std::coroutine_handle<> suspended) {
 
 SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Executor& executor)
     : options_(std::move(options)),
-      file_(shared_name_of(options_.path)),
+      identity_(identity_of(options_.path)),
       clock_(clock),
       executor_(executor) {
   assert(options_.threads > 0);

@@ -57,7 +57,7 @@ class SqliteDatabase {
   [[nodiscard]] sqlite::Writer* writer() const noexcept { return writer_.get(); }
 
   // The same for all databases of one file that are open at the same time, and for no others.
-  [[nodiscard]] const void* identity() const noexcept { return file_.get(); }
+  [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
 
   [[nodiscard]] const SqliteDatabaseOptions& options() const noexcept { return options_; }
 
@@ -68,7 +68,7 @@ class SqliteDatabase {
   [[nodiscard]] Duration next_delay();
 
   const SqliteDatabaseOptions options_;
-  const std::shared_ptr<const std::string> file_;
+  const std::string identity_;
   Clock& clock_;
   Executor& executor_;
 

@@ -1,0 +1,36 @@
+// Stands in for the Firestore source in a program that was built without gRPC: it says so.
+#include <memory>
+
+#include "headrace/sources/firestore.h"
+
+namespace headrace {
+
+namespace {
+
+std::unexpected<Error> left_out() {
+  return failure(Code::invalid_argument,
+                 "this program was built without the Firestore source; build it where gRPC is, "
+                 "with HEADRACE_FIRESTORE=ON");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(FirestoreDatabaseOptions, Clock&,
+                                                                   Executor&, Random&) {
+  return left_out();
+}
+
+Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase>,
+                                              FirestoreQuestion) {
+  return left_out();
+}
+
+Result<FirestoreFilter> parse_firestore_filter(std::string_view) {
+  return left_out();
+}
+
+Result<FirestoreOrder> parse_firestore_order(std::string_view) {
+  return left_out();
+}
+
+}  // namespace headrace
