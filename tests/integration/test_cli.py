@@ -95,6 +95,35 @@ class Replays(Case):
         self.assertGreater(report["writes"], 20)
         self.assertLess(report["source"]["reads_after"], report["reads"]["asked"])
 
+    def test_a_fleet_has_a_row_for_each_workload(self):
+        done = self.run_headrace("replay", "--profile", "fleet", "--scale", "0.1", "--users", "300",
+                                 "--lists", "20", "--latency", "1ms..5ms", "--seconds", "2",
+                                 "--write-rate", "100", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        rows = report["workloads"]
+        self.assertEqual([row["workload"][:2] for row in rows], ["W2", "W3", "W5", "W6", "W7"])
+        for row in rows:
+            self.assertGreater(row["reads"]["asked"], 0, row["workload"])
+            self.assertEqual(row["truth"]["violations"], 0, row["workload"])
+        for name in ("reads_before", "reads_after"):
+            self.assertEqual(sum(row["source"][name] for row in rows), report["source"][name])
+        lists = rows[3]
+        self.assertGreater(lists["source"]["reads_before"], 50 * lists["reads"]["asked"])
+
+    def test_a_comparison_plays_the_same_traffic_twice(self):
+        done = self.run_headrace("replay", "W6", "--compare", "ttl", "--users", "300", "--lists",
+                                 "20", "--seconds", "2", "--write-rate", "50", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        both = json.loads(done.stdout)
+        self.assertEqual(both["headrace"]["truth"]["violations"], 0)
+        asked = [both[name]["reads"]["asked"] for name in ("headrace", "ttl")]
+        self.assertGreater(asked[0], 50)
+        self.assertAlmostEqual(asked[0], asked[1], delta=asked[0] / 10)
+        wrong = self.run_headrace("replay", "W6", "--compare", "ttl", "--source", "x.sqlite")
+        self.assertEqual(wrong.returncode, 2, wrong.stderr)
+        self.assertIn("--compare", wrong.stderr)
+
     def test_a_replay_over_http_counts_with_the_server(self):
         source = self.folder / "users.sqlite"
         self.assertEqual(self.run_headrace("replay", "--make-source", source, "--users",
