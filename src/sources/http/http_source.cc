@@ -9,14 +9,14 @@
 
 #include "sources/http/origin.h"
 #include "sources/http/projection.h"
-#include "sources/http/wakeup.h"
+#include "io/wakeup.h"
 #include "wire/uri.h"
 
 namespace headrace {
 
 namespace {
 
-using http::Wakeup;
+using io::Wakeup;
 
 constexpr std::string_view placeholder = "{entity}";
 // A longer one is not kept: the copy is then asked for anew each time.

@@ -9,7 +9,7 @@ namespace headrace {
 
 namespace {
 
-using http::Wakeup;
+using io::Wakeup;
 
 std::unexpected<Error> cancelled() {
   return failure(Code::cancelled, "nobody waits for the HTTP request any more");

@@ -24,7 +24,7 @@
 #include "headrace/task.h"
 #include "headrace/time.h"
 #include "io/connection.h"
-#include "sources/http/wakeup.h"
+#include "io/wakeup.h"
 #include "wire/http_message.h"
 #include "wire/uri.h"
 
@@ -49,7 +49,7 @@ class HttpOrigin {
   // A request that waits for a place.
   struct Waiter {
     explicit Waiter(Executor& executor) : wakeup(executor) {}
-    http::Wakeup wakeup;
+    io::Wakeup wakeup;
     Held connection{};  // What it was granted; may be none.
   };
   // A place for a connection, with one that rests if there is any.

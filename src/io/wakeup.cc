@@ -1,8 +1,8 @@
-#include "sources/http/wakeup.h"
+#include "io/wakeup.h"
 
 #include <utility>
 
-namespace headrace::http {
+namespace headrace::io {
 
 bool Wakeup::wake(By by) {
   const std::lock_guard lock(mutex_);
@@ -28,4 +28,4 @@ Executor::TimerId wake_at(Executor& executor, Instant when, std::shared_ptr<Wake
   return executor.post_at(when, [wakeup = std::move(wakeup)] { wakeup->wake(Wakeup::By::time); });
 }
 
-}  // namespace headrace::http
+}  // namespace headrace::io

@@ -1,4 +1,4 @@
-// sources/http/wakeup.h: one coroutine that waits for whichever comes first.
+// io/wakeup.h: one coroutine that waits for whichever comes first.
 //
 //   auto wakeup = std::make_shared<Wakeup>(executor);
 //   ... wakeup->wake(Wakeup::By::grant) ... from anywhere, any number of times
@@ -16,7 +16,7 @@
 #include "headrace/executor.h"
 #include "headrace/time.h"
 
-namespace headrace::http {
+namespace headrace::io {
 
 class Wakeup {
  public:
@@ -52,4 +52,4 @@ class Wakeup {
 [[nodiscard]] Executor::TimerId wake_at(Executor& executor, Instant when,
                                         std::shared_ptr<Wakeup> wakeup);
 
-}  // namespace headrace::http
+}  // namespace headrace::io

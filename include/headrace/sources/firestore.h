@@ -1,0 +1,113 @@
+// headrace/sources/firestore.h: a Cloud Firestore database as a source, over gRPC.
+//
+// A FirestoreDatabase is one database with its channels.  A Firestore source is one question to it:
+// named fields of the document whose id is the entity, or a query of a collection.
+//
+// A document is a JSON object of the fields, in the order of the fields and under their full names
+// ("address.city"); those that it lacks are left out.  A query's value is an array of such objects.
+// Each Firestore type has one form in JSON, which loses nothing: see docs/firestore.md.  The
+// revision is the moment at which Firestore read, as text that sorts by time.
+//
+// Each document costs one read, and so does a missing one, and a query that finds nothing.
+//
+// Threads:   as Source.
+// Errors:    as Source; besides, invalid_argument for an entity that cannot be a document's id.  A
+//            database that answers "unavailable" is asked again, with back-off, while the fetch's
+//            deadline allows; "resource exhausted" is refused.  Texts never hold a credential.
+// Lifetimes: a source keeps its database alive.  `clock`, `executor` and `random` must outlive
+//            both.  gRPC starts threads of its own: do not fork() once a database is open.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/clock.h"
+#include "headrace/executor.h"
+#include "headrace/random.h"
+#include "headrace/result.h"
+#include "headrace/source.h"
+#include "headrace/time.h"
+
+namespace headrace {
+
+class FirestoreDatabase;
+
+struct FirestoreDatabaseOptions {
+  std::string project{};
+  std::string database = "(default)";
+  // "host:port" of an emulator, which is asked without encryption and as its owner; empty: Google.
+  std::string emulator{};
+  std::string endpoint =
+      "firestore.googleapis.com:443";  // Asked with TLS, if no emulator is named.
+  // A service account's, a user's ("gcloud auth application-default login") or an external
+  // account's JSON file; empty: application default credentials, the metadata server included.
+  std::string credentials_file{};
+  std::string ca_file{};         // Authorities to trust instead of the system's own.
+  std::size_t channels = 0;      // Connections; 0: one per core.
+  std::size_t calls_max = 256;   // In flight.
+  std::size_t queue_max = 4096;  // Calls waiting for their turn; more are refused.
+  std::size_t tries_max = 4;
+  Duration retry_after = std::chrono::milliseconds(20);  // Doubles for each further try ...
+  Duration retry_after_max = std::chrono::seconds(1);    // ... up to this.
+
+  friend bool operator==(const FirestoreDatabaseOptions&,
+                         const FirestoreDatabaseOptions&) = default;
+};
+
+struct FirestoreFilter {
+  std::string field{};  // A path; "__name__" is the document's id.
+  // ==, !=, <, <=, >, >=, in, not-in, array-contains, array-contains-any
+  std::string op = "==";
+  std::string value{};     // JSON as in docs/firestore.md ...
+  bool is_entity = false;  // ... or the entity asked for, as a string.
+
+  friend bool operator==(const FirestoreFilter&, const FirestoreFilter&) = default;
+};
+
+struct FirestoreOrder {
+  std::string field{};
+  bool descending = false;
+
+  friend bool operator==(const FirestoreOrder&, const FirestoreOrder&) = default;
+};
+
+struct FirestoreQuestion {
+  // "users", or a path to a collection below a document: "teams/red/members".  In a query
+  // {entity} may stand for a document's id: "users/{entity}/items".
+  std::string collection{};
+  enum class Asks : unsigned char { document, query };
+  Asks asks = Asks::document;            // document: the one whose id is the entity.
+  std::vector<FirestoreFilter> where{};  // Of a query; all must hold.
+  std::vector<FirestoreOrder> order{};
+  std::size_t limit = 0;              // Documents of a query; 0: firestore_documents_max.
+  std::vector<std::string> fields{};  // Of the answer; "a.b" goes into maps.  Not empty.
+
+  friend bool operator==(const FirestoreQuestion&, const FirestoreQuestion&) = default;
+};
+
+// A query without a limit that finds more than this is source_failed.
+inline constexpr std::size_t firestore_documents_max = 10000;
+// How many documents one call asks for.
+inline constexpr std::size_t firestore_batch_max = 500;
+
+// Reads the credentials, but does not connect: a database that cannot be reached is told by reads.
+// May return: invalid_argument (options, or a credentials_file, that cannot be used).
+[[nodiscard]] Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(
+    FirestoreDatabaseOptions options, Clock& clock, Executor& executor, Random& random);
+
+// May return: invalid_argument.
+[[nodiscard]] Result<std::shared_ptr<Source>> ask_firestore(
+    std::shared_ptr<FirestoreDatabase> database, FirestoreQuestion question);
+
+// "owner == {entity}", "state in [\"open\",\"held\"]": a field, an operator, and {entity} or JSON.
+// May return: invalid_argument, saying what is wrong.
+[[nodiscard]] Result<FirestoreFilter> parse_firestore_filter(std::string_view text);
+
+// "updated", "updated asc" or "updated desc".  May return: invalid_argument.
+[[nodiscard]] Result<FirestoreOrder> parse_firestore_order(std::string_view text);
+
+}  // namespace headrace

@@ -1,0 +1,390 @@
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "headrace/sources/firestore.h"
+#include "sources/firestore/call.h"
+#include "sources/firestore/credentials.h"
+#include "sources/firestore/database.h"
+#include "sources/firestore/moment.h"
+#include "sources/firestore/question.h"
+#include "sources/firestore/status.h"
+
+namespace headrace {
+
+namespace {
+
+namespace api = google::firestore::v1;
+using firestore::Question;
+
+// Of a query's answer.
+constexpr std::size_t query_bytes_max = 64 << 20;
+// Of a batch: as many documents as it may name, each as large as Firestore lets it be.
+constexpr std::size_t batch_bytes_max = firestore_batch_max * (std::size_t{2} << 20);
+
+// Stops when all the fetches of a batch have been stopped.
+class AllStopped {
+ public:
+  explicit AllStopped(const std::vector<Fetch>& fetches)
+      : left_(fetches.size()), callbacks_(std::make_unique<Slot[]>(fetches.size())) {
+    for (std::size_t i = 0; i < fetches.size(); ++i) {
+      callbacks_[i].emplace(fetches[i].stop, Count{*this});
+    }
+  }
+  AllStopped(const AllStopped&) = delete;
+  AllStopped& operator=(const AllStopped&) = delete;
+
+  [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  struct Count {
+    AllStopped& all;
+    void operator()() const noexcept {
+      if (all.left_.fetch_sub(1) == 1) all.stop_.request_stop();
+    }
+  };
+  using Slot = std::optional<std::stop_callback<Count>>;
+
+  std::stop_source stop_;
+  std::atomic<std::size_t> left_;
+  std::unique_ptr<Slot[]> callbacks_;
+};
+
+std::optional<Error> unwanted(const Fetch& fetch, Instant now) {
+  if (fetch.stop.stop_requested()) {
+    return Error{Code::cancelled, "nobody waits for the Firestore read any more"};
+  }
+  if (now >= fetch.deadline) {
+    return Error{Code::timed_out, "the Firestore read did not end before the fetch's deadline"};
+  }
+  return std::nullopt;
+}
+
+// The fetches of one batch, and which of them have no answer yet.
+struct Batch {
+  std::vector<Fetch> fetches{};
+  std::vector<std::optional<Result<Fetched>>> answers{};
+  std::unordered_multimap<std::string, std::size_t> open{};  // Documents still to be asked for.
+  Instant deadline{};                                        // The latest.
+};
+
+class FirestoreSource final : public Source {
+ public:
+  FirestoreSource(std::shared_ptr<FirestoreDatabase> database, Question question)
+      : database_(std::move(database)), question_(std::move(question)) {}
+
+  Task<Result<Fetched>> fetch(Fetch fetch) override {
+    if (question_.is_query()) return query(std::move(fetch));
+    return document(std::move(fetch));
+  }
+  Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override {
+    assert(!fetches.empty() && fetches.size() <= batch_max());
+    if (question_.is_query()) return queries(std::move(fetches));
+    return documents(std::move(fetches));
+  }
+  std::size_t batch_max() const noexcept override {
+    return question_.is_query() ? 1 : firestore_batch_max;
+  }
+  std::vector<Dependency> dependencies() const override {
+    return {question_.dependency(database_.get())};
+  }
+  bool is_writable() const noexcept override { return !question_.is_query(); }
+  Task<Result<Written>> write(Write write) override;
+
+ private:
+  [[nodiscard]] Task<Result<Fetched>> document(Fetch fetch);
+  [[nodiscard]] Task<std::vector<Result<Fetched>>> documents(std::vector<Fetch> fetches);
+  [[nodiscard]] Task<Result<Fetched>> query(Fetch fetch);
+  [[nodiscard]] Task<std::vector<Result<Fetched>>> queries(std::vector<Fetch> fetches);
+
+  [[nodiscard]] Batch open_batch(std::vector<Fetch> fetches) const;
+  [[nodiscard]] api::BatchGetDocumentsRequest request_of(const Batch& batch) const;
+  void take(Batch& batch, api::BatchGetDocumentsResponse& response) const;
+  [[nodiscard]] std::vector<Result<Fetched>> close_batch(Batch batch, const Error& rest) const;
+  [[nodiscard]] Result<Fetched> found(std::vector<api::RunQueryResponse>& responses) const;
+  [[nodiscard]] Result<Written> written(const Write& write, const grpc::Status& status,
+                                        const api::CommitResponse& response) const;
+
+  const std::shared_ptr<FirestoreDatabase> database_;
+  const Question question_;
+};
+
+Batch FirestoreSource::open_batch(std::vector<Fetch> fetches) const {
+  Batch batch{.fetches = std::move(fetches)};
+  batch.answers.resize(batch.fetches.size());
+  const Instant now = database_->clock().now();
+  for (std::size_t i = 0; i < batch.fetches.size(); ++i) {
+    const Fetch& fetch = batch.fetches[i];
+    batch.deadline = std::max(batch.deadline, fetch.deadline);
+    if (std::optional<Error> error = unwanted(fetch, now)) {
+      batch.answers[i] = std::unexpected(std::move(*error));
+      continue;
+    }
+    Result<std::string> name = question_.document_of(fetch.entity);
+    if (name) {
+      batch.open.emplace(std::move(*name), i);
+    } else {
+      batch.answers[i] = std::unexpected(std::move(name.error()));
+    }
+  }
+  return batch;
+}
+
+api::BatchGetDocumentsRequest FirestoreSource::request_of(const Batch& batch) const {
+  api::BatchGetDocumentsRequest request;
+  request.set_database(database_->name());
+  // The mask is there even if it names nothing: without one whole documents would come.
+  *request.mutable_mask() = question_.mask();
+  for (auto at = batch.open.begin(); at != batch.open.end();) {
+    request.add_documents(at->first);
+    at = batch.open.equal_range(at->first).second;
+  }
+  return request;
+}
+
+// Answers come in Firestore's order, each with the name of its document.
+void FirestoreSource::take(Batch& batch, api::BatchGetDocumentsResponse& response) const {
+  const bool is_found = response.has_found();
+  const auto [first, last] =
+      batch.open.equal_range(is_found ? response.found().name() : response.missing());
+  if (first == last) return;
+  Fetched fetched;
+  fetched.revision = firestore::moment_text(response.read_time());
+  Result<void> done;
+  if (is_found) {
+    done = question_.append(fetched.payload, response.found());
+  } else {
+    fetched.kind = Kind::absent;
+  }
+  for (auto at = first; at != last; ++at) {
+    std::optional<Result<Fetched>>& answer = batch.answers[at->second];
+    if (done) {
+      answer = fetched;
+    } else {
+      answer = std::unexpected(done.error());
+    }
+    fetched.billed = 0;  // One that is asked for twice is read and charged once.
+  }
+  batch.open.erase(first, last);
+}
+
+std::vector<Result<Fetched>> FirestoreSource::close_batch(Batch batch, const Error& rest) const {
+  const Instant now = database_->clock().now();
+  std::vector<Result<Fetched>> answers;
+  for (std::size_t i = 0; i < batch.fetches.size(); ++i) {
+    if (batch.answers[i]) {
+      answers.push_back(std::move(*batch.answers[i]));
+    } else {
+      answers.emplace_back(std::unexpected(unwanted(batch.fetches[i], now).value_or(rest)));
+    }
+  }
+  return answers;
+}
+
+Task<std::vector<Result<Fetched>>> FirestoreSource::documents(std::vector<Fetch> fetches) {
+  Batch batch = open_batch(std::move(fetches));
+  const AllStopped stopped(batch.fetches);
+  const std::stop_token stop = stopped.token();
+  Error rest{Code::source_failed, "Firestore left a document out of its answer"};
+  for (std::size_t next = 2; !batch.open.empty(); ++next) {
+    const api::BatchGetDocumentsRequest request = request_of(batch);
+    using BatchCall = firestore::StreamCall<api::BatchGetDocumentsResponse>;
+    BatchCall* self = nullptr;
+    BatchCall call(database_->executor(), batch_bytes_max,
+                   [&request, &self](firestore::Stub& stub, grpc::ClientContext& context) {
+                     stub.BatchGetDocuments(&context, &request, self);
+                     self->start(context);
+                   });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, batch.deadline, stop);
+    const Result<void> ran = co_await std::move(running);
+    for (api::BatchGetDocumentsResponse& response : call.responses()) take(batch, response);
+    if (!ran) rest = ran.error();
+    if (!ran || call.status().ok()) break;
+    rest = database_->error_of(call.status(), batch.deadline, stop);
+    if (rest.code != Code::source_unavailable) break;
+    Task<bool> pausing = database_->pause(next, batch.deadline, stop);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) break;
+  }
+  co_return close_batch(std::move(batch), rest);
+}
+
+Task<Result<Fetched>> FirestoreSource::document(Fetch fetch) {
+  std::vector<Fetch> one;
+  one.push_back(std::move(fetch));
+  Task<std::vector<Result<Fetched>>> task = documents(std::move(one));
+  std::vector<Result<Fetched>> answers = co_await std::move(task);
+  co_return std::move(answers.front());
+}
+
+Result<Fetched> FirestoreSource::found(std::vector<api::RunQueryResponse>& responses) const {
+  Fetched fetched;
+  fetched.payload = "[";
+  std::size_t documents = 0;
+  for (const api::RunQueryResponse& response : responses) {
+    if (response.has_read_time()) fetched.revision = firestore::moment_text(response.read_time());
+    if (!response.has_document()) continue;
+    if (documents++ > 0) fetched.payload += ',';
+    if (Result<void> done = question_.append(fetched.payload, response.document()); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
+  }
+  if (question_.is_too_many(documents)) {
+    return failure(Code::source_failed, "the query found more than " +
+                                            std::to_string(firestore_documents_max) +
+                                            " documents; give it a limit or narrower filters");
+  }
+  fetched.payload += ']';
+  fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(documents, 1));
+  if (documents == 0) {
+    fetched.kind = Kind::absent;
+    fetched.empty = true;
+    fetched.payload.clear();
+  }
+  return fetched;
+}
+
+Task<Result<Fetched>> FirestoreSource::query(Fetch fetch) {
+  const Result<api::RunQueryRequest> request = question_.query_for(fetch.entity);
+  if (!request) co_return std::unexpected(request.error());
+  for (std::size_t next = 2;; ++next) {
+    std::optional<Error> error = unwanted(fetch, database_->clock().now());
+    if (error) co_return std::unexpected(std::move(*error));
+    using QueryCall = firestore::StreamCall<api::RunQueryResponse>;
+    QueryCall* self = nullptr;
+    QueryCall call(database_->executor(), query_bytes_max,
+                   [&request, &self](firestore::Stub& stub, grpc::ClientContext& context) {
+                     stub.RunQuery(&context, &*request, self);
+                     self->start(context);
+                   });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, fetch.deadline, fetch.stop);
+    const Result<void> ran = co_await std::move(running);
+    if (!ran) co_return std::unexpected(ran.error());
+    if (call.status().ok()) co_return found(call.responses());
+    if (call.is_too_large()) {
+      co_return failure(Code::source_failed,
+                        "the query's answer is larger than query_bytes_max of the Firestore "
+                        "source, which is 64 MiB; give it a limit or fewer fields");
+    }
+    Error fault = database_->error_of(call.status(), fetch.deadline, fetch.stop);
+    if (fault.code != Code::source_unavailable) co_return std::unexpected(std::move(fault));
+    Task<bool> pausing = database_->pause(next, fetch.deadline, fetch.stop);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) {
+      co_return std::unexpected(unwanted(fetch, database_->clock().now()).value_or(fault));
+    }
+  }
+}
+
+Task<std::vector<Result<Fetched>>> FirestoreSource::queries(std::vector<Fetch> fetches) {
+  std::vector<Result<Fetched>> answers;
+  for (Fetch& one : fetches) {
+    Task<Result<Fetched>> task = query(std::move(one));
+    answers.push_back(co_await std::move(task));
+  }
+  co_return answers;
+}
+
+Result<Written> FirestoreSource::written(const Write& write, const grpc::Status& status,
+                                         const api::CommitResponse& response) const {
+  Written outcome;
+  // A precondition that fails leaves everything as it was, and Firestore charges no write for it.
+  outcome.found = !firestore::is_missing_document(status);
+  if (!outcome.found) return outcome;
+  if (status.error_code() == grpc::INVALID_ARGUMENT) {
+    return failure(Code::invalid_argument,
+                   "Firestore refuses this write: " + status.error_message());
+  }
+  if (!status.ok()) {
+    return std::unexpected(database_->error_of(status, write.deadline, std::stop_token()));
+  }
+  outcome.revision = firestore::moment_text(response.commit_time());
+  outcome.writes = write.mode == Write::Mode::remove ? 0 : 1;
+  outcome.deletes = 1 - outcome.writes;
+  return outcome;
+}
+
+// A Commit that was lost on the way may have been made.  To make an update again changes nothing
+// that it would not have changed: it sets the same fields of its mask to the same values, and who
+// wrote in between wrote before it.  A removal is not made again: it would find the document gone,
+// and could not say whether this or somebody else removed it.
+Task<Result<Written>> FirestoreSource::write(Write write) {
+  if (question_.is_query()) {
+    co_return failure(Code::invalid_argument, "a Firestore query cannot be written to");
+  }
+  Result<api::Write> change = question_.write_of(write);
+  if (!change) co_return std::unexpected(std::move(change.error()));
+  api::CommitRequest request;
+  request.set_database(database_->name());
+  *request.add_writes() = std::move(*change);
+  const std::stop_token never;
+  for (std::size_t next = 2;; ++next) {
+    using CommitCall = firestore::UnaryCall<api::CommitResponse>;
+    CommitCall* self = nullptr;
+    CommitCall call(database_->executor(),
+                    [&request, &self](firestore::Stub& stub, grpc::ClientContext& context) {
+                      stub.Commit(&context, &request, &self->response(), self);
+                      self->start();
+                    });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, write.deadline, never);
+    const Result<void> ran = co_await std::move(running);
+    if (!ran) co_return std::unexpected(ran.error());
+    Result<Written> outcome = written(write, call.status(), call.response());
+    const bool may_retry = !outcome && outcome.error().code == Code::source_unavailable &&
+                           write.mode != Write::Mode::remove;
+    if (!may_retry) co_return outcome;
+    Task<bool> pausing = database_->pause(next, write.deadline, never);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) co_return outcome;
+  }
+}
+
+std::string fault_of(const FirestoreDatabaseOptions& options) {
+  if (options.project.empty() || options.project.contains('/')) {
+    return "project: a Firestore database needs the id of its project";
+  }
+  if (options.database.empty() || options.database.contains('/')) {
+    return "database: a name without \"/\" is needed; that of the first is \"(default)\"";
+  }
+  const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
+  if (!target.contains(':') || target.contains('/')) {
+    return "\"" + target + "\" is no address; write host:port, without a scheme";
+  }
+  const bool sound = options.calls_max > 0 && options.queue_max > 0 && options.tries_max > 0 &&
+                     options.retry_after >= Duration::zero() &&
+                     options.retry_after_max >= options.retry_after;
+  if (sound) return "";
+  return "a Firestore database needs calls_max, queue_max and tries_max of at least 1, and "
+         "retry_after of at most retry_after_max";
+}
+
+}  // namespace
+
+Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(FirestoreDatabaseOptions options,
+                                                                   Clock& clock, Executor& executor,
+                                                                   Random& random) {
+  if (const std::string fault = fault_of(options); !fault.empty()) {
+    return failure(Code::invalid_argument, fault);
+  }
+  Result<firestore::Credentials> credentials = firestore::make_credentials(options);
+  if (!credentials) return std::unexpected(std::move(credentials.error()));
+  return std::make_shared<FirestoreDatabase>(std::move(options), *credentials, clock, executor,
+                                             random);
+}
+
+Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase> database,
+                                              FirestoreQuestion question) {
+  assert(database);
+  Result<Question> made = Question::make(std::move(question), database->name() + "/documents");
+  if (!made) return std::unexpected(std::move(made.error()));
+  return std::make_shared<FirestoreSource>(std::move(database), std::move(*made));
+}
+
+}  // namespace headrace
