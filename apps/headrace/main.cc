@@ -149,7 +149,13 @@ void add_replay(CLI::App& app, Run& run) {
   sub->add_option("workload,--profile", command->workload,
                   "W2, W3, W5, W6, W7, or fleet: all of them at once");
   sub->add_option("--make-source", command->make_source, "Only make a source database, here");
-  sub->add_option("--source", command->source, "The SQLite source, made by --make-source");
+  sub->add_option("--source", command->source,
+                  "The SQLite source, made by --make-source; or firestore: an emulator");
+  sub->add_option("--emulator", command->emulator,
+                  "HOST:PORT of the Firestore emulator, instead of FIRESTORE_EMULATOR_HOST");
+  sub->add_option("--proxy", command->proxy,
+                  "The program firestore_proxy, to count and to delay what Firestore is asked")
+      ->check(CLI::ExistingFile);
   sub->add_option("--store", command->store, "In this process: embedded or memory")
       ->check(CLI::IsMember({"embedded", "memory"}));
   sub->add_option("--url", command->url, "Replay against this server instead of in this process");

@@ -81,7 +81,9 @@ int policy_check(const std::string& file, bool json);
 struct ReplayCommand {
   std::string workload{};
   std::string make_source{};  // Only make a source database here.
-  std::string source{};       // An existing one; empty: a temporary one.
+  std::string source{};       // An existing file, or "firestore"; empty: a temporary file.
+  std::string emulator{};     // Of Firestore; empty: FIRESTORE_EMULATOR_HOST.
+  std::string proxy{};        // The program firestore_proxy.
   std::string store{};        // In process: "embedded" or "memory".
   std::string url{};          // Of a server; empty: in this process.
   std::string api_key_file{};

@@ -1,18 +1,15 @@
 #include <fmt/format.h>
-#include <stdlib.h>
 
-#include <algorithm>
-#include <filesystem>
+#include <memory>
 #include <tuple>
 
 #include "commands/commands.h"
 #include "commands/remote.h"
+#include "commands/replay_source.h"
 #include "config/units.h"
 #include "headrace/runtime.h"
 #include "interrupts.h"
 #include "replay/replay.h"
-#include "replay/sqlite_backend.h"
-#include "replay/sqlite_db.h"
 #include "replay/target.h"
 #include "terminal.h"
 
@@ -20,13 +17,11 @@ namespace headrace::app {
 
 namespace {
 
-namespace fs = std::filesystem;
 using replay::Backend;
 using replay::Collection;
 using replay::Mix;
 using replay::Population;
 using replay::Report;
-using replay::SqliteDb;
 using replay::Target;
 
 constexpr std::size_t lanes_here = 4096;      // Coroutines of this process ...
@@ -40,31 +35,6 @@ int complain(const Error& error) {
   fmt::print(stderr, "headrace replay: {}\n", error.what);
   return error.code == Code::invalid_argument ? exit_usage : exit_unavailable;
 }
-
-// A folder that is made when it is first asked for, and is gone when this is.
-class TemporaryFolder {
- public:
-  TemporaryFolder() = default;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  // The full name of a file in it.
-  [[nodiscard]] Result<std::string> file(std::string_view name) {
-    std::error_code fault;
-    const fs::path parent = fs::temp_directory_path(fault);
-    std::string pattern = (parent / "headrace-replay-XXXXXX").string();
-    if (path_.empty() && !fault && mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-    if (!path_.empty()) return path_ + "/" + std::string(name);
-    return failure(Code::store_unavailable, "no temporary folder can be made; set TMPDIR");
-  }
-
- private:
-  std::string path_;
-};
 
 Result<Mix> mix_of(const ReplayCommand& command) {
   auto mix = replay::mix_named(command.workload);
@@ -88,40 +58,6 @@ Result<Mix> mix_of(const ReplayCommand& command) {
     }
   }
   return mix;
-}
-
-Result<void> make_source(const std::string& path, const Population& population,
-                         const std::vector<Collection>& collections) {
-  Progress bar("making the source");
-  return SqliteDb::make(
-      path, population, collections, [&bar](std::uint64_t done, std::uint64_t all) {
-        bar.show(
-            static_cast<double>(done) / static_cast<double>(all),
-            fmt::format("{} of {} users, apps, items ...", with_commas(done), with_commas(all)));
-      });
-}
-
-// The source to replay against: the one that was named, or a new one in `folder`.
-Result<std::string> source_of(const ReplayCommand& command, TemporaryFolder& folder, Mix& mix) {
-  if (!command.source.empty()) {
-    auto database = SqliteDb::open(command.source);
-    if (!database) return wrong_usage(database.error().what);
-    const auto made = (*database)->population();
-    if (!made) return std::unexpected(made.error());
-    if (!command.users) mix.population.users = made->users;
-    if (!command.lists) mix.population.lists = made->lists;
-    return command.source;
-  }
-  if (!command.url.empty()) {
-    return wrong_usage(
-        "with --url say with --source which SQLite file that server reads: the replay writes to "
-        "it");
-  }
-  auto path = folder.file("source.sqlite");
-  if (!path) return path;
-  auto made = make_source(*path, mix.population, mix.collections());
-  if (!made) return std::unexpected(made.error());
-  return path;
 }
 
 Result<Duration> ttl_of(const ReplayCommand& command) {
@@ -179,22 +115,24 @@ replay::ReplayOptions options_of(const ReplayCommand& command, const Mix& mix) {
   return options;
 }
 
-// Plays the mix once, on this source.
-Result<Report> play(const ReplayCommand& command, const Mix& mix, Kind kind,
-                    const std::string& source, TemporaryFolder& folder) {
+// Plays the mix once, on a source of its own.
+Result<Report> play(const ReplayCommand& command, const Mix& mix, Kind kind, ReplaySource& source,
+                    TemporaryFolder& folder) {
   const std::atomic<bool>& stop = stop_on_interrupt();
   Runtime runtime({.threads = command.threads});
-  auto backend = replay::make_sqlite_backend(source, runtime);
-  auto target = target_of(command, mix, kind, *backend, folder, runtime);
+  auto backend = source.next(runtime);
+  if (!backend) return std::unexpected(backend.error());
+  auto target = target_of(command, mix, kind, **backend, folder, runtime);
   if (!target) return std::unexpected(target.error());
   Progress bar(mix.name + (kind == Kind::plain ? ", plain cache" : ""));
   replay::ReplayOptions options = options_of(command, mix);
   options.progress = [&](double share, const Report& so_far) {
     show(bar, share, so_far, command.seconds);
   };
-  auto report = replay::run(options, *backend, **target, runtime, stop);
+  auto report = replay::run(options, **backend, **target, runtime, stop);
   (*target)->close();
   target->reset();
+  backend->reset();
   runtime.stop();
   return report;
 }
@@ -206,10 +144,13 @@ int exit_code_of(const Report& report) {
 
 int replay_one(const ReplayCommand& command, Mix mix) {
   TemporaryFolder folder;
-  const auto source = source_of(command, folder, mix);
+  auto source = ReplaySource::of(command, mix, folder);
   if (!source) return complain(source.error());
   auto report = play(command, mix, Kind::headrace, *source, folder);
   if (!report) return complain(report.error());
+  if (command.source == "firestore" && command.proxy.empty()) {
+    report->note = "The emulator answered as quickly as it could: latencies want --proxy.";
+  }
   if (!command.url.empty() && command.speed != 1) {
     report->note =
         "The server's policies keep their own times: at this speed their ages pass more "
@@ -222,21 +163,16 @@ int replay_one(const ReplayCommand& command, Mix mix) {
 
 // The same traffic through a plain cache and through Headrace, each on a source of its own.
 int compare(const ReplayCommand& command, Mix mix) {
-  if (!command.url.empty() || !command.source.empty()) {
+  if (!command.url.empty() || (!command.source.empty() && command.source != "firestore")) {
     return complain({.code = Code::invalid_argument,
-                     .what = "--compare makes its sources itself, in this process: leave out --url "
-                             "and --source"});
+                     .what =
+                         "--compare makes its sources itself, in this process: leave out --url, "
+                         "and --source unless it is firestore"});
   }
   TemporaryFolder folder;
-  const auto source = source_of(command, folder, mix);
+  auto source = ReplaySource::of(command, mix, folder);
   if (!source) return complain(source.error());
-  const std::string copy = *source + ".copy";
-  std::error_code fault;
-  fs::copy_file(*source, copy, fault);
-  if (fault)
-    return complain({.code = Code::store_unavailable, .what = copy + ": " + fault.message()});
-
-  const auto plain = play(command, mix, Kind::plain, copy, folder);
+  const auto plain = play(command, mix, Kind::plain, *source, folder);
   if (!plain) return complain(plain.error());
   if (plain->interrupted) return exit_interrupted;
   const auto headrace = play(command, mix, Kind::headrace, *source, folder);
@@ -250,7 +186,7 @@ int only_make_source(const ReplayCommand& command) {
   const Population population{.users = command.users.value_or(Population{}.users),
                               .lists = command.lists.value_or(Population{}.lists)};
   const std::vector<Collection> all(replay::all_collections.begin(), replay::all_collections.end());
-  if (auto made = make_source(command.make_source, population, all); !made) {
+  if (auto made = make_sqlite_source(command.make_source, population, all); !made) {
     return complain(made.error());
   }
   fmt::print("made {} with {} users and {} lists\n", command.make_source,
