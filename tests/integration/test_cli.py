@@ -142,6 +142,30 @@ class Replays(Case):
         self.assertIn("metric", report["source"]["counted_by"])
         self.assertGreater(report["source"]["reads_after"], 0)
 
+    def test_lists_are_replayed_over_http_too(self):
+        source = self.folder / "users.sqlite"
+        self.assertEqual(self.run_headrace("replay", "--make-source", source, "--users", "50",
+                                           "--lists", "15").returncode, 0)
+        self.standard(source='[sources.db]\nkind = "sqlite"\npath = "users.sqlite"\n', policies="""
+[policies.items]
+source = "db"
+query = "SELECT owner, title, version FROM items WHERE owner = :entity"
+rows = "many"
+fields = ["owner", "title", "version"]
+tags = ["items:{entity}"]
+rollout = "on"
+fresh_for = "5m"
+""")
+        server = self.serve()
+        done = self.run_headrace("replay", "W6", "--url", server.url, "--source", source,
+                                 "--seconds", "2", "--write-rate", "40", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["truth"]["violations"], 0)
+        self.assertEqual(report["reads"]["errors"], 0, report["first_error"])
+        self.assertGreater(report["source"]["reads_before"], 50 * report["reads"]["asked"])
+        self.assertGreater(report["source"]["reads_after"], 50)
+
 
 if __name__ == "__main__":
     unittest.main()
