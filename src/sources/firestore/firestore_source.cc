@@ -64,6 +64,12 @@ std::optional<Error> unwanted(const Fetch& fetch, Instant now) {
   return std::nullopt;
 }
 
+// Why a fetch has no answer, if `rest` is why the call had none.
+Error why_not(const Fetch& fetch, Instant now, const Error& rest) {
+  std::optional<Error> own = unwanted(fetch, now);
+  return own && own->code != rest.code ? std::move(*own) : rest;
+}
+
 // The fetches of one batch, and which of them have no answer yet.
 struct Batch {
   std::vector<Fetch> fetches{};
@@ -179,7 +185,7 @@ std::vector<Result<Fetched>> FirestoreSource::close_batch(Batch batch, const Err
     if (batch.answers[i]) {
       answers.push_back(std::move(*batch.answers[i]));
     } else {
-      answers.emplace_back(std::unexpected(unwanted(batch.fetches[i], now).value_or(rest)));
+      answers.emplace_back(std::unexpected(why_not(batch.fetches[i], now, rest)));
     }
   }
   return answers;
@@ -277,7 +283,7 @@ Task<Result<Fetched>> FirestoreSource::query(Fetch fetch) {
     Task<bool> pausing = database_->pause(next, fetch.deadline, fetch.stop);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) {
-      co_return std::unexpected(unwanted(fetch, database_->clock().now()).value_or(fault));
+      co_return std::unexpected(why_not(fetch, database_->clock().now(), fault));
     }
   }
 }

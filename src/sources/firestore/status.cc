@@ -56,9 +56,12 @@ Error error_of(const grpc::Status& status, std::string_view where) {
 }
 
 bool is_missing_document(const grpc::Status& status) {
-  // A database that is missing has the same code, and its words name no document.
-  return status.error_code() == grpc::NOT_FOUND &&
-         status.error_message().find("/documents/") != std::string::npos;
+  if (status.error_code() != grpc::NOT_FOUND) return false;
+  // A database that is missing has the same code.  Only what Firestore and its emulator are known
+  // to say of documents counts, for "there was nothing" must never be said of a failure.
+  const std::string words = status.error_message();
+  return words.starts_with("No document to ") || words.starts_with("no entity to ") ||
+         words.contains("/documents/");
 }
 
 }  // namespace headrace::firestore
