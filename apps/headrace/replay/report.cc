@@ -64,7 +64,7 @@ void add_reads(Table& table, const Report& report) {
   table.line("waited for the source", with_commas(all.from_source),
              share_of(all.from_source, all.reads));
   table.line("absent or empty", with_commas(all.absent));
-  table.line("errors", with_commas(all.errors), report.first_error,
+  table.line("errors", with_commas(all.errors), all.errors > 0 ? report.first_error : "",
              all.errors > 0 ? Colour::red : Colour::none);
   table.head("What the source bills");
   table.line("documents without Headrace", with_commas(all.documents), per_second(all.documents));
@@ -111,7 +111,9 @@ void add_truth(Table& table, const Report& report) {
                           : "");
   table.line("violations", with_commas(all.violations()), kinds_of_violations(all),
              all.violations() > 0 ? Colour::red : Colour::green);
-  if (all.violations() > 0 && all.errors == 0) table.line("the first", "", report.first_error);
+  if (!report.first_error.empty() && all.errors == 0) {
+    table.line("the first fault", "", report.first_error);
+  }
   table.line("edited values read again", with_commas(all.checked_after),
              "after the replay, when all was quiet");
   for (std::size_t i = 0; i < staleness_buckets; ++i) {
