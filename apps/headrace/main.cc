@@ -175,17 +175,31 @@ void add_replay(CLI::App& app, Run& run) {
   auto command = std::make_shared<ReplayCommand>();
   CLI::App* sub = add(app, run, "replay", "Play a workload with real writes and judge every read",
                       command, replay);
-  sub->add_option("workload", command->workload, "W2 (frequency-setting) or W5 (session-start)");
+  sub->add_option("workload,--profile", command->workload,
+                  "W2, W3, W5, W6, W7, or fleet: all of them at once");
   sub->add_option("--make-source", command->make_source, "Only make a source database, here");
-  sub->add_option("--source", command->source, "The SQLite source, made by --make-source");
+  sub->add_option("--source", command->source,
+                  "The SQLite source, made by --make-source; or firestore: an emulator");
+  sub->add_option("--emulator", command->emulator,
+                  "HOST:PORT of the Firestore emulator, instead of FIRESTORE_EMULATOR_HOST");
+  sub->add_option("--proxy", command->proxy,
+                  "The program firestore_proxy, to count and to delay what Firestore is asked")
+      ->check(CLI::ExistingFile);
   sub->add_option("--store", command->store, "In this process: embedded or memory")
       ->check(CLI::IsMember({"embedded", "memory"}));
   sub->add_option("--url", command->url, "Replay against this server instead of in this process");
   sub->add_option("--api-key-file", command->api_key_file, "File with the server's API key");
-  sub->add_option("--scale", command->scale, "Streams at once (W2) or connects per second (W5)")
+  sub->add_option("--scale", command->scale,
+                  "Streams or clients at once, or connects per second; of the fleet: times this")
       ->check(CLI::Range(0.001, 1e6));
   sub->add_option("--users", command->users, "Users in the source")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{50'000'000}));
+  sub->add_option("--lists", command->lists, "Lists of items in the source")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
+  sub->add_option("--compare", command->compare,
+                  "ttl: the same traffic through a plain cache with a time to live, too")
+      ->check(CLI::IsMember({"ttl"}));
+  sub->add_option("--ttl", command->ttl, "Of that cache")->capture_default_str();
   sub->add_option("--seconds", command->seconds, "How long")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
@@ -200,18 +214,22 @@ void add_replay(CLI::App& app, Run& run) {
   sub->add_option("--by", command->naming, "Invalidate by keys or by tags")
       ->check(CLI::IsMember({"keys", "tags"}));
   sub->add_option("--concurrency", command->lanes, "Visits in progress at once")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 100'000));
   sub->add_option("--threads", command->threads, "Threads of the runtime; 0: one per core")
       ->check(CLI::Range(0, 1024));
   sub->add_option("--seed", command->seed, "The same seed gives the same traffic")
       ->capture_default_str();
   sub->add_option("--price", command->price, "US dollars per 100,000 reads")->capture_default_str();
+  sub->add_option("--write-price", command->write_price, "US dollars per 100,000 writes")
+      ->capture_default_str();
+  sub->add_option("--delete-price", command->delete_price, "US dollars per 100,000 deletes")
+      ->capture_default_str();
   sub->add_flag("--warm", command->warm, "Do not invalidate everything first");
   sub->add_flag("--json", command->json, "Print JSON");
   sub->footer(
       "Ends with 0, or with 1 if a read broke the promise.\n"
       "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300\n"
+      "  headrace replay --profile fleet\n  headrace replay W3 --compare ttl\n"
       "  headrace replay --make-source users.sqlite --users 100000\n"
       "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");
 }

@@ -87,10 +87,10 @@ TEST_F(FirestoreEngine, AWriteOutdatesWhatHangsOnItsFields) {
   writer_->put("users/7", {{"n", "1"}, {"address", R"({"city":"Ulm","zip":"1"})"}});
   const PolicyHandle users = define({.name = "users",
                                      .fields = {"n"},
+                                     .writable = {"address.city"},
                                      .fresh_for = std::chrono::minutes(5),
                                      .fetch_within = seconds(20),
-                                     .load_within = seconds(30),
-                                     .writable = {"address.city"}});
+                                     .load_within = seconds(30)});
   ASSERT_NE(users, nullptr);
   auto again = open_firestore_database(options(), world_, world_, world_);
   ASSERT_TRUE(again.has_value());

@@ -95,6 +95,35 @@ class Replays(Case):
         self.assertGreater(report["writes"], 20)
         self.assertLess(report["source"]["reads_after"], report["reads"]["asked"])
 
+    def test_a_fleet_has_a_row_for_each_workload(self):
+        done = self.run_headrace("replay", "--profile", "fleet", "--scale", "0.1", "--users", "300",
+                                 "--lists", "20", "--latency", "1ms..5ms", "--seconds", "2",
+                                 "--write-rate", "100", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        rows = report["workloads"]
+        self.assertEqual([row["workload"][:2] for row in rows], ["W2", "W3", "W5", "W6", "W7"])
+        for row in rows:
+            self.assertGreater(row["reads"]["asked"], 0, row["workload"])
+            self.assertEqual(row["truth"]["violations"], 0, row["workload"])
+        for name in ("reads_before", "reads_after"):
+            self.assertEqual(sum(row["source"][name] for row in rows), report["source"][name])
+        lists = rows[3]
+        self.assertGreater(lists["source"]["reads_before"], 50 * lists["reads"]["asked"])
+
+    def test_a_comparison_plays_the_same_traffic_twice(self):
+        done = self.run_headrace("replay", "W6", "--compare", "ttl", "--users", "300", "--lists",
+                                 "20", "--seconds", "2", "--write-rate", "50", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        both = json.loads(done.stdout)
+        self.assertEqual(both["headrace"]["truth"]["violations"], 0)
+        asked = [both[name]["reads"]["asked"] for name in ("headrace", "ttl")]
+        self.assertGreater(asked[0], 50)
+        self.assertAlmostEqual(asked[0], asked[1], delta=asked[0] / 10)
+        wrong = self.run_headrace("replay", "W6", "--compare", "ttl", "--source", "x.sqlite")
+        self.assertEqual(wrong.returncode, 2, wrong.stderr)
+        self.assertIn("--compare", wrong.stderr)
+
     def test_a_replay_over_http_counts_with_the_server(self):
         source = self.folder / "users.sqlite"
         self.assertEqual(self.run_headrace("replay", "--make-source", source, "--users",
@@ -112,6 +141,30 @@ class Replays(Case):
         self.assertEqual(report["reads"]["errors"], 0, report["first_error"])
         self.assertIn("metric", report["source"]["counted_by"])
         self.assertGreater(report["source"]["reads_after"], 0)
+
+    def test_lists_are_replayed_over_http_too(self):
+        source = self.folder / "users.sqlite"
+        self.assertEqual(self.run_headrace("replay", "--make-source", source, "--users", "50",
+                                           "--lists", "15").returncode, 0)
+        self.standard(source='[sources.db]\nkind = "sqlite"\npath = "users.sqlite"\n', policies="""
+[policies.items]
+source = "db"
+query = "SELECT owner, title, version FROM items WHERE owner = :entity"
+rows = "many"
+fields = ["owner", "title", "version"]
+tags = ["items:{entity}"]
+rollout = "on"
+fresh_for = "5m"
+""")
+        server = self.serve()
+        done = self.run_headrace("replay", "W6", "--url", server.url, "--source", source,
+                                 "--seconds", "2", "--write-rate", "40", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["truth"]["violations"], 0)
+        self.assertEqual(report["reads"]["errors"], 0, report["first_error"])
+        self.assertGreater(report["source"]["reads_before"], 50 * report["reads"]["asked"])
+        self.assertGreater(report["source"]["reads_after"], 50)
 
 
 if __name__ == "__main__":

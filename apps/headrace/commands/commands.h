@@ -97,7 +97,9 @@ int top(const TopCommand& command);
 struct ReplayCommand {
   std::string workload{};
   std::string make_source{};  // Only make a source database here.
-  std::string source{};       // An existing one; empty: a temporary one.
+  std::string source{};       // An existing file, or "firestore"; empty: a temporary file.
+  std::string emulator{};     // Of Firestore; empty: FIRESTORE_EMULATOR_HOST.
+  std::string proxy{};        // The program firestore_proxy.
   std::string store{};        // In process: "embedded" or "memory".
   std::string url{};          // Of a server; empty: in this process.
   std::string api_key_file{};
@@ -105,12 +107,17 @@ struct ReplayCommand {
   std::optional<double> write_rate{};
   std::optional<double> zipf{};
   std::optional<std::uint64_t> users{};
-  std::string latency{};  // "5ms..20ms"
-  std::string naming{};   // "keys" or "tags"
+  std::optional<std::uint64_t> lists{};
+  std::optional<std::size_t> lanes{};
+  std::string compare{};    // "ttl": the same traffic through a plain cache as well.
+  std::string ttl = "60s";  // Of that cache.
+  std::string latency{};    // "5ms..20ms"
+  std::string naming{};     // "keys" or "tags"
   double seconds = 25;
   double speed = 1;
   double price = 0.06;
-  std::size_t lanes = 256;
+  double write_price = 0.18;
+  double delete_price = 0.18;
   std::size_t threads = 0;
   std::uint64_t seed = 1;
   bool warm = false;

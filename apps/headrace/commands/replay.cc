@@ -1,16 +1,15 @@
 #include <fmt/format.h>
-#include <stdlib.h>
 
-#include <filesystem>
+#include <memory>
 #include <tuple>
 
 #include "commands/commands.h"
 #include "commands/remote.h"
+#include "commands/replay_source.h"
 #include "config/units.h"
 #include "headrace/runtime.h"
 #include "interrupts.h"
 #include "replay/replay.h"
-#include "replay/source_db.h"
 #include "replay/target.h"
 #include "terminal.h"
 
@@ -18,172 +17,191 @@ namespace headrace::app {
 
 namespace {
 
-namespace fs = std::filesystem;
-using replay::Profile;
+using replay::Backend;
+using replay::Collection;
+using replay::Mix;
+using replay::Population;
 using replay::Report;
-using replay::SourceDb;
+using replay::Target;
 
-int complain(std::string_view what, int code) {
-  fmt::print(stderr, "headrace replay: {}\n", what);
-  return code;
+constexpr std::size_t lanes_here = 4096;      // Coroutines of this process ...
+constexpr std::size_t lanes_to_server = 256;  // ... and connections, unless told.
+
+std::unexpected<Error> wrong_usage(std::string what) {
+  return failure(Code::invalid_argument, std::move(what));
 }
 
-// A folder that is made when it is first asked for, and is gone when this is.
-class TemporaryFolder {
- public:
-  TemporaryFolder() = default;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
+int complain(const Error& error) {
+  fmt::print(stderr, "headrace replay: {}\n", error.what);
+  return error.code == Code::invalid_argument ? exit_usage : exit_unavailable;
+}
+
+Result<Mix> mix_of(const ReplayCommand& command) {
+  auto mix = replay::mix_named(command.workload);
+  if (!mix) return mix;
+  if (command.scale) replay::scale(*mix, *command.scale);
+  if (command.write_rate) replay::set_edit_rate(*mix, *command.write_rate);
+  mix->population.users = command.users.value_or(mix->population.users);
+  mix->population.lists = command.lists.value_or(mix->population.lists);
+  for (replay::Workload& workload : mix->workloads) {
+    workload.zipf = command.zipf.value_or(workload.zipf);
   }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  // The full name of a file in it.
-  [[nodiscard]] Result<std::string> file(std::string_view name) {
-    std::error_code fault;
-    const fs::path parent = fs::temp_directory_path(fault);
-    std::string pattern = (parent / "headrace-replay-XXXXXX").string();
-    if (path_.empty() && !fault && mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-    if (!path_.empty()) return path_ + "/" + std::string(name);
-    return failure(Code::store_unavailable, "no temporary folder can be made; set TMPDIR");
-  }
-
- private:
-  std::string path_;
-};
-
-Result<Profile> profile_of(const ReplayCommand& command) {
-  auto profile = replay::profile_named(command.workload);
-  if (!profile) return profile;
-  profile->actors = command.scale.value_or(profile->actors);
-  profile->writes_per_second = command.write_rate.value_or(profile->writes_per_second);
-  profile->zipf = command.zipf.value_or(profile->zipf);
-  profile->users = command.users.value_or(profile->users);
-  if (command.latency.empty()) return profile;
+  if (command.latency.empty()) return mix;
   const auto latency = config::parse_range(command.latency);
   if (!latency) {
-    return failure(Code::invalid_argument,
-                   "--latency wants a length or two, as 20ms or 5ms..20ms; it has \"" +
+    return wrong_usage("--latency wants a length or two, as 20ms or 5ms..20ms; it has \"" +
                        command.latency + "\"");
   }
-  std::tie(profile->source_min, profile->source_max) = *latency;
-  return profile;
-}
-
-Result<void> make_source(const std::string& path, std::uint64_t users) {
-  Progress bar("making the source");
-  return SourceDb::make(path, users, [&bar](std::uint64_t done, std::uint64_t all) {
-    bar.show(static_cast<double>(done) / static_cast<double>(all),
-             fmt::format("{} of {} users", with_commas(done), with_commas(all)));
-  });
-}
-
-// The source to replay against: the one that was named, or a new one in `folder`.
-Result<std::string> source_of(const ReplayCommand& command, TemporaryFolder& folder,
-                              Profile& profile) {
-  if (!command.source.empty()) {
-    auto database = SourceDb::open(command.source);
-    if (!database) return std::unexpected(database.error());
-    const auto users = database->users();
-    if (!users) return std::unexpected(users.error());
-    if (!command.users) profile.users = *users;
-    return command.source;
+  for (replay::Workload& workload : mix->workloads) {
+    for (replay::Question& question : workload.questions) {
+      std::tie(question.source_min, question.source_max) = *latency;
+    }
   }
-  if (!command.url.empty()) {
-    return failure(Code::invalid_argument,
-                   "with --url say with --source which SQLite file that server reads: the replay "
-                   "writes to it");
-  }
-  auto path = folder.file("source.sqlite");
-  if (!path) return path;
-  if (auto made = make_source(*path, profile.users); !made) return std::unexpected(made.error());
-  return path;
+  return mix;
 }
 
-Result<std::unique_ptr<replay::Target>> target_of(const ReplayCommand& command,
-                                                  const Profile& profile, const std::string& source,
-                                                  TemporaryFolder& folder, Runtime& runtime) {
+Result<Duration> ttl_of(const ReplayCommand& command) {
+  const auto ttl = config::parse_duration(command.ttl);
+  if (!ttl || *ttl <= Duration::zero()) {
+    return wrong_usage("--ttl wants a length, as 60s; it has \"" + command.ttl + "\"");
+  }
+  return *ttl;
+}
+
+enum class Kind : std::uint8_t { headrace, plain };
+
+Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mix& mix, Kind kind,
+                                          Backend& backend, TemporaryFolder& folder,
+                                          Runtime& runtime) {
+  if (kind == Kind::plain) {
+    const auto ttl = ttl_of(command);
+    if (!ttl) return std::unexpected(ttl.error());
+    return replay::make_ttl_target(mix.questions(), {.ttl = *ttl, .speed = command.speed}, backend,
+                                   runtime);
+  }
   if (!command.url.empty()) {
     auto key = api_key_of(command.api_key_file);
     if (!key) return std::unexpected(key.error());
-    return replay::make_http_target(profile, {.url = command.url, .api_key = std::move(*key)},
-                                    runtime);
+    return replay::make_http_target(mix.questions(),
+                                    {.url = command.url, .api_key = std::move(*key)}, runtime);
   }
-  replay::EngineTargetOptions options{.source_path = source, .speed = command.speed};
+  replay::EngineTargetOptions options{.speed = command.speed};
   if (command.store != "memory") {
     auto path = folder.file("store.sqlite");
     if (!path) return std::unexpected(path.error());
     options.store_path = std::move(*path);
   }
-  return replay::make_engine_target(profile, std::move(options), runtime);
+  return replay::make_engine_target(mix.questions(), std::move(options), backend, runtime);
 }
 
 void show(Progress& bar, double share, const Report& so_far, double seconds) {
-  const double rate = so_far.seconds > 0 ? static_cast<double>(so_far.reads) / so_far.seconds : 0;
+  const auto& all = so_far.total;
+  const double rate = so_far.seconds > 0 ? static_cast<double>(all.reads) / so_far.seconds : 0;
   bar.show(share, fmt::format("{:.0f} reads/s, {:.0f} s left, {} writes, {} violations", rate,
-                              seconds * (1 - share), so_far.writes, so_far.violations()));
+                              seconds * (1 - share), all.writes, all.violations()));
 }
 
-int finish(const ReplayCommand& command, Report report) {
-  if (!command.url.empty() && command.speed != 1) {
-    report.note =
-        "The server's policies keep their own times: at this speed their ages pass more "
-        "slowly than the traffic.";
-  }
-  if (command.json) {
-    fmt::print("{}\n", replay::to_json(report));
-  } else {
-    fmt::print("{}", replay::to_text(report, wants_colour(stdout)));
-  }
-  if (report.violations() > 0) return exit_absent;
-  return report.interrupted ? exit_interrupted : exit_ok;
-}
-
-int run_one(const ReplayCommand& command, Profile profile) {
-  const std::atomic<bool>& stop = stop_on_interrupt();
-  TemporaryFolder folder;
-  const auto source = source_of(command, folder, profile);
-  if (!source) return complain(source.error().what, exit_usage);
-
-  Runtime runtime({.threads = command.threads});
-  auto target = target_of(command, profile, *source, folder, runtime);
-  if (!target) return complain(target.error().what, exit_unavailable);
-
-  replay::ReplayOptions options{.profile = profile, .source_path = *source};
+replay::ReplayOptions options_of(const ReplayCommand& command, const Mix& mix) {
+  replay::ReplayOptions options{.mix = mix};
   options.lasts = Duration(static_cast<std::int64_t>(command.seconds * 1e9));
   options.speed = command.speed;
-  options.lanes = command.lanes;
+  options.lanes = command.lanes.value_or(command.url.empty() ? lanes_here : lanes_to_server);
   options.seed = command.seed;
   options.cold = !command.warm;
   options.naming = command.naming == "keys" ? replay::Naming::keys : replay::Naming::tags;
-  options.prices.per_100k_reads = command.price;
-  Progress bar(profile.id + " " + profile.title);
+  options.prices = {.per_100k_reads = command.price,
+                    .per_100k_writes = command.write_price,
+                    .per_100k_deletes = command.delete_price};
+  return options;
+}
+
+// Plays the mix once, on a source of its own.
+Result<Report> play(const ReplayCommand& command, const Mix& mix, Kind kind, ReplaySource& source,
+                    TemporaryFolder& folder) {
+  const std::atomic<bool>& stop = stop_on_interrupt();
+  Runtime runtime({.threads = command.threads});
+  auto backend = source.next(runtime);
+  if (!backend) return std::unexpected(backend.error());
+  auto target = target_of(command, mix, kind, **backend, folder, runtime);
+  if (!target) return std::unexpected(target.error());
+  Progress bar(mix.name + (kind == Kind::plain ? ", plain cache" : ""));
+  replay::ReplayOptions options = options_of(command, mix);
   options.progress = [&](double share, const Report& so_far) {
     show(bar, share, so_far, command.seconds);
   };
-  auto report = replay::run(options, **target, runtime, stop);
+  auto report = replay::run(options, **backend, **target, runtime, stop);
   (*target)->close();
   target->reset();
+  backend->reset();
   runtime.stop();
-  bar.clear();
-  if (!report) return complain(report.error().what, exit_unavailable);
-  return finish(command, std::move(*report));
+  return report;
+}
+
+int exit_code_of(const Report& report) {
+  if (report.total.violations() > 0 || !report.counts_agree()) return exit_absent;
+  return report.interrupted ? exit_interrupted : exit_ok;
+}
+
+int replay_one(const ReplayCommand& command, Mix mix) {
+  TemporaryFolder folder;
+  auto source = ReplaySource::of(command, mix, folder);
+  if (!source) return complain(source.error());
+  auto report = play(command, mix, Kind::headrace, *source, folder);
+  if (!report) return complain(report.error());
+  if (command.source == "firestore" && command.proxy.empty()) {
+    report->note = "The emulator answered as quickly as it could: latencies want --proxy.";
+  }
+  if (!command.url.empty() && command.speed != 1) {
+    report->note =
+        "The server's policies keep their own times: at this speed their ages pass more "
+        "slowly than the traffic.";
+  }
+  fmt::print("{}", command.json ? replay::to_json(*report) + "\n"
+                                : replay::to_text(*report, wants_colour(stdout)));
+  return exit_code_of(*report);
+}
+
+// The same traffic through a plain cache and through Headrace, each on a source of its own.
+int compare(const ReplayCommand& command, Mix mix) {
+  // Not on an emulator: without single flight its slowness would be what is measured.
+  if (!command.url.empty() || !command.source.empty()) {
+    return complain({.code = Code::invalid_argument,
+                     .what = "--compare makes its sources itself, SQLite files in this process: "
+                             "leave out --url and --source"});
+  }
+  TemporaryFolder folder;
+  auto source = ReplaySource::of(command, mix, folder);
+  if (!source) return complain(source.error());
+  const auto plain = play(command, mix, Kind::plain, *source, folder);
+  if (!plain) return complain(plain.error());
+  if (plain->interrupted) return exit_interrupted;
+  const auto headrace = play(command, mix, Kind::headrace, *source, folder);
+  if (!headrace) return complain(headrace.error());
+  fmt::print("{}", command.json ? replay::comparison_json(*headrace, *plain) + "\n"
+                                : replay::comparison_text(*headrace, *plain, wants_colour(stdout)));
+  return exit_code_of(*headrace);
+}
+
+int only_make_source(const ReplayCommand& command) {
+  const Population population{.users = command.users.value_or(Population{}.users),
+                              .lists = command.lists.value_or(Population{}.lists)};
+  const std::vector<Collection> all(replay::all_collections.begin(), replay::all_collections.end());
+  if (auto made = make_sqlite_source(command.make_source, population, all); !made) {
+    return complain(made.error());
+  }
+  fmt::print("made {} with {} users and {} lists\n", command.make_source,
+             with_commas(population.users), with_commas(population.lists));
+  return exit_ok;
 }
 
 }  // namespace
 
 int replay(const ReplayCommand& command) {
-  if (!command.make_source.empty()) {
-    const std::uint64_t users = command.users.value_or(100'000);
-    const auto made = make_source(command.make_source, users);
-    if (!made) return complain(made.error().what, exit_usage);
-    fmt::print("made {} with {} users\n", command.make_source, with_commas(users));
-    return exit_ok;
-  }
-  auto profile = profile_of(command);
-  if (!profile) return complain(profile.error().what, exit_usage);
-  return run_one(command, std::move(*profile));
+  if (!command.make_source.empty()) return only_make_source(command);
+  auto mix = mix_of(command);
+  if (!mix) return complain(mix.error());
+  return command.compare.empty() ? replay_one(command, std::move(*mix))
+                                 : compare(command, std::move(*mix));
 }
 
 }  // namespace headrace::app

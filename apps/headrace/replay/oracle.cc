@@ -5,40 +5,86 @@
 
 namespace headrace::replay {
 
-Oracle::Shard& Oracle::shard_of(std::uint64_t entity) const noexcept {
-  return shards_[(entity * 0x9e3779b97f4a7c15ULL) >> 58];
+std::string_view name_of(Finding finding) noexcept {
+  switch (finding) {
+    case Finding::sound: return "sound";
+    case Finding::resurrected: return "resurrected";
+    case Finding::uncommitted: return "never written";
+    case Finding::wrong_absence: return "wrongly absent";
+    case Finding::incomplete: return "incomplete";
+  }
+  return "unknown";
 }
 
-Oracle::Record Oracle::fresh_record(std::uint64_t entity) const noexcept {
-  const bool exists = entity < users_;
-  const std::uint64_t version = exists ? 1 : 0;
-  return Record{.begun = version, .committed = version, .floor = 0, .was_there = exists};
+void Tally::add(const Judgement& judgement) noexcept {
+  findings_[static_cast<std::size_t>(judgement.finding)].fetch_add(1, std::memory_order_relaxed);
+  // What nobody has written was never superseded.
+  if (judgement.finding == Finding::uncommitted) return;
+  const auto bucket =
+      std::ranges::lower_bound(staleness_tops, judgement.staleness) - staleness_tops.begin();
+  staleness_[static_cast<std::size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
+  std::int64_t stalest = stalest_ns_.load(std::memory_order_relaxed);
+  while (stalest < judgement.staleness.count() &&
+         !stalest_ns_.compare_exchange_weak(stalest, judgement.staleness.count())) {
+  }
 }
 
-Oracle::Record& Oracle::record_in(Shard& shard, std::uint64_t entity) const {
-  const auto found = shard.records.find(entity);
+Verdicts Tally::verdicts() const noexcept {
+  const auto of = [this](Finding finding) {
+    return findings_[static_cast<std::size_t>(finding)].load(std::memory_order_relaxed);
+  };
+  Verdicts verdicts{.resurrected = of(Finding::resurrected),
+                    .uncommitted = of(Finding::uncommitted),
+                    .wrong_absences = of(Finding::wrong_absence),
+                    .incomplete = of(Finding::incomplete),
+                    .stalest = Duration(stalest_ns_.load())};
+  verdicts.reads = of(Finding::sound) + verdicts.violations();
+  for (std::size_t i = 0; i < staleness_buckets; ++i) verdicts.staleness[i] = staleness_[i].load();
+  return verdicts;
+}
+
+std::uint64_t Oracle::key_of(Entity entity) noexcept {
+  return entity.number * collection_count + static_cast<std::uint64_t>(entity.collection);
+}
+
+Oracle::Shard& Oracle::shard_of(Entity entity) const noexcept {
+  return shards_[(key_of(entity) * 0x9e3779b97f4a7c15ULL) >> 58];
+}
+
+// As of an entity that has this version and no history.
+Oracle::Record Oracle::record_of(Entity entity, std::uint64_t version) const {
+  Record record{.begun = version, .committed = version};
+  if (rows_at(population_, entity, version) == 0) record.empty_at = version;
+  return record;
+}
+
+Oracle::Record& Oracle::record_in(Shard& shard, Entity entity) const {
+  const auto found = shard.records.find(key_of(entity));
   if (found != shard.records.end()) return found->second;
-  return shard.records.emplace(entity, fresh_record(entity)).first->second;
+  Record fresh = record_of(entity, version_at_start(population_, entity));
+  return shard.records.emplace(key_of(entity), std::move(fresh)).first->second;
 }
 
-void Oracle::start_at(std::uint64_t entity, std::uint64_t version, bool is_floor) {
+void Oracle::start_at(Entity entity, std::uint64_t version, bool is_floor) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
-  record_in(shard, entity) = Record{.begun = version,
-                                    .committed = version,
-                                    .floor = is_floor ? version : 0,
-                                    .was_there = version > 0};
+  Record& record = record_in(shard, entity);
+  record = record_of(entity, version);
+  if (is_floor) record.floor = version;
 }
 
-std::uint64_t Oracle::begin_write(std::uint64_t entity) {
+std::uint64_t Oracle::begin_write(Entity entity) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
   Record& record = record_in(shard, entity);
   assert(record.begun == record.committed && "one writer per entity at a time");
-  return ++record.begun;
+  ++record.begun;
+  record.empty_before = record.empty_at;
+  if (rows_at(population_, entity, record.begun) == 0) record.empty_at = record.begun;
+  return record.begun;
 }
 
-void Oracle::committed(std::uint64_t entity, std::uint64_t version, Instant at) {
+void Oracle::committed(Entity entity, std::uint64_t version, Instant at) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
   Record& record = record_in(shard, entity);
@@ -48,15 +94,16 @@ void Oracle::committed(std::uint64_t entity, std::uint64_t version, Instant at) 
   trim(record, at);
 }
 
-void Oracle::abandoned(std::uint64_t entity, [[maybe_unused]] std::uint64_t version) {
+void Oracle::abandoned(Entity entity, [[maybe_unused]] std::uint64_t version) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
   Record& record = record_in(shard, entity);
   assert(version == record.begun && version == record.committed + 1);
   record.begun = record.committed;
+  record.empty_at = record.empty_before;
 }
 
-void Oracle::invalidation_returned(std::uint64_t entity, std::uint64_t version) {
+void Oracle::invalidation_returned(Entity entity, std::uint64_t version) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
   Record& record = record_in(shard, entity);
@@ -64,43 +111,41 @@ void Oracle::invalidation_returned(std::uint64_t entity, std::uint64_t version) 
   record.floor = std::max(record.floor, version);
 }
 
-Oracle::Reading Oracle::read_begin(std::uint64_t entity, Instant at) const {
+Oracle::Reading Oracle::read_begin(Entity entity, Instant at) const {
   const Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);
-  const auto found = shard.records.find(entity);
+  const auto found = shard.records.find(key_of(entity));
   const std::uint64_t floor = found == shard.records.end() ? 0 : found->second.floor;
   return {.entity = entity, .floor = floor, .began = at};
 }
 
-Finding Oracle::finding_of(const Record& record, const Reading& reading,
-                           std::uint64_t version) const noexcept {
-  if (version > record.begun) return Finding::uncommitted;
-  if (version == 0 && record.was_there) return Finding::wrong_absence;
-  return version < reading.floor ? Finding::resurrected : Finding::sound;
-}
-
-Finding Oracle::read_end(const Reading& reading, std::uint64_t version) {
-  Finding finding = Finding::sound;
-  Duration staleness{0};
-  {
-    Shard& shard = shard_of(reading.entity);
-    const std::lock_guard lock(shard.mutex);
-    const auto found = shard.records.find(reading.entity);
-    const Record record = found == shard.records.end() ? fresh_record(reading.entity) : Record{};
-    const Record& known = found == shard.records.end() ? record : found->second;
-    finding = finding_of(known, reading, version);
-    // The first commit above `version` is the moment since when it was out of date.
-    const auto next = std::ranges::upper_bound(known.history, version, {}, &Commit::version);
-    if (next != known.history.end()) staleness = reading.began - next->at;
+Judgement Oracle::read_end(const Reading& reading, std::uint64_t version,
+                           std::uint32_t documents) const {
+  Shard& shard = shard_of(reading.entity);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.records.find(key_of(reading.entity));
+  // Most of what is read is never written, and has no record.
+  const bool is_known = found != shard.records.end();
+  const Record fresh =
+      is_known ? Record{}
+               : record_of(reading.entity, version_at_start(population_, reading.entity));
+  const Record& record = is_known ? found->second : fresh;
+  if (documents == 0) {
+    if (record.empty_at == never_empty) return {.finding = Finding::wrong_absence};
+    version = record.empty_at;
   }
-  count(finding);
-  count_staleness(std::max(staleness, Duration::zero()));
-  return finding;
-}
-
-Finding Oracle::read_garbage() {
-  count(Finding::uncommitted);
-  return Finding::uncommitted;
+  if (version > record.begun) return {.finding = Finding::uncommitted};
+  Judgement judgement;
+  if (version < reading.floor) {
+    judgement.finding = Finding::resurrected;
+  } else if (documents != rows_at(population_, reading.entity, version)) {
+    judgement.finding = Finding::incomplete;
+  }
+  const auto next = std::ranges::upper_bound(record.history, version, {}, &Commit::version);
+  if (next != record.history.end()) {
+    judgement.staleness = std::max(reading.began - next->at, Duration::zero());
+  }
+  return judgement;
 }
 
 void Oracle::trim(Record& record, Instant now) const {
@@ -114,33 +159,6 @@ void Oracle::trim(Record& record, Instant now) const {
     ++keep;
   }
   record.history.erase(record.history.begin(), keep);
-}
-
-void Oracle::count(Finding finding) {
-  reads_.fetch_add(1, std::memory_order_relaxed);
-  findings_[static_cast<std::size_t>(finding)].fetch_add(1, std::memory_order_relaxed);
-}
-
-void Oracle::count_staleness(Duration staleness) {
-  const auto bucket = std::ranges::lower_bound(staleness_tops, staleness) - staleness_tops.begin();
-  staleness_[static_cast<std::size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
-  std::int64_t stalest = stalest_ns_.load(std::memory_order_relaxed);
-  while (stalest < staleness.count() &&
-         !stalest_ns_.compare_exchange_weak(stalest, staleness.count())) {
-  }
-}
-
-Verdicts Oracle::verdicts() const {
-  const auto of = [this](Finding finding) {
-    return findings_[static_cast<std::size_t>(finding)].load(std::memory_order_relaxed);
-  };
-  Verdicts verdicts{.reads = reads_.load(),
-                    .resurrected = of(Finding::resurrected),
-                    .uncommitted = of(Finding::uncommitted),
-                    .wrong_absences = of(Finding::wrong_absence),
-                    .stalest = Duration(stalest_ns_.load())};
-  for (std::size_t i = 0; i < staleness_buckets; ++i) verdicts.staleness[i] = staleness_[i].load();
-  return verdicts;
 }
 
 std::size_t Oracle::remembered() const {

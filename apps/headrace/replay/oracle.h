@@ -1,9 +1,13 @@
 // replay/oracle.h: knows every write and every invalidation, and judges every read.
 //
-// Each entity has versions 1, 2, 3, ...; version 0 is its absence.  A writer begins a version,
+// An entity, a document or a list, counts its versions (catalog.h).  A writer begins a version,
 // commits it to the source, invalidates, and tells each step here.  A reader says when its read
-// began and which version it was answered with.  The promise that is judged is P1: once an
-// invalidation for version w has returned, no read that begins later may return a version below w.
+// began, which version it was answered with and in how many documents.  The promise that is judged
+// is P1: once an invalidation for version w has returned, no read that begins later may return a
+// version below w.
+//
+// An answer without documents, an absence or an empty list, shows no version.  It is taken for the
+// newest version that has none, which is the kindest reading, and then judged like any other.
 //
 // The floor of a read is taken when it begins, so judging it takes no history and cannot accuse
 // wrongly: an invalidation is told after it has returned, a read before it begins.  The history of
@@ -19,19 +23,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "headrace/time.h"
+#include "replay/catalog.h"
 
 namespace headrace::replay {
 
 // What a read was found to be.
 enum class Finding : std::uint8_t {
   sound,
-  resurrected,   // P1 is broken: older than an invalidation that had returned before.
-  uncommitted,   // A version that nobody has written, or another entity's value.
-  wrong_absence  // Absent, though the entity was there all the time.
+  resurrected,    // P1 is broken: older than an invalidation that had returned before.
+  uncommitted,    // A version that nobody has written, or another entity's value.
+  wrong_absence,  // Absent or empty, though the entity was there all the time.
+  incomplete,     // Fewer or more documents than that version of a list has.
+};
+inline constexpr std::size_t finding_count = 5;
+// "sound", "resurrected", "never written", "wrongly absent", "incomplete".
+[[nodiscard]] std::string_view name_of(Finding finding) noexcept;
+
+struct Judgement {
+  Finding finding = Finding::sound;
+  Duration staleness{0};  // How long the version had been superseded when the read began.
 };
 
 // The upper ends of the buckets of staleness; one bucket more is for all that is above.
@@ -48,12 +63,25 @@ struct Verdicts {
   std::uint64_t resurrected = 0;
   std::uint64_t uncommitted = 0;
   std::uint64_t wrong_absences = 0;
+  std::uint64_t incomplete = 0;
   std::array<std::uint64_t, staleness_buckets> staleness{};
   Duration stalest{0};
 
   [[nodiscard]] std::uint64_t violations() const noexcept {
-    return resurrected + uncommitted + wrong_absences;
+    return resurrected + uncommitted + wrong_absences + incomplete;
   }
+};
+
+// Counts judgements.
+class Tally {
+ public:
+  void add(const Judgement& judgement) noexcept;
+  [[nodiscard]] Verdicts verdicts() const noexcept;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, finding_count> findings_{};
+  std::array<std::atomic<std::uint64_t>, staleness_buckets> staleness_{};
+  std::atomic<std::int64_t> stalest_ns_{0};
 };
 
 class Oracle {
@@ -65,36 +93,35 @@ class Oracle {
 
   // A read that has begun.
   struct Reading {
-    std::uint64_t entity = 0;
+    Entity entity{};
     std::uint64_t floor = 0;  // Versions below this were invalidated before the read began.
     Instant began{};
   };
 
-  // Entities below `users` exist with version 1, unless start_at() says otherwise.
-  Oracle(std::uint64_t users, Limits limits) : limits_(limits), users_(users) {}
-  explicit Oracle(std::uint64_t users) : Oracle(users, Limits{}) {}
+  Oracle(Population population, Limits limits) : limits_(limits), population_(population) {}
+  explicit Oracle(Population population) : Oracle(population, Limits{}) {}
 
   // What the source holds before the replay begins.  With `floor` versions below it are known to
   // have been invalidated.
-  void start_at(std::uint64_t entity, std::uint64_t version, bool is_floor);
+  void start_at(Entity entity, std::uint64_t version, bool is_floor);
 
   // A writer's steps, in this order.  The version is to be written to the source.
-  [[nodiscard]] std::uint64_t begin_write(std::uint64_t entity);
-  void committed(std::uint64_t entity, std::uint64_t version, Instant at);
-  void abandoned(std::uint64_t entity, std::uint64_t version);  // Instead: nothing was written.
-  void invalidation_returned(std::uint64_t entity, std::uint64_t version);
+  [[nodiscard]] std::uint64_t begin_write(Entity entity);
+  void committed(Entity entity, std::uint64_t version, Instant at);
+  void abandoned(Entity entity, std::uint64_t version);  // Instead: nothing was written.
+  void invalidation_returned(Entity entity, std::uint64_t version);
 
-  // A reader's.  `version` is 0 for absence.
-  [[nodiscard]] Reading read_begin(std::uint64_t entity, Instant at) const;
-  Finding read_end(const Reading& reading, std::uint64_t version);
-  // An answer that is not of this entity, or has no version.
-  Finding read_garbage();
+  // A reader's.  An answer without documents has no version.
+  [[nodiscard]] Reading read_begin(Entity entity, Instant at) const;
+  [[nodiscard]] Judgement read_end(const Reading& reading, std::uint64_t version,
+                                   std::uint32_t documents) const;
 
-  [[nodiscard]] Verdicts verdicts() const;
   // Commits remembered now, to show that they are bounded.
   [[nodiscard]] std::size_t remembered() const;
 
  private:
+  static constexpr std::uint64_t never_empty = ~std::uint64_t{0};
+
   struct Commit {
     std::uint64_t version = 0;
     Instant at{};
@@ -103,31 +130,25 @@ class Oracle {
     std::uint64_t begun = 0;
     std::uint64_t committed = 0;
     std::uint64_t floor = 0;
-    bool was_there = false;         // At the start.
-    std::vector<Commit> history{};  // In the order of versions.
+    std::uint64_t empty_at = never_empty;      // The newest version begun that has no documents ...
+    std::uint64_t empty_before = never_empty;  // ... and the one before `begun`.
+    std::vector<Commit> history{};             // In the order of versions.
   };
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<std::uint64_t, Record> records;
+    std::unordered_map<std::uint64_t, Record> records;  // By key_of().
   };
   static constexpr std::size_t shards_max = 64;
 
-  Shard& shard_of(std::uint64_t entity) const noexcept;
-  Record fresh_record(std::uint64_t entity) const noexcept;
-  Record& record_in(Shard& shard, std::uint64_t entity) const;
-  Finding finding_of(const Record& record, const Reading& reading,
-                     std::uint64_t version) const noexcept;
+  static std::uint64_t key_of(Entity entity) noexcept;
+  Shard& shard_of(Entity entity) const noexcept;
+  Record record_of(Entity entity, std::uint64_t version) const;
+  Record& record_in(Shard& shard, Entity entity) const;
   void trim(Record& record, Instant now) const;
-  void count(Finding finding);
-  void count_staleness(Duration staleness);
 
   Limits limits_;
-  std::uint64_t users_;
+  Population population_;
   mutable std::array<Shard, shards_max> shards_;
-  std::atomic<std::uint64_t> reads_{0};
-  std::array<std::atomic<std::uint64_t>, 4> findings_{};
-  std::array<std::atomic<std::uint64_t>, staleness_buckets> staleness_{};
-  std::atomic<std::int64_t> stalest_ns_{0};
 };
 
 }  // namespace headrace::replay

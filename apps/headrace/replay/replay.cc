@@ -7,15 +7,16 @@
 #include <chrono>
 #include <condition_variable>
 #include <coroutine>
+#include <deque>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
 #include "headrace/sync.h"
 #include "replay/histogram.h"
 #include "replay/oracle.h"
-#include "replay/source_db.h"
+#include "replay/traffic.h"
 
 namespace headrace::replay {
 
@@ -24,7 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration pause_max = 100ms;           // So that a stop is noticed.
-constexpr std::size_t checks_max = 20'000;      // Edited users that are read again at the end ...
+constexpr std::size_t edited_max = 20'000;      // Remembered, to be read again at the end,
+constexpr std::size_t checks_at_once = 64;      // so many at once, ...
 constexpr Duration check_for = 5s;              // ... for this long,
 constexpr Duration check_when_stopped = 300ms;  // or, after Ctrl-C, for this.
 
@@ -39,17 +41,23 @@ struct At {
   void await_resume() const noexcept {}
 };
 
-struct Counters {
+// What is counted of one workload.
+struct Part {
   std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> documents{0};
   std::array<std::atomic<std::uint64_t>, origin_count> origins{};
   std::atomic<std::uint64_t> absent{0};
   std::atomic<std::uint64_t> errors{0};
   std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> deletes{0};
   std::atomic<std::uint64_t> write_failures{0};
   std::atomic<std::uint64_t> invalidations{0};
   std::atomic<std::uint64_t> pending{0};
   std::atomic<std::uint64_t> invalidation_failures{0};
-  std::atomic<std::int64_t> behind_ns{0};
+  Tally during{};
+  Tally after{};  // When all was quiet.
+  Histogram hits{};
+  Histogram all{};
 };
 
 Latency latency_of(const Histogram& histogram) {
@@ -61,80 +69,194 @@ Latency latency_of(const Histogram& histogram) {
           .longest = histogram.longest()};
 }
 
+void add(Verdicts& sum, const Verdicts& part) {
+  sum.reads += part.reads;
+  sum.resurrected += part.resurrected;
+  sum.uncommitted += part.uncommitted;
+  sum.wrong_absences += part.wrong_absences;
+  sum.incomplete += part.incomplete;
+  for (std::size_t i = 0; i < staleness_buckets; ++i) sum.staleness[i] += part.staleness[i];
+  sum.stalest = std::max(sum.stalest, part.stalest);
+}
+
+void add(Figures& sum, const Figures& part) {
+  sum.reads += part.reads;
+  sum.documents += part.documents;
+  sum.from_memory += part.from_memory;
+  sum.from_store += part.from_store;
+  sum.from_source += part.from_source;
+  sum.absent += part.absent;
+  sum.errors += part.errors;
+  sum.billed += part.billed;
+  sum.writes += part.writes;
+  sum.deletes += part.deletes;
+  sum.write_failures += part.write_failures;
+  sum.invalidations += part.invalidations;
+  sum.invalidations_pending += part.invalidations_pending;
+  sum.invalidation_failures += part.invalidation_failures;
+  sum.checked_after += part.checked_after;
+  sum.wrong_after += part.wrong_after;
+  add(sum.verdicts, part.verdicts);
+}
+
+Figures figures_of(const Workload& workload, const Part& part) {
+  const auto from = [&part](Origin origin) {
+    return part.origins[static_cast<std::size_t>(origin)].load();
+  };
+  const Verdicts after = part.after.verdicts();
+  return {.workload = fmt::format("{} {}", workload.id, workload.title),
+          .actors = workload.actors,
+          .reads = part.reads,
+          .documents = part.documents,
+          .from_memory = from(Origin::memory),
+          .from_store = from(Origin::store),
+          .from_source = from(Origin::source),
+          .absent = part.absent,
+          .errors = part.errors,
+          .writes = part.writes,
+          .deletes = part.deletes,
+          .write_failures = part.write_failures,
+          .invalidations = part.invalidations,
+          .invalidations_pending = part.pending,
+          .invalidation_failures = part.invalidation_failures,
+          .verdicts = part.during.verdicts(),
+          .checked_after = after.reads,
+          .wrong_after = after.violations(),
+          .hits = latency_of(part.hits),
+          .all = latency_of(part.all)};
+}
+
 class Play {
  public:
-  Play(const ReplayOptions& options, Target& target, Runtime& runtime,
+  Play(const ReplayOptions& options, Backend& backend, Target& target, Runtime& runtime,
        const std::atomic<bool>& stop)
       : options_(options),
+        mix_(options.mix),
+        backend_(backend),
         target_(target),
         runtime_(runtime),
         stop_(stop),
-        oracle_(options.profile.users),
-        visits_(options.profile, options.seed) {}
+        questions_(mix_.questions()),
+        oracle_(mix_.population),
+        parts_(mix_.workloads.size()),
+        popularities_(popularities_of(mix_)),
+        traffic_(mix_, popularities_, options.seed) {
+    for (std::size_t i = 0; i < mix_.workloads.size(); ++i) {
+      first_question_.push_back(part_of_.size());
+      part_of_.resize(part_of_.size() + mix_.workloads[i].questions.size(), i);
+    }
+  }
 
   Result<Report> play();
 
  private:
+  // The reads of one visit at once; goes on when the last of them has ended.
+  class Together;
+
   Result<void> prepare();
   void begin();
   void watch();
   [[nodiscard]] Report report() const;
   [[nodiscard]] Result<Report> conclude();
+  Result<void> add_bill(Report& report);
+  void check_what_was_edited();
+  Task<void> check_lane();
   [[nodiscard]] bool is_over() const { return stop_ || runtime_.now() >= ends_; }
 
   Visit next_visit();
   [[nodiscard]] Instant time_of(Duration at) const;
+  void note_behind(Duration late);
   Task<void> lane();
-  Task<void> read(std::uint8_t policy, std::uint64_t user);
-  void judge(const Result<Seen>& seen, const Oracle::Reading& reading, Duration took);
+  Task<void> make(Visit visit);
+  // `question` is one of questions_.
+  Task<void> read(std::size_t question, std::uint64_t number);
+  void judge(std::size_t question, const Result<Seen>& seen, const Oracle::Reading& reading,
+             Duration took);
   void lane_ended();
 
-  void write_all(SourceDb database, std::size_t writer);
-  void write_one(SourceDb& database, std::uint64_t user);
-  void invalidate(std::uint64_t user, std::uint64_t version);
+  void write_all(SourceDb& database, std::size_t writer);
+  void write_one(SourceDb& database, const Edit& edit);
+  void invalidate(Part& part, Entity entity, std::uint64_t version);
   void remember_error(const std::string& what);
 
   const ReplayOptions& options_;
+  const Mix& mix_;
+  Backend& backend_;
   Target& target_;
   Runtime& runtime_;
   const std::atomic<bool>& stop_;
+  std::vector<Question> questions_;          // Of all workloads, one after the other.
+  std::vector<std::size_t> first_question_;  // Of each workload ...
+  std::vector<std::size_t> part_of_;         // ... and the workload of each question.
   Oracle oracle_;
-  Counters counters_;
+  std::deque<Part> parts_;  // Of each workload.
   Histogram hits_;
   Histogram all_;
+  std::atomic<std::int64_t> behind_ns_{0};
   Instant began_{};
   Instant ends_{};
   std::atomic<bool> quiet_{false};  // The replay is over; reads only check.
 
-  std::mutex visits_mutex_;
-  Visits visits_;
+  Popularities popularities_;
+  std::mutex traffic_mutex_;
+  Traffic traffic_;
   std::vector<std::jthread> writers_;
   std::array<std::mutex, 64> writing_;  // One writer per entity.
   std::mutex mutex_;                    // Of what follows.
   std::condition_variable ended_;
   std::size_t lanes_running_ = 0;
   std::string first_error_;
-  std::vector<std::uint64_t> edited_;
+  std::vector<Entity> edited_;  // While writers write; it is only read afterwards.
+  std::atomic<std::size_t> checked_{0};
+  Instant checks_until_{};
+};
+
+class Play::Together {
+ public:
+  Together(Play& play, const Visit& visit) : play_(play), visit_(visit) {}
+
+  [[nodiscard]] bool await_ready() const noexcept { return visit_.questions.empty(); }
+  bool await_suspend(std::coroutine_handle<> awaiting) {
+    // One more than the reads: the last of them may end before all of them have begun.
+    left_ = visit_.questions.size() + 1;
+    const std::size_t first = play_.first_question_[visit_.workload];
+    for (const std::uint8_t question : visit_.questions) {
+      start(play_.read(first + question, visit_.number), [this, awaiting] {
+        if (--left_ == 0) awaiting.resume();
+      });
+    }
+    return --left_ != 0;
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  Play& play_;
+  const Visit& visit_;
+  std::atomic<std::size_t> left_{0};
 };
 
 Result<void> Play::prepare() {
-  auto database = SourceDb::open(options_.source_path);
+  auto database = backend_.open();
   if (!database) return std::unexpected(database.error());
-  const auto users = database->users();
-  if (!users) return std::unexpected(users.error());
-  if (*users != options_.profile.users) {
-    return failure(Code::invalid_argument,
-                   fmt::format("the source has {} users and the replay wants {}: say --users {} or "
-                               "make another source",
-                               *users, options_.profile.users, *users));
+  const auto population = (*database)->population();
+  if (!population) return std::unexpected(population.error());
+  if (*population != mix_.population) {
+    return failure(
+        Code::invalid_argument,
+        fmt::format("the source has {0} users and {1} lists and the replay wants {2} and {3}: say "
+                    "--users {0} --lists {1}, or make another source",
+                    population->users, population->lists, mix_.population.users,
+                    mix_.population.lists));
   }
-  const auto changed = database->changed();
+  const auto changed = (*database)->changed(mix_.collections());
   if (!changed) return std::unexpected(changed.error());
   if (options_.cold) {
-    Task<Result<Held>> task = target_.invalidate_policies();
+    Task<Result<Held>> task = target_.invalidate_all();
     if (auto held = wait(std::move(task)); !held) return std::unexpected(held.error());
   }
-  for (const auto& [user, version] : *changed) oracle_.start_at(user, version, options_.cold);
+  for (const Standing& standing : *changed) {
+    oracle_.start_at(standing.entity, standing.version, options_.cold);
+  }
   return {};
 }
 
@@ -149,17 +271,15 @@ void Play::begin() {
 
 Result<Report> Play::play() {
   if (auto prepared = prepare(); !prepared) return std::unexpected(prepared.error());
-  std::vector<SourceDb> databases;
+  std::vector<std::unique_ptr<SourceDb>> databases;
   for (std::size_t i = 0; i < options_.writers; ++i) {
-    auto database = SourceDb::open(options_.source_path);
+    auto database = backend_.open();
     if (!database) return std::unexpected(database.error());
     databases.push_back(std::move(*database));
   }
   begin();
   for (std::size_t i = 0; i < options_.writers; ++i) {
-    writers_.emplace_back([this, i, database = std::move(databases[i])]() mutable {
-      write_all(std::move(database), i);
-    });
+    writers_.emplace_back([this, i, &database = *databases[i]] { write_all(database, i); });
   }
   watch();
   writers_.clear();
@@ -180,63 +300,91 @@ void Play::watch() {
 }
 
 Report Play::report() const {
-  const Profile& profile = options_.profile;
-  Report report{.workload = profile.id + " " + profile.title,
+  Report report{.name = mix_.name,
                 .target = target_.name(),
                 .seed = options_.seed,
-                .users = profile.users,
-                .actors = profile.actors,
+                .population = mix_.population,
                 .speed = options_.speed};
-  report.seconds = std::chrono::duration<double>(runtime_.now() - began_).count();
-  report.reads = counters_.reads;
-  report.from_memory = counters_.origins[static_cast<std::size_t>(Origin::memory)];
-  report.from_store = counters_.origins[static_cast<std::size_t>(Origin::store)];
-  report.from_source = counters_.origins[static_cast<std::size_t>(Origin::source)];
-  report.absent = counters_.absent;
-  report.errors = counters_.errors;
-  report.writes = counters_.writes;
-  report.write_failures = counters_.write_failures;
-  report.invalidations = counters_.invalidations;
-  report.invalidations_pending = counters_.pending;
-  report.invalidation_failures = counters_.invalidation_failures;
-  report.verdicts = oracle_.verdicts();
-  report.behind = Duration(counters_.behind_ns.load());
+  // What began before the end may end after it; that is no more traffic.
+  const Instant until = std::min(runtime_.now(), ends_);
+  report.seconds = std::chrono::duration<double>(until - began_).count();
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    report.workloads.push_back(figures_of(mix_.workloads[i], parts_[i]));
+    add(report.total, report.workloads.back());
+  }
+  report.total.workload = "all";
+  if (parts_.size() == 1) report.total.actors = mix_.workloads.front().actors;
+  report.total.hits = latency_of(hits_);
+  report.total.all = latency_of(all_);
+  report.behind = Duration(behind_ns_.load());
   report.prices = options_.prices;
   return report;
 }
 
 Result<Report> Play::conclude() {
+  // What is counted ends here; the checks that follow are none of the workload's reads.
   Report result = report();
   result.interrupted = stop_;
-  result.hits = latency_of(hits_);
-  result.all = latency_of(all_);
-  auto bill = target_.bill();
-  if (!bill) return std::unexpected(bill.error());
-  result.billed = bill->reads;
-  result.counted_by = bill->counted_by;
-
-  // Most of the edited users are read seldom: what was kept wrongly would not have shown yet.
-  quiet_ = true;
-  std::ranges::sort(edited_);
-  const auto repeated = std::ranges::unique(edited_);
-  edited_.erase(repeated.begin(), repeated.end());
-  const Instant enough = runtime_.now() + (stop_ ? check_when_stopped : check_for);
-  for (const std::uint64_t user : edited_) {
-    for (std::uint8_t policy = 0; policy < options_.profile.policies.size(); ++policy) {
-      Task<void> check = read(policy, user);
-      wait(std::move(check));
-      ++result.checked_after;
-    }
-    if (runtime_.now() > enough || result.checked_after >= checks_max) break;
+  if (auto billed = add_bill(result); !billed) return std::unexpected(billed.error());
+  check_what_was_edited();
+  result.total.checked_after = 0;
+  result.total.wrong_after = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Verdicts after = parts_[i].after.verdicts();
+    result.workloads[i].checked_after = after.reads;
+    result.workloads[i].wrong_after = after.violations();
+    result.total.checked_after += after.reads;
+    result.total.wrong_after += after.violations();
   }
-  result.wrong_after = oracle_.verdicts().violations() - result.verdicts.violations();
   result.first_error = first_error_;
   return result;
 }
 
+Result<void> Play::add_bill(Report& report) {
+  auto bill = target_.bill();
+  if (!bill) return std::unexpected(bill.error());
+  for (std::size_t i = 0; i < bill->documents.size(); ++i) {
+    report.workloads[part_of_[i]].billed += bill->documents[i];
+    report.total.billed += bill->documents[i];
+  }
+  report.counted_by = std::move(bill->counted_by);
+  if (bill->outside) {
+    report.billed_outside = bill->outside->documents;
+    report.counted_outside_by = std::move(bill->outside->counted_by);
+  }
+  return {};
+}
+
+// Most of what was edited is read seldom: what was kept wrongly would not have shown yet.
+void Play::check_what_was_edited() {
+  quiet_ = true;
+  std::ranges::sort(edited_);
+  const auto repeated = std::ranges::unique(edited_);
+  edited_.erase(repeated.begin(), repeated.end());
+  checks_until_ = runtime_.now() + (stop_ ? check_when_stopped : check_for);
+  std::unique_lock lock(mutex_);
+  lanes_running_ = std::min(edited_.size(), checks_at_once);
+  for (std::size_t i = 0; i < std::min(edited_.size(), checks_at_once); ++i) {
+    runtime_.post([this] { start(check_lane(), [this] { lane_ended(); }); });
+  }
+  ended_.wait(lock, [this] { return lanes_running_ == 0; });
+}
+
+Task<void> Play::check_lane() {
+  for (std::size_t next = ++checked_; next <= edited_.size(); next = ++checked_) {
+    const Entity entity = edited_[next - 1];
+    for (std::size_t question = 0; question < questions_.size(); ++question) {
+      if (questions_[question].collection != entity.collection) continue;
+      Task<void> check = read(question, entity.number);
+      co_await std::move(check);
+    }
+    if (runtime_.now() > checks_until_) break;
+  }
+}
+
 Visit Play::next_visit() {
-  const std::lock_guard lock(visits_mutex_);
-  return visits_.next();
+  const std::lock_guard lock(traffic_mutex_);
+  return traffic_.next();
 }
 
 Instant Play::time_of(Duration at) const {
@@ -245,9 +393,15 @@ Instant Play::time_of(Duration at) const {
   return began_ + Duration(static_cast<std::int64_t>(capped));
 }
 
+void Play::note_behind(Duration late) {
+  std::int64_t behind = behind_ns_;
+  while (behind < late.count() && !behind_ns_.compare_exchange_weak(behind, late.count())) {
+  }
+}
+
 Task<void> Play::lane() {
   while (!is_over()) {
-    const Visit visit = next_visit();
+    Visit visit = next_visit();
     const Instant due = time_of(visit.at);
     if (due >= ends_) break;
     Instant now = runtime_.now();
@@ -257,45 +411,64 @@ Task<void> Play::lane() {
       now = runtime_.now();
     } while (now < due && !stop_);
     if (stop_) break;
-    std::int64_t behind = counters_.behind_ns;
-    while (behind < (now - due).count() &&
-           !counters_.behind_ns.compare_exchange_weak(behind, (now - due).count())) {
-    }
-    for (const std::uint8_t policy : visit.policies) {
-      Task<void> one = read(policy, visit.user);
-      co_await std::move(one);
-      if (is_over()) break;
-    }
+    note_behind(now - due);
+    Task<void> made = make(std::move(visit));
+    co_await std::move(made);
   }
 }
 
-Task<void> Play::read(std::uint8_t policy, std::uint64_t user) {
-  const Instant began = runtime_.now();
-  const Oracle::Reading reading = oracle_.read_begin(user, began);
-  Task<Result<Seen>> task = target_.read(policy, user);
-  const Result<Seen> seen = co_await std::move(task);
-  judge(seen, reading, runtime_.now() - began);
+Task<void> Play::make(Visit visit) {
+  if (mix_.workloads[visit.workload].together) {
+    Together together(*this, visit);
+    co_await together;
+    co_return;
+  }
+  const std::size_t first = first_question_[visit.workload];
+  for (const std::uint8_t question : visit.questions) {
+    Task<void> one = read(first + question, visit.number);
+    co_await std::move(one);
+    if (is_over()) break;
+  }
 }
 
-void Play::judge(const Result<Seen>& seen, const Oracle::Reading& reading, Duration took) {
+Task<void> Play::read(std::size_t question, std::uint64_t number) {
+  const Instant began = runtime_.now();
+  const Entity entity{questions_[question].collection, number};
+  const Oracle::Reading reading = oracle_.read_begin(entity, began);
+  Task<Result<Seen>> task = target_.read(question, number);
+  const Result<Seen> seen = co_await std::move(task);
+  judge(question, seen, reading, runtime_.now() - began);
+}
+
+void Play::judge(std::size_t question, const Result<Seen>& seen, const Oracle::Reading& reading,
+                 Duration took) {
+  Part& part = parts_[part_of_[question]];
   const bool counts = !quiet_;
-  if (counts) ++counters_.reads;
+  if (counts) ++part.reads;
   if (!seen) {
-    if (counts) ++counters_.errors;
+    if (counts) ++part.errors;
     remember_error(seen.error().what);
     return;
   }
-  const Finding finding =
-      seen->garbage ? oracle_.read_garbage() : oracle_.read_end(reading, seen->version);
-  if (finding != Finding::sound) {
-    remember_error(fmt::format("a violation: user {}, answered version {}, from {}", reading.entity,
-                               seen->version, name_of(seen->origin)));
+  const Judgement judgement = seen->garbage
+                                  ? Judgement{.finding = Finding::uncommitted}
+                                  : oracle_.read_end(reading, seen->version, seen->documents);
+  (counts ? part.during : part.after).add(judgement);
+  if (judgement.finding != Finding::sound) {
+    remember_error(
+        fmt::format("a violation: {} was {}, answered version {} in {} documents from {}",
+                    tag_of(reading.entity), name_of(judgement.finding), seen->version,
+                    seen->documents, name_of(seen->origin)));
   }
   if (!counts) return;
-  ++counters_.origins[static_cast<std::size_t>(seen->origin)];
-  if (seen->version == 0 && !seen->garbage) ++counters_.absent;
+  part.documents += std::max(seen->documents, 1u);
+  ++part.origins[static_cast<std::size_t>(seen->origin)];
+  if (seen->documents == 0 && !seen->garbage) ++part.absent;
+  part.all.record(took);
   all_.record(took);
-  if (seen->origin != Origin::source) hits_.record(took);
+  if (seen->origin == Origin::source) return;
+  part.hits.record(took);
+  hits_.record(took);
 }
 
 void Play::lane_ended() {
@@ -305,10 +478,8 @@ void Play::lane_ended() {
   ended_.notify_all();
 }
 
-void Play::write_all(SourceDb database, std::size_t writer) {
-  Profile share = options_.profile;
-  share.writes_per_second /= static_cast<double>(options_.writers);
-  Edits edits(share, options_.seed * 1000 + writer);
+void Play::write_all(SourceDb& database, std::size_t writer) {
+  Edits edits(mix_, popularities_, options_.seed, writer, options_.writers);
   for (Edit edit = edits.next(); !is_over(); edit = edits.next()) {
     const Instant due = edit.at == Duration::max() ? ends_ : time_of(edit.at);
     for (Instant now = runtime_.now(); now < due && !is_over(); now = runtime_.now()) {
@@ -316,40 +487,43 @@ void Play::write_all(SourceDb database, std::size_t writer) {
       ended_.wait_for(lock, std::min(due - now, pause_max), [this] { return lanes_running_ == 0; });
     }
     if (is_over()) return;
-    write_one(database, edit.user);
+    write_one(database, edit);
   }
 }
 
-void Play::write_one(SourceDb& database, std::uint64_t user) {
+void Play::write_one(SourceDb& database, const Edit& edit) {
+  Part& part = parts_[edit.workload];
   std::uint64_t version = 0;
   {
-    const std::lock_guard one_writer(writing_[user % writing_.size()]);
-    version = oracle_.begin_write(user);
-    if (const auto written = database.write(user, version); !written) {
-      oracle_.abandoned(user, version);
-      ++counters_.write_failures;
+    const std::lock_guard one_writer(writing_[edit.entity.number % writing_.size()]);
+    version = oracle_.begin_write(edit.entity);
+    const auto written = database.write(edit.entity, version);
+    if (!written) {
+      oracle_.abandoned(edit.entity, version);
+      ++part.write_failures;
       return remember_error(written.error().what);
     }
-    oracle_.committed(user, version, runtime_.now());
-    ++counters_.writes;
+    oracle_.committed(edit.entity, version, runtime_.now());
+    ++part.writes;
+    if (*written == Change::Kind::remove) ++part.deletes;
   }
   {
     const std::lock_guard lock(mutex_);
-    if (edited_.size() < checks_max) edited_.push_back(user);
+    if (edited_.size() < edited_max) edited_.push_back(edit.entity);
   }
-  invalidate(user, version);
+  invalidate(part, edit.entity, version);
 }
 
-void Play::invalidate(std::uint64_t user, std::uint64_t version) {
-  Task<Result<Held>> task = target_.invalidate(user, options_.naming);
+void Play::invalidate(Part& part, Entity entity, std::uint64_t version) {
+  Task<Result<Held>> task = target_.invalidate(entity, options_.naming);
   const Result<Held> held = wait(std::move(task));
   if (!held) {
-    ++counters_.invalidation_failures;
+    ++part.invalidation_failures;
     return remember_error(held.error().what);
   }
-  oracle_.invalidation_returned(user, version);
-  ++counters_.invalidations;
-  if (*held == Held::pending) ++counters_.pending;
+  oracle_.invalidation_returned(entity, version);
+  ++part.invalidations;
+  if (*held == Held::pending) ++part.pending;
 }
 
 void Play::remember_error(const std::string& what) {
@@ -359,9 +533,9 @@ void Play::remember_error(const std::string& what) {
 
 }  // namespace
 
-Result<Report> run(const ReplayOptions& options, Target& target, Runtime& runtime,
+Result<Report> run(const ReplayOptions& options, Backend& backend, Target& target, Runtime& runtime,
                    const std::atomic<bool>& stop) {
-  Play play(options, target, runtime, stop);
+  Play play(options, backend, target, runtime, stop);
   return play.play();
 }
 

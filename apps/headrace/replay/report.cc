@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
-#include <iterator>
 
-#include "terminal.h"
+#include "replay/table.h"
 
 namespace headrace::replay {
 
@@ -17,138 +16,135 @@ using app::short_time;
 using app::with_commas;
 
 constexpr double month_seconds = 30.0 * 24 * 3600;
-constexpr const char* staleness_names[staleness_buckets] = {
-    "current", "<= 1 ms", "<= 10 ms", "<= 100 ms", "<= 1 s", "<= 10 s", "more"};
 
-// Lines of a table: a name, a figure that is aligned to the right, and a remark.
-class Table {
- public:
-  explicit Table(bool colours) : colours_(colours) {}
-
-  void head(std::string_view text) {
-    fmt::format_to(std::back_inserter(out_), "\n{}\n", painted(text, Colour::bold, colours_));
-  }
-  void line(std::string_view name, std::string_view figure, std::string_view remark = {},
-            Colour colour = Colour::none) {
-    const std::string aligned = fmt::format("{:>16}", figure);
-    fmt::format_to(std::back_inserter(out_), "  {:<30}{}", name,
-                   painted(aligned, colour, colours_));
-    if (!remark.empty()) out_ += "   " + painted(remark, Colour::dim, colours_);
-    out_ += '\n';
-  }
-  void latency(std::string_view name, const Latency& latency) {
-    fmt::format_to(std::back_inserter(out_), "  {:<10}{:>12}{:>11}{:>11}{:>11}{:>11}{:>11}\n", name,
-                   with_commas(latency.count), short_time(latency.p50), short_time(latency.p90),
-                   short_time(latency.p99), short_time(latency.p999), short_time(latency.longest));
-  }
-  void raw(std::string_view text) { out_ += text; }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  bool colours_;
-};
-
-std::string dollars(double money) {
-  return fmt::format("$ {:.{}f}", money, money < 10 ? 4 : 2);
+double priced(std::uint64_t count, double per_100k) {
+  return static_cast<double>(count) * per_100k / 100'000;
 }
 
-std::string share_of(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? "-"
-                    : fmt::format("{:.2f} %",
-                                  100.0 * static_cast<double>(part) / static_cast<double>(whole));
+std::string first_line(const Report& report, bool colours) {
+  const std::string speed =
+      report.speed == 1 ? "" : fmt::format(" at {:g} times the speed", report.speed);
+  const std::string actors =
+      report.total.actors > 0 ? fmt::format("{:g} actors, ", report.total.actors) : "";
+  return fmt::format("{}{}: {:.1f} s{}, {}{} users, {} lists, seed {}\n",
+                     painted(report.name, Colour::bold, colours),
+                     report.interrupted ? " (interrupted)" : "", report.seconds, speed, actors,
+                     with_commas(report.population.users), with_commas(report.population.lists),
+                     report.seed);
 }
 
-std::string speed_of(const Report& report) {
-  return report.speed == 1 ? "" : fmt::format(" at {:g} times the speed", report.speed);
+void add_workload(Table& table, const Figures& figures) {
+  table.raw(fmt::format("  {:<24}{:>12}{:>13}{:>11}{:>10}{:>9}{:>8}{:>12}\n", figures.workload,
+                        with_commas(figures.reads), with_commas(figures.documents),
+                        with_commas(figures.billed), percent(figures.avoided()),
+                        with_commas(figures.writes), with_commas(figures.errors),
+                        with_commas(figures.violations())));
+}
+
+void add_workloads(Table& table, const Report& report) {
+  table.head(
+      "Workloads                  reads asked    documents     billed   avoided   writes  errors"
+      "  violations");
+  for (const Figures& figures : report.workloads) add_workload(table, figures);
+  add_workload(table, report.total);
 }
 
 void add_reads(Table& table, const Report& report) {
-  const double rate = report.seconds > 0 ? static_cast<double>(report.reads) / report.seconds : 0;
+  const Figures& all = report.total;
+  const auto per_second = [&report](std::uint64_t count) {
+    const double rate = report.seconds > 0 ? static_cast<double>(count) / report.seconds : 0;
+    return fmt::format("{:.0f} per s", rate);
+  };
   table.head("Reads");
-  table.line("asked", with_commas(report.reads), fmt::format("{:.0f} per s", rate));
-  table.line("answered from memory", with_commas(report.from_memory),
-             share_of(report.from_memory, report.reads));
-  table.line("answered from the store", with_commas(report.from_store),
-             share_of(report.from_store, report.reads));
-  table.line("waited for the source", with_commas(report.from_source),
-             share_of(report.from_source, report.reads));
-  table.line("absent", with_commas(report.absent));
-  table.line("errors", with_commas(report.errors), report.first_error,
-             report.errors > 0 ? Colour::red : Colour::none);
+  table.line("asked", with_commas(all.reads), per_second(all.reads));
+  table.line("answered from memory", with_commas(all.from_memory),
+             share_of(all.from_memory, all.reads));
+  table.line("answered from the store", with_commas(all.from_store),
+             share_of(all.from_store, all.reads));
+  table.line("waited for the source", with_commas(all.from_source),
+             share_of(all.from_source, all.reads));
+  table.line("absent or empty", with_commas(all.absent));
+  table.line("errors", with_commas(all.errors), all.errors > 0 ? report.first_error : "",
+             all.errors > 0 ? Colour::red : Colour::none);
+  table.head("What the source bills");
+  table.line("documents without Headrace", with_commas(all.documents), per_second(all.documents));
+  table.line("documents with Headrace", with_commas(all.billed), "counted by " + report.counted_by);
+  if (report.billed_outside) {
+    table.line("the same, from outside", with_commas(*report.billed_outside),
+               fmt::format("counted by {}{}", report.counted_outside_by,
+                           report.counts_agree() ? "" : ": THE COUNTS DIFFER"),
+               report.counts_agree() ? Colour::none : Colour::red);
+  }
+  table.line("avoided", percent(all.avoided()), {}, Colour::green);
 }
 
-void add_bill(Table& table, const Report& report) {
-  table.head("What the source bills");
-  table.line("reads without Headrace", with_commas(report.reads));
-  table.line("reads with Headrace", with_commas(report.billed), "counted by " + report.counted_by);
-  table.line("avoided", fmt::format("{:.2f} %", report.avoided() * 100), {}, Colour::green);
-  table.line("money without, per month", dollars(report.per_month(report.money_before())),
-             fmt::format("at $ {} per 100,000 reads, at this rate", report.prices.per_100k_reads));
-  table.line("money with, per month", dollars(report.per_month(report.money_after())));
+void add_money(Table& table, const Report& report) {
+  const double before = report.reads_before();
+  const double after = report.reads_after();
+  table.head("Money per month, at this rate");
+  table.line("reads without Headrace", dollars(report.per_month(before)),
+             fmt::format("at $ {:g} per 100,000 documents", report.prices.per_100k_reads));
+  table.line("reads with Headrace", dollars(report.per_month(after)));
+  table.line("saved", dollars(report.per_month(before - after)), {}, Colour::green);
+  table.line("writes and deletes", dollars(report.per_month(report.writes())),
+             fmt::format("the same with and without: at $ {:g} and $ {:g} per 100,000",
+                         report.prices.per_100k_writes, report.prices.per_100k_deletes));
+}
+
+std::string kinds_of_violations(const Figures& figures) {
+  if (figures.violations() == 0) return "must be 0";
+  return fmt::format(
+      "{} resurrected, {} never written, {} wrongly absent, {} incomplete, {} at the end",
+      figures.verdicts.resurrected, figures.verdicts.uncommitted, figures.verdicts.wrong_absences,
+      figures.verdicts.incomplete, figures.wrong_after);
 }
 
 void add_truth(Table& table, const Report& report) {
+  const Figures& all = report.total;
   table.head("Truth");
-  table.line("writes", with_commas(report.writes),
-             report.write_failures > 0 ? fmt::format("{} failed", report.write_failures) : "");
-  const auto troubled = report.invalidations_pending + report.invalidation_failures;
-  table.line("invalidations", with_commas(report.invalidations),
-             troubled > 0 ? fmt::format("{} pending, {} failed", report.invalidations_pending,
-                                        report.invalidation_failures)
+  table.line("writes", with_commas(all.writes),
+             all.write_failures > 0 ? fmt::format("{} failed", all.write_failures) : "");
+  const auto troubled = all.invalidations_pending + all.invalidation_failures;
+  table.line("invalidations", with_commas(all.invalidations),
+             troubled > 0 ? fmt::format("{} pending, {} failed", all.invalidations_pending,
+                                        all.invalidation_failures)
                           : "");
-  table.line("violations", with_commas(report.violations()),
-             report.violations() > 0
-                 ? fmt::format("{} resurrected, {} never written, {} wrongly absent, {} at the end",
-                               report.verdicts.resurrected, report.verdicts.uncommitted,
-                               report.verdicts.wrong_absences, report.wrong_after)
-                 : "must be 0",
-             report.violations() > 0 ? Colour::red : Colour::green);
-  table.line("edited values read again", with_commas(report.checked_after),
+  table.line("violations", with_commas(all.violations()), kinds_of_violations(all),
+             all.violations() > 0 ? Colour::red : Colour::green);
+  if (!report.first_error.empty() && all.errors == 0) {
+    table.line("the first fault", "", report.first_error);
+  }
+  table.line("edited values read again", with_commas(all.checked_after),
              "after the replay, when all was quiet");
   for (std::size_t i = 0; i < staleness_buckets; ++i) {
     table.line(fmt::format("{} {}", i == 0 ? "staleness:" : "          ", staleness_names[i]),
-               with_commas(report.verdicts.staleness[i]),
-               i == 0 ? share_of(report.verdicts.staleness[0], report.verdicts.reads) : "");
+               with_commas(all.verdicts.staleness[i]),
+               i == 0 ? share_of(all.verdicts.staleness[0], all.verdicts.reads) : "");
   }
-  const bool any_stale = report.verdicts.stalest > Duration::zero();
-  table.line("stalest answer", any_stale ? short_time(report.verdicts.stalest) : "-",
-             any_stale ? "when its read began; its invalidation was not through yet" : "");
-}
-
-boost::json::object json_of(const Latency& latency) {
-  const auto us = [](Duration time) { return static_cast<double>(time.count()) / 1e3; };
-  return {{"count", latency.count},      {"p50_us", us(latency.p50)},
-          {"p90_us", us(latency.p90)},   {"p99_us", us(latency.p99)},
-          {"p999_us", us(latency.p999)}, {"max_us", us(latency.longest)}};
-}
-
-boost::json::object truth_json(const Report& report) {
-  boost::json::object staleness;
-  for (std::size_t i = 0; i < staleness_buckets; ++i) {
-    staleness[staleness_names[i]] = report.verdicts.staleness[i];
-  }
-  return {{"violations", report.violations()},
-          {"resurrected", report.verdicts.resurrected},
-          {"uncommitted", report.verdicts.uncommitted},
-          {"wrong_absences", report.verdicts.wrong_absences},
-          {"checked_after", report.checked_after},
-          {"wrong_after", report.wrong_after},
-          {"staleness", staleness},
-          {"stalest_ms", static_cast<double>(report.verdicts.stalest.count()) / 1e6}};
+  const bool any_stale = all.verdicts.stalest > Duration::zero();
+  const char* why = all.verdicts.resurrected > 0
+                        ? "when its read began"
+                        : "when its read began; its invalidation was not through yet";
+  table.line("stalest answer", any_stale ? short_time(all.verdicts.stalest) : "-",
+             any_stale ? why : "");
 }
 
 }  // namespace
 
-double Report::avoided() const noexcept {
-  if (reads == 0) return 0;
-  return 1.0 - static_cast<double>(billed) / static_cast<double>(reads);
+double Figures::avoided() const noexcept {
+  if (documents == 0) return 0;
+  return 1.0 - static_cast<double>(billed) / static_cast<double>(documents);
 }
-double Report::money_before() const noexcept {
-  return static_cast<double>(reads) * prices.per_100k_reads / 100'000;
+
+double Report::reads_before() const noexcept {
+  return priced(total.documents, prices.per_100k_reads);
 }
-double Report::money_after() const noexcept {
-  return static_cast<double>(billed) * prices.per_100k_reads / 100'000;
+double Report::reads_after() const noexcept {
+  return priced(total.billed, prices.per_100k_reads);
+}
+double Report::writes() const noexcept {
+  return priced(total.writes - total.deletes, prices.per_100k_writes) +
+         priced(total.deletes, prices.per_100k_deletes);
 }
 double Report::per_month(double money) const noexcept {
   const double simulated = seconds * speed;
@@ -157,17 +153,15 @@ double Report::per_month(double money) const noexcept {
 
 std::string to_text(const Report& report, bool colours) {
   Table table(colours);
-  table.raw(painted(report.workload, Colour::bold, colours));
-  table.raw(fmt::format("{}: {:.1f} s{}, {:g} actors, {} users, seed {}\n  {}\n",
-                        report.interrupted ? " (interrupted)" : "", report.seconds,
-                        speed_of(report), report.actors, with_commas(report.users), report.seed,
-                        report.target));
+  table.raw(first_line(report, colours));
+  table.raw(fmt::format("  {}\n", report.target));
+  if (report.workloads.size() > 1) add_workloads(table, report);
   add_reads(table, report);
-  add_bill(table, report);
+  add_money(table, report);
   add_truth(table, report);
   table.head("Latency         count        p50        p90        p99      p99.9        max");
-  table.latency("hits", report.hits);
-  table.latency("all reads", report.all);
+  table.latency("hits", report.total.hits);
+  table.latency("all reads", report.total.all);
   if (report.behind > std::chrono::milliseconds(100)) {
     table.raw(
         fmt::format("\n  The replay itself was up to {} behind its own time-table: this "
@@ -178,45 +172,52 @@ std::string to_text(const Report& report, bool colours) {
   return table.take();
 }
 
-std::string to_json(const Report& report) {
-  const boost::json::object all = {
-      {"workload", report.workload},
-      {"target", report.target},
-      {"interrupted", report.interrupted},
-      {"seed", report.seed},
-      {"users", report.users},
-      {"actors", report.actors},
-      {"speed", report.speed},
-      {"seconds", report.seconds},
-      {"reads",
-       {{"asked", report.reads},
-        {"memory", report.from_memory},
-        {"store", report.from_store},
-        {"source", report.from_source},
-        {"absent", report.absent},
-        {"errors", report.errors}}},
-      {"source",
-       {{"reads_before", report.reads},
-        {"reads_after", report.billed},
-        {"avoided", report.avoided()},
-        {"counted_by", report.counted_by}}},
-      {"money",
-       {{"per_100k_reads", report.prices.per_100k_reads},
-        {"before", report.money_before()},
-        {"after", report.money_after()},
-        {"before_per_month", report.per_month(report.money_before())},
-        {"after_per_month", report.per_month(report.money_after())}}},
-      {"writes", report.writes},
-      {"write_failures", report.write_failures},
-      {"invalidations", report.invalidations},
-      {"invalidations_pending", report.invalidations_pending},
-      {"invalidation_failures", report.invalidation_failures},
-      {"truth", truth_json(report)},
-      {"latency", {{"hits", json_of(report.hits)}, {"all", json_of(report.all)}}},
-      {"behind_ms", static_cast<double>(report.behind.count()) / 1e6},
-      {"first_error", report.first_error},
-      {"note", report.note}};
-  return boost::json::serialize(all);
+std::string comparison_text(const Report& headrace, const Report& plain, bool colours) {
+  Table table(colours);
+  table.raw(first_line(headrace, colours));
+  table.raw(
+      fmt::format("  Headrace: {}\n  TTL: {}\n  The same seed, traffic and edits, one after "
+                  "the other, each on a source of its own.\n",
+                  headrace.target, plain.target));
+  const Figures& a = headrace.total;
+  const Figures& b = plain.total;
+  const auto counts = [&table](std::string_view name, std::uint64_t left, std::uint64_t right) {
+    table.pair(name, with_commas(left), with_commas(right));
+  };
+  table.head("                                        Headrace               TTL");
+  counts("reads asked", a.reads, b.reads);
+  counts("documents without a cache", a.documents, b.documents);
+  counts("documents billed", a.billed, b.billed);
+  table.pair("avoided", percent(a.avoided()), percent(b.avoided()));
+  table.pair("reads per month", dollars(headrace.per_month(headrace.reads_after())),
+             dollars(plain.per_month(plain.reads_after())));
+  table.pair("saved per month",
+             dollars(headrace.per_month(headrace.reads_before() - headrace.reads_after())),
+             dollars(plain.per_month(plain.reads_before() - plain.reads_after())));
+  counts("writes", a.writes, b.writes);
+  counts("errors", a.errors, b.errors);
+  const auto colour = [](const Figures& figures) {
+    return figures.violations() > 0 ? Colour::red : Colour::green;
+  };
+  table.pair("violations", with_commas(a.violations()), with_commas(b.violations()), colour(a),
+             colour(b));
+  counts("  resurrected", a.verdicts.resurrected, b.verdicts.resurrected);
+  counts("  never written", a.verdicts.uncommitted, b.verdicts.uncommitted);
+  counts("  wrongly absent", a.verdicts.wrong_absences, b.verdicts.wrong_absences);
+  counts("  incomplete", a.verdicts.incomplete, b.verdicts.incomplete);
+  counts("  at the end, when all was quiet", a.wrong_after, b.wrong_after);
+  for (std::size_t i = 0; i < staleness_buckets; ++i) {
+    counts(fmt::format("{} {}", i == 0 ? "staleness:" : "          ", staleness_names[i]),
+           a.verdicts.staleness[i], b.verdicts.staleness[i]);
+  }
+  table.pair("stalest answer", short_time(a.verdicts.stalest), short_time(b.verdicts.stalest));
+  table.pair("read, p50", short_time(a.all.p50), short_time(b.all.p50));
+  table.pair("read, p99", short_time(a.all.p99), short_time(b.all.p99));
+  if (!plain.first_error.empty()) table.raw("\n  TTL, the first: " + plain.first_error + "\n");
+  if (!headrace.first_error.empty()) {
+    table.raw("\n  Headrace, the first: " + headrace.first_error + "\n");
+  }
+  return table.take();
 }
 
 }  // namespace headrace::replay

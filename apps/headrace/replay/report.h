@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "headrace/time.h"
+#include "replay/catalog.h"
 #include "replay/oracle.h"
 
 namespace headrace::replay {
@@ -17,6 +19,8 @@ namespace headrace::replay {
 // US dollars for what a source bills.
 struct Prices {
   double per_100k_reads = 0.06;
+  double per_100k_writes = 0.18;
+  double per_100k_deletes = 0.18;
 };
 
 // A few points of a distribution.
@@ -29,52 +33,77 @@ struct Latency {
   Duration longest{0};
 };
 
-struct Report {
+// Of one workload, or of all together.
+struct Figures {
   std::string workload{};  // "W5 session-start"
-  std::string target{};
-  std::string counted_by{};  // Who counted the source's reads.
-  std::uint64_t seed = 0;
-  std::uint64_t users = 0;
-  double actors = 0;
-  double speed = 1;
-  double seconds = 0;  // Of the wall.
-  bool interrupted = false;
+  double actors = 0;       // 0: several kinds of them.
 
-  std::uint64_t reads = 0;  // Asked; without Headrace each is one read of the source.
+  std::uint64_t reads = 0;      // Questions asked.
+  std::uint64_t documents = 0;  // In their answers, one at least: billed if nothing was cached.
   std::uint64_t from_memory = 0;
   std::uint64_t from_store = 0;
   std::uint64_t from_source = 0;
-  std::uint64_t absent = 0;
-  std::uint64_t errors = 0;
-  std::uint64_t billed = 0;  // By the source.
+  std::uint64_t absent = 0;  // Or empty lists.
+  std::uint64_t errors = 0;  // Of reads; their documents are not known and not counted.
+  std::uint64_t billed = 0;  // Documents that the source was asked for.
 
-  std::uint64_t writes = 0;
+  std::uint64_t writes = 0;   // To the source ...
+  std::uint64_t deletes = 0;  // ... of which these removed something.
   std::uint64_t write_failures = 0;
   std::uint64_t invalidations = 0;  // Returned.
   std::uint64_t invalidations_pending = 0;
   std::uint64_t invalidation_failures = 0;
 
   Verdicts verdicts{};              // Of the replay itself.
-  std::uint64_t checked_after = 0;  // Reads of every edited user at the end, when all was quiet ...
+  std::uint64_t checked_after = 0;  // Reads of what was edited, at the end, when all was quiet ...
   std::uint64_t wrong_after = 0;    // ... and violations among them.
   Latency hits{};
   Latency all{};
+
+  [[nodiscard]] std::uint64_t violations() const noexcept {
+    return verdicts.violations() + wrong_after;
+  }
+  [[nodiscard]] double avoided() const noexcept;  // Share of the billed documents, 0 to 1.
+};
+
+struct Report {
+  std::string name{};  // Of the mix.
+  std::string target{};
+  std::string counted_by{};                       // Who counted the source's reads.
+  std::optional<std::uint64_t> billed_outside{};  // The same, by somebody outside this program.
+  std::string counted_outside_by{};
+  std::uint64_t seed = 0;
+  Population population{};
+  double speed = 1;
+  double seconds = 0;  // Of the wall.
+  bool interrupted = false;
+
+  std::vector<Figures> workloads{};
+  Figures total{};
+
   Duration behind{0};  // The longest that a visit began after its time.
   std::string first_error{};
   std::string note{};  // A reservation about the figures; may be empty.
   Prices prices{};
 
-  [[nodiscard]] std::uint64_t violations() const noexcept {
-    return verdicts.violations() + wrong_after;
-  }
-  [[nodiscard]] double avoided() const noexcept;  // Share of the source reads, 0 to 1.
-  [[nodiscard]] double money_before() const noexcept;
-  [[nodiscard]] double money_after() const noexcept;
+  // US dollars for this replay's reads without and with a cache, and for its writes.
+  [[nodiscard]] double reads_before() const noexcept;
+  [[nodiscard]] double reads_after() const noexcept;
+  [[nodiscard]] double writes() const noexcept;
   // Per 30 days at the rate of this replay.
   [[nodiscard]] double per_month(double money) const noexcept;
+  // Whether everybody who counted came to the same.
+  [[nodiscard]] bool counts_agree() const noexcept {
+    return !billed_outside || *billed_outside == total.billed;
+  }
 };
 
 [[nodiscard]] std::string to_text(const Report& report, bool colours);
 [[nodiscard]] std::string to_json(const Report& report);
+
+// Two reports of the same traffic, side by side: Headrace's and a plain cache's.
+[[nodiscard]] std::string comparison_text(const Report& headrace, const Report& plain,
+                                          bool colours);
+[[nodiscard]] std::string comparison_json(const Report& headrace, const Report& plain);
 
 }  // namespace headrace::replay

@@ -14,22 +14,19 @@ namespace {
 
 constexpr std::string_view billed_metric = "headrace_source_reads_total{";
 
-// The sum of all samples of `metric` whose policy is one of `policies`.
-std::uint64_t sum_of(std::string_view metrics, std::string_view metric,
-                     const std::vector<std::string>& policies) {
+// The sum of all samples of `metric` of this policy.
+std::uint64_t sum_of(std::string_view metrics, std::string_view metric, std::string_view policy) {
+  const std::string label = fmt::format("policy=\"{}\"", policy);
   double sum = 0;
   while (!metrics.empty()) {
     const std::size_t end = std::min(metrics.find('\n'), metrics.size());
     const std::string_view line = metrics.substr(0, end);
     metrics.remove_prefix(std::min(end + 1, metrics.size()));
-    if (!line.starts_with(metric)) continue;
-    for (const std::string& policy : policies) {
-      if (!line.contains(fmt::format("policy=\"{}\"", policy))) continue;
-      const std::string_view number = line.substr(line.rfind(' ') + 1);
-      double value = 0;
-      std::from_chars(number.data(), number.data() + number.size(), value);
-      sum += value;
-    }
+    if (!line.starts_with(metric) || !line.contains(label)) continue;
+    const std::string_view number = line.substr(line.rfind(' ') + 1);
+    double value = 0;
+    std::from_chars(number.data(), number.data() + number.size(), value);
+    sum += value;
   }
   return static_cast<std::uint64_t>(sum);
 }
@@ -49,48 +46,52 @@ Origin origin_in(const wire::Response& response) {
 
 class HttpTarget final : public Target {
  public:
-  HttpTarget(const Profile& profile, std::unique_ptr<app::Client> client)
-      : client_(std::move(client)) {
-    for (const PolicyUse& use : profile.policies) names_.push_back(use.name);
-  }
+  HttpTarget(std::vector<Question> questions, std::unique_ptr<app::Client> client)
+      : questions_(std::move(questions)), client_(std::move(client)) {}
 
   std::string name() const override { return "server at " + client_->url(); }
 
-  Task<Result<Seen>> read(std::uint8_t policy, std::uint64_t user) override {
+  Task<Result<Seen>> read(std::size_t question, std::uint64_t number) override {
+    const Entity entity{questions_[question].collection, number};
     wire::Request request;
-    request.target = fmt::format("/v1/read/{}/{}", wire::percent_encode(names_[policy]), user);
+    request.target =
+        fmt::format("/v1/read/{}/{}", wire::percent_encode(questions_[question].name), number);
     Task<Result<wire::Response>> asking = client_->send(std::move(request));
     const Result<wire::Response> response = co_await std::move(asking);
     if (!response) co_return std::unexpected(response.error());
     const Origin origin = origin_in(*response);
-    if (response->status == 200) co_return seen_in(response->body, user, origin);
+    if (response->status == 200) co_return seen_in(response->body, entity, origin);
     // A known absence says where it came from; a route or a policy that is not there does not.
     if (response->status == 404 && response->header("Cache-Status")) {
-      co_return Seen{.version = 0, .origin = origin};
+      co_return Seen{.origin = origin};
     }
     co_return std::unexpected(error_of(*response));
   }
 
-  Task<Result<Held>> invalidate(std::uint64_t user, Naming naming) override {
-    if (naming == Naming::tags) return send(fmt::format(R"({{"tags":["{}"]}})", tag_of(user)));
+  Task<Result<Held>> invalidate(Entity entity, Naming naming) override {
+    if (naming == Naming::tags) return send(fmt::format(R"({{"tags":["{}"]}})", tag_of(entity)));
     std::string keys;
-    for (const std::string& name : names_) {
-      keys += fmt::format(R"({}{{"policy":"{}","entity":"{}"}})", keys.empty() ? "" : ",", name,
-                          entity_of(user));
+    for (const Question& question : questions_) {
+      if (question.collection != entity.collection) continue;
+      keys += fmt::format(R"({}{{"policy":"{}","entity":"{}"}})", keys.empty() ? "" : ",",
+                          question.name, name_of(entity));
     }
     return send(R"({"keys":[)" + keys + "]}");
   }
 
-  Task<Result<Held>> invalidate_policies() override {
+  Task<Result<Held>> invalidate_all() override {
     std::string names;
-    for (const std::string& name : names_) names += (names.empty() ? "\"" : ",\"") + name + "\"";
+    for (const Question& question : questions_) {
+      names += fmt::format("{}\"{}\"", names.empty() ? "" : ",", question.name);
+    }
     return send(R"({"policies":[)" + names + "]}");
   }
 
   Result<Bill> bill() override {
     auto billed = billed_so_far();
     if (!billed) return std::unexpected(billed.error());
-    return Bill{.reads = *billed - billed_before_,
+    for (std::size_t i = 0; i < billed->size(); ++i) (*billed)[i] -= billed_before_[i];
+    return Bill{.documents = std::move(*billed),
                 .counted_by = "the server's own metric, headrace_source_reads_total"};
   }
 
@@ -98,7 +99,7 @@ class HttpTarget final : public Target {
   Result<void> begin() {
     auto billed = billed_so_far();
     if (!billed) return std::unexpected(billed.error());
-    billed_before_ = *billed;
+    billed_before_ = std::move(*billed);
     return {};
   }
 
@@ -115,7 +116,7 @@ class HttpTarget final : public Target {
     co_return response->status == 202 ? Held::pending : Held::everywhere;
   }
 
-  Result<std::uint64_t> billed_so_far() {
+  Result<std::vector<std::uint64_t>> billed_so_far() {
     wire::Request request{.target = "/metrics"};
     Task<Result<wire::Response>> asking = client_->send(std::move(request));
     const Result<wire::Response> response = wait(std::move(asking));
@@ -124,24 +125,28 @@ class HttpTarget final : public Target {
                      fmt::format("{} ({})", response.error().what, client_->url()));
     }
     if (response->status != 200) return std::unexpected(error_of(*response));
-    return sum_of(response->body, billed_metric, names_);
+    std::vector<std::uint64_t> documents;
+    for (const Question& question : questions_) {
+      documents.push_back(sum_of(response->body, billed_metric, question.name));
+    }
+    return documents;
   }
 
+  std::vector<Question> questions_;
   std::unique_ptr<app::Client> client_;
-  std::vector<std::string> names_;
-  std::uint64_t billed_before_ = 0;
+  std::vector<std::uint64_t> billed_before_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Target>> make_http_target(const Profile& profile, HttpTargetOptions options,
-                                                 Runtime& runtime) {
+Result<std::unique_ptr<Target>> make_http_target(std::vector<Question> questions,
+                                                 HttpTargetOptions options, Runtime& runtime) {
   auto client = app::Client::make({.url = std::move(options.url),
                                    .api_key = std::move(options.api_key),
                                    .idle_max = options.connections_max},
                                   runtime);
   if (!client) return std::unexpected(client.error());
-  auto target = std::make_unique<HttpTarget>(profile, std::move(*client));
+  auto target = std::make_unique<HttpTarget>(std::move(questions), std::move(*client));
   if (auto begun = target->begin(); !begun) return std::unexpected(begun.error());
   return target;
 }

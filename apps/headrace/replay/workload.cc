@@ -1,7 +1,10 @@
 #include "replay/workload.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <cctype>
 
 namespace headrace::replay {
 
@@ -9,21 +12,47 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Profile frequency_setting() {
+const std::vector<std::string>& all_fields(Collection collection) {
+  return shape_of(collection).fields;
+}
+
+Workload frequency_setting() {
   return {.id = "W2",
           .title = "frequency-setting",
-          .shape = Shape::streams,
           .actors = 500,
           .stream_min = 30min,
           .stream_max = 240min,
-          .writes_per_second = 2,
-          .source_min = 359ms,
-          .source_max = 359ms,
-          .fresh_for = 1h,
-          .policies = {{.name = "frequency", .fields = {"id", "frequency", "version"}}}};
+          .questions = {{.name = "frequency",
+                         .fields = {"id", "frequency", "version"},
+                         .source_min = 359ms,
+                         .source_max = 359ms}},
+          .edits = {{.collection = Collection::users, .per_second = 2}}};
 }
 
-Profile session_start() {
+// Three parts that are asked for at once, so that a cold slice takes as long as one of them.
+Workload feature_slice() {
+  const auto part = [](const char* name, Collection collection, std::vector<std::string> fields) {
+    return Question{.name = name,
+                    .collection = collection,
+                    .fields = std::move(fields),
+                    .source_min = 2400ms,
+                    .source_max = 2400ms};
+  };
+  return {.id = "W3",
+          .title = "feature-slice",
+          .actors = 300,
+          .together = true,
+          .stream_min = 30min,
+          .stream_max = 240min,
+          .questions = {part("feature-user", Collection::users,
+                             {"id", "locale", "theme", "notifications", "version"}),
+                        part("feature-apps", Collection::apps, all_fields(Collection::apps)),
+                        part("feature-flags", Collection::flags, all_fields(Collection::flags))},
+          .edits = {{.collection = Collection::apps, .per_second = 0.7},
+                    {.collection = Collection::flags, .per_second = 0.3}}};
+}
+
+Workload session_start() {
   return {.id = "W5",
           .title = "session-start",
           .shape = Shape::connects,
@@ -31,123 +60,161 @@ Profile session_start() {
           .reads_min = 6,
           .reads_max = 9,
           .missing_share = 0.02,
-          .writes_per_second = 1,
-          .source_min = 5ms,
-          .source_max = 20ms,
-          .fresh_for = 1h,
-          .policies = {{.name = "user",
-                        .fields = {"id", "name", "email", "locale", "theme", "frequency",
-                                   "notifications", "version"}}}};
+          .questions = {{.name = "user",
+                         .fields = all_fields(Collection::users),
+                         .source_min = 5ms,
+                         .source_max = 20ms}},
+          .edits = {{.collection = Collection::users, .per_second = 1}}};
 }
 
-// Spreads the popular ranks over the numbers of users, one to one.
-std::uint64_t user_of(std::uint64_t rank, std::uint64_t users) {
-  constexpr std::uint64_t prime = 2'654'435'761;
-  return users % prime == 0 ? rank : (rank % users) * (prime % users) % users;
+// One client in ten polls as often as the busiest that was reported.
+Workload list_poll() {
+  return {.id = "W6",
+          .title = "list-poll",
+          .actors = 200,
+          .reads_per_second = 12.0 / 60,
+          .busy_reads_per_second = 97.0 / 60,
+          .busy_share = 0.1,
+          .stream_min = 30min,
+          .stream_max = 240min,
+          .questions = {{.name = "items",
+                         .collection = Collection::items,
+                         .fields = all_fields(Collection::items),
+                         .source_min = 20ms,
+                         .source_max = 100ms}},
+          .edits = {{.collection = Collection::items, .per_second = 2}}};
+}
+
+Workload missing_lookups() {
+  return {.id = "W7",
+          .title = "missing-lookups",
+          .shape = Shape::connects,
+          .actors = 936,
+          .questions = {{.name = "lookup",
+                         .collection = Collection::lookups,
+                         .fields = all_fields(Collection::lookups),
+                         .source_min = 5ms,
+                         .source_max = 20ms}},
+          .edits = {{.collection = Collection::lookups, .per_second = 1}}};
+}
+
+std::vector<Workload> all_workloads() {
+  return {frequency_setting(), feature_slice(), session_start(), list_poll(), missing_lookups()};
+}
+
+double documents_of(const Question& question) {
+  const CollectionShape& shape = shape_of(question.collection);
+  const double rows = (shape.rows_min + shape.rows_max) / 2.0;
+  return shape.empty_share + (1 - shape.empty_share) * rows;  // What is empty costs one.
+}
+
+// Sets the actors so that the source would be billed for so many documents per second.
+void set_documents(Workload& workload, double per_second) {
+  workload.actors = 1;
+  workload.actors = per_second / workload.documents_expected();
+}
+
+// Billed documents per second of the fleet, from workloads.md; docs/replay.md says which of these
+// are reported and which follow.
+Mix fleet() {
+  constexpr double all = 4128;
+  constexpr double streams = 0.31 * all;  // Each stream is one of W2 and one of W3.
+  constexpr double single = 0.03 * all;
+  constexpr double missing = 936;
+  Mix mix{.name = "fleet", .workloads = all_workloads()};
+  Workload& w2 = mix.workloads[0];
+  Workload& w3 = mix.workloads[1];
+  w2.actors = 1;
+  w3.actors = 1;
+  const double streams_at_once = streams / (w2.documents_expected() + w3.documents_expected());
+  w2.actors = streams_at_once;
+  w3.actors = streams_at_once;
+  set_documents(mix.workloads[2], single);
+  set_documents(mix.workloads[3], all - streams - single - missing);
+  set_documents(mix.workloads[4], missing);
+  return mix;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, {}, [](unsigned char c) { return std::tolower(c); },
+      [](unsigned char c) { return std::tolower(c); });
 }
 
 }  // namespace
 
-Result<Profile> profile_named(std::string_view name) {
-  if (name == "W2" || name == "w2" || name == "frequency-setting") return frequency_setting();
-  if (name == "W5" || name == "w5" || name == "session-start") return session_start();
-  return failure(Code::invalid_argument, "there is no workload \"" + std::string(name) +
-                                             "\"; known are W2 (frequency-setting) and W5 "
-                                             "(session-start)");
-}
-
-const std::vector<std::string>& user_fields() {
-  static const std::vector<std::string> fields = {
-      "id",        "name",          "email",   "locale",    "theme",
-      "frequency", "notifications", "version", "updated_at"};
-  return fields;
-}
-
-Duration Chance::between(Duration low, Duration high) {
-  const auto span = static_cast<double>((high - low).count());
-  return low + Duration(static_cast<std::int64_t>(unit() * span));
-}
-
-Duration Chance::until_next(double per_second) {
-  return Duration(static_cast<std::int64_t>(-std::log(1.0 - unit()) / per_second * 1e9));
-}
-
-Popularity::Popularity(const Profile& profile)
-    : users_(profile.users),
-      missing_(std::max<std::uint64_t>(profile.users / 10, 1)),
-      missing_share_(profile.missing_share),
-      up_to_(profile.users) {
+double Workload::edits_per_second() const {
   double sum = 0;
-  for (std::uint64_t rank = 0; rank < users_; ++rank) {
-    sum += std::pow(static_cast<double>(rank + 1), -profile.zipf);
-    up_to_[rank] = sum;
+  for (const EditRate& rate : edits) sum += rate.per_second;
+  return sum;
+}
+
+double Workload::reads_expected() const {
+  const double asked = together ? static_cast<double>(questions.size()) : 1;
+  if (shape == Shape::connects) {
+    return actors * static_cast<double>(reads_min + reads_max) / 2 * asked;
   }
-  for (double& share : up_to_) share /= sum;
+  return actors * asked *
+         (busy_share * busy_reads_per_second + (1 - busy_share) * reads_per_second);
 }
 
-std::uint64_t Popularity::user(Chance& chance) const {
-  const auto found = std::ranges::lower_bound(up_to_, chance.unit());
-  const auto rank = static_cast<std::uint64_t>(found - up_to_.begin());
-  return user_of(std::min(rank, users_ - 1), users_);
+double Workload::documents_expected() const {
+  double sum = 0;
+  for (const Question& question : questions) sum += documents_of(question);
+  return reads_expected() * sum / static_cast<double>(questions.size());
 }
 
-std::uint64_t Popularity::user_or_missing(Chance& chance) const {
-  if (chance.unit() >= missing_share_) return user(chance);
-  return users_ + chance.below(missing_);
+std::vector<Question> Mix::questions() const {
+  std::vector<Question> all;
+  for (const Workload& workload : workloads) {
+    all.insert(all.end(), workload.questions.begin(), workload.questions.end());
+  }
+  return all;
 }
 
-Visits::Visits(Profile profile, std::uint64_t seed)
-    : profile_(std::move(profile)), chance_(seed), popularity_(profile_) {
-  if (profile_.shape != Shape::streams) return;
-  const auto interval = Duration(static_cast<std::int64_t>(1e9 / profile_.reads_per_second));
-  for (std::size_t i = 0; i < static_cast<std::size_t>(profile_.actors); ++i) {
-    const Duration length = chance_.between(profile_.stream_min, profile_.stream_max);
-    // Met in the midst of it: some streams end soon, others go on for hours.
-    streams_.push({.at = chance_.between(0ns, interval),
-                   .ends = chance_.between(0ns, length),
-                   .user = popularity_.user_or_missing(chance_)});
+std::vector<Collection> Mix::collections() const {
+  std::vector<Collection> used;
+  for (const Question& question : questions()) used.push_back(question.collection);
+  std::ranges::sort(used);
+  const auto repeated = std::ranges::unique(used);
+  used.erase(repeated.begin(), repeated.end());
+  return used;
+}
+
+Result<Mix> mix_named(std::string_view name) {
+  if (same_name(name, "fleet")) return fleet();
+  std::string known;
+  for (Workload& workload : all_workloads()) {
+    if (same_name(name, workload.id) || same_name(name, workload.title)) {
+      Mix mix{.name = workload.id + " " + workload.title};
+      mix.workloads.push_back(std::move(workload));
+      return mix;
+    }
+    known += fmt::format("{} ({}), ", workload.id, workload.title);
+  }
+  return failure(Code::invalid_argument,
+                 fmt::format("there is no workload \"{}\"; known are {}and fleet, which is all of "
+                             "them at once",
+                             name, known));
+}
+
+void scale(Mix& mix, double scale) {
+  if (mix.workloads.size() == 1) {
+    mix.workloads.front().actors = scale;
+    return;
+  }
+  for (Workload& workload : mix.workloads) {
+    workload.actors *= scale;
+    for (EditRate& rate : workload.edits) rate.per_second *= scale;
   }
 }
 
-Visit Visits::next() {
-  return profile_.shape == Shape::streams ? next_of_streams() : next_connect();
-}
-
-Visit Visits::next_of_streams() {
-  Stream stream = streams_.top();
-  streams_.pop();
-  if (stream.at >= stream.ends) {
-    stream.user = popularity_.user_or_missing(chance_);
-    stream.ends = stream.at + chance_.between(profile_.stream_min, profile_.stream_max);
+void set_edit_rate(Mix& mix, double per_second) {
+  double sum = 0;
+  for (const Workload& workload : mix.workloads) sum += workload.edits_per_second();
+  for (Workload& workload : mix.workloads) {
+    for (EditRate& rate : workload.edits) rate.per_second *= sum > 0 ? per_second / sum : 0;
   }
-  const auto policy = static_cast<std::uint8_t>(chance_.below(profile_.policies.size()));
-  Visit visit{.at = stream.at, .user = stream.user, .policies = {policy}};
-  stream.at += Duration(static_cast<std::int64_t>(1e9 / profile_.reads_per_second));
-  streams_.push(stream);
-  return visit;
-}
-
-Visit Visits::next_connect() {
-  now_ += chance_.until_next(profile_.actors);
-  Visit visit{.at = now_, .user = popularity_.user_or_missing(chance_)};
-  const std::size_t reads =
-      profile_.reads_min + chance_.below(profile_.reads_max - profile_.reads_min + 1);
-  // Each getter once, then those that are called again.
-  for (std::size_t i = 0; i < reads; ++i) {
-    const std::uint64_t getter =
-        i < profile_.policies.size() ? i : chance_.below(profile_.policies.size());
-    visit.policies.push_back(static_cast<std::uint8_t>(getter));
-  }
-  return visit;
-}
-
-Edits::Edits(const Profile& profile, std::uint64_t seed)
-    : per_second_(profile.writes_per_second), chance_(~seed), popularity_(profile) {}
-
-Edit Edits::next() {
-  if (per_second_ <= 0) return {.at = Duration::max()};
-  now_ += chance_.until_next(per_second_);
-  return {.at = now_, .user = popularity_.user_or_missing(chance_)};
 }
 
 }  // namespace headrace::replay

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
+#include <numeric>
 #include <set>
 
 namespace headrace::replay {
@@ -11,124 +11,105 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Profile named(std::string_view name) {
-  auto profile = profile_named(name);
-  EXPECT_TRUE(profile.has_value());
-  profile->users = 1000;
-  return *profile;
+Mix named(std::string_view name) {
+  auto mix = mix_named(name);
+  EXPECT_TRUE(mix.has_value());
+  return *mix;
+}
+
+const Workload& part(const Mix& mix, std::string_view id) {
+  const auto found = std::ranges::find(mix.workloads, id, &Workload::id);
+  EXPECT_NE(found, mix.workloads.end()) << id;
+  return *found;
 }
 
 TEST(Workload, KnowsItsNamesAndRefusesOthers) {
-  EXPECT_EQ(named("W2").title, "frequency-setting");
-  EXPECT_EQ(named("session-start").id, "W5");
-  const auto unknown = profile_named("W99");
+  EXPECT_EQ(named("W2").name, "W2 frequency-setting");
+  EXPECT_EQ(named("w6").name, "W6 list-poll");
+  EXPECT_EQ(named("Session-Start").workloads.front().id, "W5");
+  EXPECT_EQ(named("fleet").workloads.size(), 5u);
+  const auto unknown = mix_named("W99");
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ(unknown.error().code, Code::invalid_argument);
-  EXPECT_NE(unknown.error().what.find("W99"), std::string::npos);
+  for (const auto* wanted : {"W99", "W3 (feature-slice)", "W7", "fleet"}) {
+    EXPECT_NE(unknown.error().what.find(wanted), std::string::npos) << wanted;
+  }
 }
 
-TEST(Workload, EachPolicyNamesTheVersionThatTheOracleNeeds) {
-  for (const auto* name : {"W2", "W5"}) {
-    for (const PolicyUse& use : named(name).policies) {
-      EXPECT_EQ(std::ranges::count(use.fields, "version"), 1) << use.name;
-      for (const std::string& field : use.fields) {
-        EXPECT_EQ(std::ranges::count(user_fields(), field), 1) << field;
-      }
+TEST(Workload, EachQuestionNamesTheVersionThatTheOracleNeeds) {
+  std::set<std::string> names;
+  for (const Question& question : named("fleet").questions()) {
+    EXPECT_TRUE(names.insert(question.name).second) << "policies are told apart by name";
+    EXPECT_EQ(std::ranges::count(question.fields, "version"), 1) << question.name;
+    for (const std::string& field : question.fields) {
+      EXPECT_EQ(std::ranges::count(shape_of(question.collection).fields, field), 1) << field;
     }
   }
 }
 
-TEST(Visits, AreTheSameForTheSameSeed) {
-  Visits a(named("W5"), 7);
-  Visits b(named("W5"), 7);
-  Visits c(named("W5"), 8);
-  bool differs = false;
-  for (int i = 0; i < 1000; ++i) {
-    const Visit x = a.next();
-    const Visit y = b.next();
-    const Visit z = c.next();
-    EXPECT_EQ(x.at, y.at);
-    EXPECT_EQ(x.user, y.user);
-    EXPECT_EQ(x.policies, y.policies);
-    differs = differs || x.user != z.user;
+TEST(Workload, AFeatureSliceBillsThreeToFourDocuments) {
+  const Mix mix = named("W3");
+  const Workload& slice = mix.workloads.front();
+  EXPECT_TRUE(slice.together);
+  int at_most_four = 0;
+  double sum = 0;
+  for (std::uint64_t number = 0; number < 10'000; ++number) {
+    std::uint32_t billed = 0;
+    for (const Question& question : slice.questions) {
+      billed += std::max(rows_at_start(mix.population, {question.collection, number}), 1u);
+    }
+    EXPECT_GE(billed, 3u);
+    at_most_four += billed <= 4 ? 1 : 0;
+    sum += billed;
   }
-  EXPECT_TRUE(differs);
+  EXPECT_GT(at_most_four, 9'900);
+  EXPECT_NEAR(sum / 10'000, slice.documents_expected() / slice.actors, 0.1);
 }
 
-TEST(Visits, OfStreamsComeOncePerSecondEach) {
-  Profile profile = named("W2");
-  profile.actors = 50;
-  profile.users = 100'000;
-  profile.zipf = 0;
-  Visits visits(profile, 1);
-  std::map<std::uint64_t, int> reads;
-  Duration last{0};
-  int all = 0;
-  for (Visit visit = visits.next(); visit.at < 10s; visit = visits.next()) {
-    EXPECT_GE(visit.at, last);
-    last = visit.at;
-    ++reads[visit.user];
-    ++all;
-  }
-  EXPECT_EQ(all, 500);
-  EXPECT_LE(reads.size(), 52u);
+TEST(Workload, TheFleetHasTheProportionsOfTheReport) {
+  const Mix fleet = named("fleet");
+  double all = 0;
+  for (const Workload& workload : fleet.workloads) all += workload.documents_expected();
+  EXPECT_NEAR(all, 4128, 0.1);
+  const double streams =
+      part(fleet, "W2").documents_expected() + part(fleet, "W3").documents_expected();
+  EXPECT_NEAR(streams / all, 0.31, 0.001);
+  EXPECT_DOUBLE_EQ(part(fleet, "W2").actors, part(fleet, "W3").actors) << "the same streams";
+  EXPECT_NEAR(part(fleet, "W7").documents_expected(), 936, 0.1);
+  EXPECT_NEAR(part(fleet, "W5").documents_expected() / all, 0.03, 0.001);
+  EXPECT_NEAR(part(fleet, "W6").documents_expected() / all, 0.433, 0.001);
 }
 
-TEST(Visits, StreamsEndAndOthersBegin) {
-  Profile profile = named("W2");
-  profile.actors = 20;
-  profile.users = 100'000;
-  profile.zipf = 0;
-  Visits visits(profile, 1);
-  std::set<std::uint64_t> users;
-  int all = 0;
-  for (Visit visit = visits.next(); visit.at < 8h; visit = visits.next(), ++all) {
-    users.insert(visit.user);
-  }
-  EXPECT_EQ(all, 20 * 8 * 3600);
-  // Eight hours of 20 streams of 135 minutes on average: about 71 more than the first 20.
-  EXPECT_GT(users.size(), 60u);
-  EXPECT_LT(users.size(), 130u);
+TEST(Workload, ScalesActorsOfOneAndShareOfAFleet) {
+  Mix one = named("W2");
+  scale(one, 1300);
+  EXPECT_EQ(one.workloads.front().actors, 1300);
+  EXPECT_EQ(one.workloads.front().edits_per_second(), 2);
+  Mix fleet = named("fleet");
+  const double before = part(fleet, "W7").actors;
+  const double edits = part(fleet, "W3").edits_per_second();
+  scale(fleet, 0.5);
+  EXPECT_DOUBLE_EQ(part(fleet, "W7").actors, before / 2);
+  EXPECT_DOUBLE_EQ(part(fleet, "W3").edits_per_second(), edits / 2);
 }
 
-TEST(Visits, AConnectReadsOneUserSixTimesOrMore) {
-  Visits visits(named("W5"), 3);
-  int missing = 0;
-  Duration last{0};
-  for (int i = 0; i < 4000; ++i) {
-    const Visit visit = visits.next();
-    EXPECT_GE(visit.policies.size(), 6u);
-    EXPECT_LE(visit.policies.size(), 9u);
-    missing += visit.user >= 1000 ? 1 : 0;
-    last = visit.at;
-  }
-  EXPECT_NEAR(missing, 80, 40) << "two in a hundred have no document";
-  EXPECT_NEAR(std::chrono::duration<double>(last).count(), 100, 8) << "40 connects a second";
+TEST(Workload, EditsKeepTheirProportions) {
+  Mix fleet = named("fleet");
+  const double share = part(fleet, "W6").edits_per_second() / part(fleet, "W7").edits_per_second();
+  set_edit_rate(fleet, 100);
+  double all = 0;
+  for (const Workload& workload : fleet.workloads) all += workload.edits_per_second();
+  EXPECT_NEAR(all, 100, 1e-9);
+  EXPECT_NEAR(part(fleet, "W6").edits_per_second() / part(fleet, "W7").edits_per_second(), share,
+              1e-9);
+  set_edit_rate(fleet, 0);
+  EXPECT_EQ(part(fleet, "W6").edits_per_second(), 0);
 }
 
-TEST(Visits, PopularUsersComeOften) {
-  Visits visits(named("W5"), 3);
-  std::map<std::uint64_t, int> of;
-  for (int i = 0; i < 20000; ++i) ++of[visits.next().user];
-  int most = 0;
-  for (const auto& [user, count] : of) most = std::max(most, count);
-  EXPECT_GT(most, 20000 / 1000 * 20);
-  EXPECT_GT(of.size(), 800u) << "and the seldom ones come too";
-}
-
-TEST(Edits, ComeAtTheirRate) {
-  Profile profile = named("W5");
-  profile.writes_per_second = 50;
-  Edits edits(profile, 1);
-  int count = 0;
-  for (Edit edit = edits.next(); edit.at < 100s; edit = edits.next()) ++count;
-  EXPECT_NEAR(count, 5000, 350);
-}
-
-TEST(Edits, OfNoneNeverCome) {
-  Profile profile = named("W5");
-  profile.writes_per_second = 0;
-  EXPECT_EQ(Edits(profile, 1).next().at, Duration::max());
+TEST(Workload, AMixNamesEachOfItsCollectionsOnce) {
+  EXPECT_EQ(named("W3").collections(),
+            (std::vector{Collection::users, Collection::apps, Collection::flags}));
+  EXPECT_EQ(named("fleet").collections().size(), collection_count);
 }
 
 }  // namespace

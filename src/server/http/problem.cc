@@ -51,7 +51,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"not-implemented", 501, false, "Not implemented",
      "The only transfer coding spoken is chunked."},
     {"backend-unavailable", 502, true, "The source could not answer",
-     "The source failed or could not be reached.  Try again later."},
+     "It was reached, and what it said is an error; the detail tells it."},
+    {"source-unavailable", 503, true, "The source cannot be reached",
+     "Nothing is known of the entity, not even that there is none.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},
@@ -102,8 +104,8 @@ std::string_view problem_code_of(Code code) noexcept {
     case Code::invalid_argument: return "bad-request";
     case Code::unknown_policy: return "no-such-policy";
     case Code::source_failed:
-    case Code::source_unavailable:
     case Code::loader_threw: return "backend-unavailable";
+    case Code::source_unavailable: return "source-unavailable";
     case Code::timed_out: return "backend-timeout";
     case Code::refused: return "overloaded";
     case Code::too_large: return "value-too-large";

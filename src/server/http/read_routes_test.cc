@@ -129,7 +129,7 @@ TEST_F(ReadRoutesTest, FailuresHaveTheirProblems) {
     return std::to_string(response.status) + " " + code_of(response);
   };
   EXPECT_EQ(status(Code::source_failed), "502 backend-unavailable");
-  EXPECT_EQ(status(Code::source_unavailable), "502 backend-unavailable");
+  EXPECT_EQ(status(Code::source_unavailable), "503 source-unavailable");
   EXPECT_EQ(status(Code::timed_out), "504 backend-timeout");
   EXPECT_EQ(status(Code::refused), "503 overloaded");
   EXPECT_EQ(peer.get("/v1/read/users/1").header("retry-after"), "1");

@@ -70,7 +70,7 @@ class MapSource final : public Source {
 
   // Writes take the raw JSON of their fields into `written`; the value becomes that of "a".
   std::vector<Dependency> dependencies() const override {
-    return {{.database = this, .collection = "things", .fields = {"a"}}};
+    return {{.database = "things", .collection = "things", .fields = {"a"}}};
   }
   bool is_writable() const noexcept override { return true; }
   Task<Result<Written>> write(Write write) override {

@@ -113,7 +113,7 @@ TEST_F(WriteRoutesTest, FaultsOfTheSource) {
   };
   EXPECT_EQ(fault(Code::invalid_argument), "422 validation at /a");
   EXPECT_EQ(fault(Code::source_failed), "502 backend-unavailable");
-  EXPECT_EQ(fault(Code::source_unavailable), "502 backend-unavailable");
+  EXPECT_EQ(fault(Code::source_unavailable), "503 source-unavailable");
   EXPECT_EQ(fault(Code::cancelled), "502 backend-unavailable");
   EXPECT_EQ(fault(Code::timed_out), "504 backend-timeout");
   EXPECT_EQ(fault(Code::refused), "503 overloaded");

@@ -95,14 +95,13 @@ Result<void> take_writes(const Write& write, api::Document& document, api::Docum
   for (const auto& [name, json] : write.fields) {
     Result<FieldPath> path = parse_path(name);
     if (!path) return std::unexpected(std::move(path.error()));
-    if (path->is_name()) return wrong("field \"__name__\": a document's id cannot be written");
+    if (path->is_name()) return wrong("__name__: a document's id cannot be written");
     for (const FieldPath& other : taken) {
       if (!path->covers(other) && !other.covers(*path)) continue;
-      return wrong("field \"" + name + "\": it overlaps with \"" + other.text() +
-                   "\", which is written too");
+      return wrong(name + ": it overlaps with \"" + other.text() + "\", which is written too");
     }
     Result<api::Value> value = parse_value(json);
-    if (!value) return wrong("field \"" + name + "\": " + value.error().what);
+    if (!value) return wrong(name + ": " + value.error().what);
     mask.add_field_paths(path->text());
     place_of(document, *path) = std::move(*value);
     taken.push_back(std::move(*path));

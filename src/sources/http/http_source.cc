@@ -7,9 +7,9 @@
 #include <stop_token>
 #include <utility>
 
+#include "io/wakeup.h"
 #include "sources/http/origin.h"
 #include "sources/http/projection.h"
-#include "io/wakeup.h"
 #include "wire/uri.h"
 
 namespace headrace {
