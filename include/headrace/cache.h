@@ -173,6 +173,7 @@ std::shared_ptr<const ValueCodec> Cache<T>::codec() {
     made->bytes = [](const void* value) { return Codec<T>::bytes(*static_cast<const T*>(value)); };
   } else {
     made->bytes = [](const void*) { return sizeof(T); };
+    made->is_plain = std::is_trivially_copyable_v<T> && alignof(T) <= 8;
   }
   if constexpr (requires(const T& value, std::string_view bytes) {
                   Codec<T>::encode(value);

@@ -37,6 +37,9 @@ struct ValueCodec {
   std::function<std::string(const void* value)> encode{};
   std::function<Result<std::shared_ptr<const void>>(std::string_view bytes)> decode{};
   std::function<std::size_t(const void* value)> bytes{};  // What a value occupies.
+  // Values may be copied byte by byte, bytes() of each, and are aligned to 8 at most: a small one
+  // then lies in its entry.
+  bool is_plain = false;
 };
 
 // Values that are their own encoding: std::string, as the built-in sources return them.

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,17 +100,20 @@ class EntryRef {
   PinSlot* pin_ = nullptr;
 };
 
-class alignas(64) Entry {
+// In its room the entry's own members are followed by what not all have: a pointer to its rare
+// parts, then the value, itself if it is small and plain, else a shared pointer to it.
+class Entry {
  public:
   // What an entry is made of.
   struct Parts {
     std::uint32_t scope = 0;  // The process's number for tenant, policy, version and epoch.
-    std::uint64_t hash = 0;   // Of scope and entity.
     std::string_view entity;
     Kind kind = Kind::value;
     std::shared_ptr<const void> value{};  // Set for Kind::value.
     std::size_t value_bytes = 0;          // Charged for the value.
-    Instant read_at{};                    // When the source read that produced it began.
+    // The value may be copied byte by byte, is `value_bytes` long, and aligned to 8 at most.
+    bool is_plain = false;
+    Instant read_at{};  // When the source read that produced it began.
     Instant fresh_until{};
     Instant stale_until{};     // Never before fresh_until.
     Instant gone_at{};         // Never before stale_until; from then on it is never answered.
@@ -122,9 +126,10 @@ class alignas(64) Entry {
   [[nodiscard]] static EntryRef make(Parts parts);
 
   [[nodiscard]] std::uint32_t scope() const noexcept { return scope_; }
-  [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
+  // Of scope and entity; computed anew each time.
+  [[nodiscard]] std::uint64_t hash() const noexcept;
   [[nodiscard]] std::string_view entity() const noexcept {
-    return {entity_size_ > inline_bytes_max ? rare_->long_entity.data() : entity_, entity_size_};
+    return {entity_size_ > inline_bytes_max ? rare().long_entity.data() : entity_, entity_size_};
   }
   // entity() == `other`, without a call for the lengths that keys commonly have.
   [[nodiscard]] bool has_entity(std::string_view other) const noexcept {
@@ -138,23 +143,34 @@ class alignas(64) Entry {
     return (differ(0) | differ(middle) | differ(last)) == 0;
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(kind_); }
-  [[nodiscard]] const void* value() const noexcept { return value_.get(); }
-  [[nodiscard]] const std::shared_ptr<const void>& shared_value() const noexcept { return value_; }
+  // Null if the kind is not Kind::value.
+  [[nodiscard]] const void* value() const noexcept {
+    if (is_plain_) return place_of_value();
+    return kind() == Kind::value ? pointer().get() : nullptr;
+  }
+  // The value with a life of its own: a copy, if it lies in the entry.
+  [[nodiscard]] std::shared_ptr<const void> shared_value() const;
   [[nodiscard]] std::size_t value_bytes() const noexcept { return value_bytes_; }
   [[nodiscard]] Instant read_at() const noexcept { return read_at_; }
   [[nodiscard]] Instant fresh_until() const noexcept { return fresh_until_; }
   [[nodiscard]] Instant stale_until() const noexcept {
-    return rare_ ? rare_->stale_until : fresh_until_;
+    return has_rare_ ? rare().stale_until : fresh_until_;
   }
-  [[nodiscard]] Instant gone_at() const noexcept { return gone_at_; }
-  [[nodiscard]] Duration bound() const noexcept { return gone_at_ - read_at_; }
+  [[nodiscard]] Instant gone_at() const noexcept {
+    return has_rare_ ? rare().gone_at : fresh_until_;
+  }
+  // gone_at() <= now; a hit learns it from what it has read anyway.
+  [[nodiscard]] bool is_gone(Instant now) const noexcept {
+    return fresh_until_ <= now && gone_at() <= now;
+  }
+  [[nodiscard]] Duration bound() const noexcept { return gone_at() - read_at_; }
   [[nodiscard]] Token id() const noexcept { return rare().id; }
-  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? rare_->billed : 1; }
+  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? rare().billed : 1; }
   [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
   [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
   // None of its tags has moved since.
   [[nodiscard]] bool stamps_hold() const noexcept {
-    return !has_stamps_ || all_hold(rare_->stamps);
+    return !has_stamps_ || all_hold(rare().stamps);
   }
 
   // The refresh's own marks: how often it has failed in a row, and when it may be tried again.  An
@@ -162,9 +178,16 @@ class alignas(64) Entry {
   [[nodiscard]] std::uint32_t failures() const noexcept { return rare().failures.load(); }
   [[nodiscard]] std::int64_t retry_at_ns() const noexcept { return rare().retry_at_ns.load(); }
   // Returns how often it had failed before.
-  std::uint32_t note_failure() noexcept { return rare_ ? rare_->failures.fetch_add(1) : 0; }
+  std::uint32_t note_failure() noexcept { return has_rare_ ? own_rare().failures.fetch_add(1) : 0; }
   void retry_at(Instant when) noexcept {
-    if (rare_) rare_->retry_at_ns.store(when.time_since_epoch().count());
+    if (has_rare_) own_rare().retry_at_ns.store(when.time_since_epoch().count());
+  }
+
+  // Brings both lines that a hit reads near at once: what the entry says and, if it is plain, the
+  // value.
+  void prefetch() const noexcept {
+    __builtin_prefetch(this);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(this) + sizeof(Entry));
   }
 
   // Everything that the entry occupies, bookkeeping included.
@@ -176,10 +199,6 @@ class alignas(64) Entry {
   void published() noexcept { references_.fetch_or(is_published); }
   void let_go() noexcept;
 
-  explicit Entry(Parts parts);  // For make() only.
-  // Entries have blocks of their own (core/blocks.h).
-  static void* operator new(std::size_t size);
-  static void operator delete(void* block) noexcept;
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 
@@ -193,22 +212,67 @@ class alignas(64) Entry {
     std::vector<Stamp> stamps{};
     Token id{};
     Instant stale_until{};
+    Instant gone_at{};
+    std::uint32_t billed = 1;
     std::atomic<std::uint32_t> failures{0};
     std::atomic<std::int64_t> retry_at_ns{0};
-    std::uint32_t billed = 1;
   };
+  using Pointer = std::shared_ptr<const void>;
 
-  // What a hit reads stands in the first cache line; an entity that does not fit there stands
-  // apart.
+  // In the word of references: whether a pin is possible, and whether it waits to be freed.
+  static constexpr std::uint32_t is_published = 1u << 30;
+  static constexpr std::uint32_t is_retired = 1u << 31;
+  // An entity that does not fit stands apart.
   static constexpr std::size_t inline_bytes_max = 24;
-  Instant gone_at_;
+  static constexpr std::size_t word_bytes = sizeof(std::uint64_t);
+
+  // Rooms are whole cache lines.  They come in few sizes, so that what one kind of entry has left
+  // is of use to the next; a plain value that does not fit into the largest stands apart.
+  static constexpr std::size_t line_bytes = 64;
+  static constexpr std::size_t room_max = 3 * line_bytes;
+
+  Entry(Parts parts, bool is_plain, std::unique_ptr<Rare> rare);
+  ~Entry();
+  static std::unique_ptr<Rare> rare_of(Parts& parts);
+  // Ends the entry and gives its room back.
+  static void destroy(Entry* entry) noexcept;
+  static void* take_room(std::size_t bytes);
+  static void give_room(void* room, std::size_t bytes) noexcept;
+  [[nodiscard]] std::size_t room() const noexcept;
+
+  [[nodiscard]] static std::uint64_t word_at(const char* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, word_bytes);
+    return word;
+  }
+  [[nodiscard]] const std::byte* after() const noexcept {
+    return reinterpret_cast<const std::byte*>(this) + sizeof(Entry);
+  }
+  [[nodiscard]] const std::byte* place_of_value() const noexcept {
+    return after() + (has_rare_ ? sizeof(Rare*) : 0);
+  }
+  // REQUIRES: has_rare_.
+  [[nodiscard]] Rare& own_rare() const noexcept {
+    return **std::launder(reinterpret_cast<Rare* const*>(after()));
+  }
+  // REQUIRES: a value that is not plain.
+  [[nodiscard]] const Pointer& pointer() const noexcept {
+    return *std::launder(reinterpret_cast<const Pointer*>(place_of_value()));
+  }
+  static const Rare& no_rare() noexcept;
+  [[nodiscard]] const Rare& rare() const noexcept { return has_rare_ ? own_rare() : no_rare(); }
+  // True if this was the last reference, which makes the caller the entry's only owner.
+  [[nodiscard]] bool drop_last() noexcept;
+  static void dispose(Entry* entry) noexcept;
+
+  // All that a hit reads stands in the first line.
   Instant fresh_until_;
-  std::shared_ptr<const void> value_;
   std::uint32_t scope_;
-  std::uint16_t entity_size_ : 12;
+  std::uint16_t entity_size_ : 11;
   std::uint16_t kind_ : 2;
   std::uint16_t has_stamps_ : 1;
   std::uint16_t is_dear_ : 1;  // Stands for more than one source read.
+  std::uint16_t has_rare_ : 1;
 
  public:
   // The memory tier's own marks, guarded by its shard's lock; but readers raise `visits`.
@@ -217,6 +281,10 @@ class alignas(64) Entry {
 
  private:
   char entity_[inline_bytes_max];
+  std::atomic<std::uint32_t> references_{0};
+  std::uint32_t value_bytes_ : 31;
+  std::uint32_t is_plain_ : 1;
+  Instant read_at_;
 
  public:
   struct Links {
@@ -226,31 +294,8 @@ class alignas(64) Entry {
     Entry* wheel_previous = nullptr;
   };
   Links links;
-
- private:
-  // In the word of references: whether a pin is possible, and whether it waits to be freed.
-  static constexpr std::uint32_t is_published = 1u << 30;
-  static constexpr std::uint32_t is_retired = 1u << 31;
-
-  static constexpr std::size_t word_bytes = sizeof(std::uint64_t);
-  [[nodiscard]] static std::uint64_t word_at(const char* bytes) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, word_bytes);
-    return word;
-  }
-  static const Rare& no_rare() noexcept;
-  [[nodiscard]] const Rare& rare() const noexcept { return rare_ ? *rare_ : no_rare(); }
-  // True if this was the last reference, which makes the caller the entry's only owner.
-  [[nodiscard]] bool drop_last() noexcept;
-  static void dispose(Entry* entry) noexcept;
-
-  std::unique_ptr<Rare> rare_;
-  std::uint64_t hash_;
-  Instant read_at_;
-  std::atomic<std::uint32_t> references_{0};
-  std::uint32_t value_bytes_;
 };
-static_assert(sizeof(Entry) == 128, "an entry is two cache lines, of which a hit reads one");
+static_assert(sizeof(Entry) == 88, "with a plain value of 100 bytes an entry is three lines");
 
 inline EntryRef EntryRef::share(Entry* entry) noexcept {
   EntryRef ref;

@@ -309,11 +309,11 @@ Result<Held> Engine::Impl::put_in_memory(const PolicyState& policy,
   const Instant now = ports_.clock.now();
   const std::size_t bytes = kind == Kind::value ? compiled.codec->bytes(value.get()) : 0;
   const EntryRef entry = Entry::make({.scope = snapshot.scope,
-                                      .hash = hash,
                                       .entity = entity,
                                       .kind = kind,
                                       .value = kind == Kind::value ? std::move(value) : nullptr,
                                       .value_bytes = bytes,
+                                      .is_plain = compiled.codec->is_plain,
                                       .read_at = now,
                                       .fresh_until = now + ages.fresh,
                                       .stale_until = now + ages.stale,

@@ -299,11 +299,11 @@ EntryRef Engine::Impl::entry_of_loaded(Load& load) {
   const Ages ages = ages_of(compiled.policy, load.loaded.kind, load.hash);
   const bool is_value = load.loaded.kind == Kind::value;
   return Entry::make({.scope = load.snapshot.scope,
-                      .hash = load.hash,
                       .entity = load.entity,
                       .kind = load.loaded.kind,
                       .value = load.loaded.value,
                       .value_bytes = is_value ? compiled.codec->bytes(load.loaded.value.get()) : 0,
+                      .is_plain = compiled.codec->is_plain,
                       .read_at = load.read_at,
                       .fresh_until = load.read_at + ages.fresh,
                       .stale_until = load.read_at + ages.stale,
@@ -329,11 +329,11 @@ Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
   // From before the store was asked, so that the age is never too short.
   const Instant read_at = load.asked_at - age_of(load.slot);
   return Entry::make({.scope = load.snapshot.scope,
-                      .hash = load.hash,
                       .entity = load.entity,
                       .kind = envelope.kind,
                       .value = std::move(value),
                       .value_bytes = bytes,
+                      .is_plain = compiled.codec->is_plain,
                       .read_at = read_at,
                       .fresh_until = read_at + ages.fresh,
                       .stale_until = read_at + ages.stale,

@@ -83,7 +83,7 @@ class PolicyState {
   }
   [[nodiscard]] static std::uint64_t hash_of(std::uint32_t scope,
                                              std::string_view entity) noexcept {
-    return hash64(entity, scope * 0x9e3779b97f4a7c15ull);
+    return headrace::hash_of(scope, entity);
   }
 
   // The declaration and the scope that belongs to it, together.

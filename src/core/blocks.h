@@ -3,7 +3,8 @@
 // An entry is aligned to cache lines, for which a general allocator pays half as much again, and
 // a million of them lie on a quarter of a million pages.  Here they lie side by side, in chunks
 // that grow to the size of a huge page, which the processor finds with one look-up.  What is freed
-// is kept for the next object: the room is never larger than the most that was used at once.
+// is kept for the next object of that size: the room is never larger than the most that was used of
+// it at once.
 //
 // Threads: any.
 #pragma once

@@ -5,89 +5,154 @@
 #include <new>
 
 #include "core/blocks.h"
+#include "core/hash.h"
 #include "core/pins.h"
 #include "headrace/key.h"
 
 namespace headrace {
+
+namespace {
+
+constexpr std::size_t value_bytes_max = 0x7fffffff;
+
+constexpr std::size_t in_lines(std::size_t bytes) noexcept {
+  return (bytes + 63) / 64 * 64;
+}
+
+}  // namespace
 
 const Entry::Rare& Entry::no_rare() noexcept {
   static const Rare none;
   return none;
 }
 
-Entry::Entry(Parts parts)
-    : gone_at_(parts.gone_at),
-      fresh_until_(parts.fresh_until),
-      value_(std::move(parts.value)),
-      scope_(parts.scope),
-      entity_size_(static_cast<std::uint16_t>(parts.entity.size())),
-      kind_(static_cast<std::uint8_t>(parts.kind)),
-      has_stamps_(!parts.stamps.empty()),
-      is_dear_(parts.billed > 1),
-      entity_{},
-      hash_(parts.hash),
-      read_at_(parts.read_at),
-      value_bytes_(static_cast<std::uint32_t>(std::min<std::size_t>(parts.value_bytes, ~0u))) {
-  assert(parts.entity.size() <= entity_bytes_max);
-  const bool is_long = entity_size_ > inline_bytes_max;
-  if (!is_long) std::ranges::copy(parts.entity, entity_);
-  const bool may_be_stale = parts.stale_until != fresh_until_ || gone_at_ != fresh_until_;
-  if (is_long || has_stamps_ || is_dear_ || may_be_stale || !parts.revision.empty() ||
-      !parts.id.is_none()) {
-    rare_ = std::make_unique<Rare>();
-    if (is_long) rare_->long_entity = parts.entity;
-    rare_->revision = std::move(parts.revision);
-    rare_->stamps = std::move(parts.stamps);
-    rare_->id = parts.id;
-    rare_->stale_until = parts.stale_until;
-    rare_->billed = parts.billed;
+std::unique_ptr<Entry::Rare> Entry::rare_of(Parts& parts) {
+  const bool is_long = parts.entity.size() > inline_bytes_max;
+  const bool has_ages =
+      parts.stale_until != parts.fresh_until || parts.gone_at != parts.fresh_until;
+  if (!is_long && !has_ages && parts.stamps.empty() && parts.billed <= 1 &&
+      parts.revision.empty() && parts.id.is_none()) {
+    return nullptr;
   }
-  assert((parts.kind == Kind::value) == (value_ != nullptr));
+  auto rare = std::make_unique<Rare>();
+  if (is_long) rare->long_entity = parts.entity;
+  rare->revision = std::move(parts.revision);
+  rare->stamps = std::move(parts.stamps);
+  rare->id = parts.id;
+  rare->stale_until = parts.stale_until;
+  rare->gone_at = parts.gone_at;
+  rare->billed = parts.billed;
+  return rare;
+}
+
+Entry::Entry(Parts parts, bool is_plain, std::unique_ptr<Rare> rare)
+    : fresh_until_(parts.fresh_until),
+      scope_(parts.scope),
+      entity_size_(static_cast<std::uint16_t>(parts.entity.size() & 0x7ff)),
+      kind_(static_cast<std::uint8_t>(parts.kind) & 3),
+      has_stamps_(rare != nullptr && !rare->stamps.empty()),
+      is_dear_(parts.billed > 1),
+      has_rare_(rare != nullptr),
+      entity_{},
+      value_bytes_(static_cast<std::uint32_t>(std::min(parts.value_bytes, value_bytes_max))),
+      is_plain_(is_plain),
+      read_at_(parts.read_at) {
+  assert(parts.entity.size() <= entity_bytes_max);
+  assert((parts.kind == Kind::value) == (parts.value != nullptr));
   assert(fresh_until_ <= parts.stale_until);
-  assert(parts.stale_until <= gone_at_);
+  assert(parts.stale_until <= parts.gone_at);
+  if (parts.entity.size() <= inline_bytes_max) std::ranges::copy(parts.entity, entity_);
+  auto* const end = const_cast<std::byte*>(after());
+  auto* const place = const_cast<std::byte*>(place_of_value());
+  if (rare) new (end) Rare*(rare.release());
+  if (is_plain_) {
+    std::memcpy(place, parts.value.get(), value_bytes_);
+  } else if (parts.value) {
+    new (place) Pointer(std::move(parts.value));
+  }
+}
+
+Entry::~Entry() {
+  if (!is_plain_ && kind() == Kind::value) std::destroy_at(&pointer());
+  if (has_rare_) std::default_delete<Rare>()(&own_rare());
+}
+
+std::size_t Entry::room() const noexcept {
+  std::size_t bytes = sizeof(Entry) + (has_rare_ ? sizeof(Rare*) : 0);
+  if (is_plain_) {
+    bytes += value_bytes_;
+  } else if (kind() == Kind::value) {
+    bytes += sizeof(Pointer);
+  }
+  return in_lines(bytes);
+}
+
+void Entry::destroy(Entry* entry) noexcept {
+  const std::size_t bytes = entry->room();
+  entry->~Entry();
+  give_room(entry, bytes);
+}
+
+std::uint64_t Entry::hash() const noexcept {
+  return hash_of(scope_, entity());
+}
+
+std::shared_ptr<const void> Entry::shared_value() const {
+  if (kind() != Kind::value) return nullptr;
+  if (!is_plain_) return pointer();
+  std::shared_ptr<void> copy(::operator new(value_bytes_),
+                             [](void* bytes) { ::operator delete(bytes); });
+  std::memcpy(copy.get(), place_of_value(), value_bytes_);
+  return copy;
 }
 
 #ifdef HEADRACE_SANITIZED  // So that the sanitizer sees who uses a freed entry.
 
-void* Entry::operator new(std::size_t size) {
-  return ::operator new(size, std::align_val_t(alignof(Entry)));
+void* Entry::take_room(std::size_t bytes) {
+  return ::operator new(bytes, std::align_val_t(line_bytes));
 }
-void Entry::operator delete(void* block) noexcept {
-  ::operator delete(block, std::align_val_t(alignof(Entry)));
+void Entry::give_room(void* room, [[maybe_unused]] std::size_t bytes) noexcept {
+  ::operator delete(room, std::align_val_t(line_bytes));
 }
 
 #else
 
 namespace {
-constinit Blocks entry_blocks(sizeof(Entry));
-}
+constinit Blocks rooms_of_two_lines(128);
+constinit Blocks rooms_of_three_lines(192);
+}  // namespace
 
-void* Entry::operator new([[maybe_unused]] std::size_t size) {
-  assert(size == sizeof(Entry));
-  return entry_blocks.take();
+void* Entry::take_room(std::size_t bytes) {
+  assert(bytes == 2 * line_bytes || bytes == room_max);
+  return (bytes == room_max ? rooms_of_three_lines : rooms_of_two_lines).take();
 }
-void Entry::operator delete(void* block) noexcept {
-  entry_blocks.give_back(block);
+void Entry::give_room(void* room, std::size_t bytes) noexcept {
+  (bytes == room_max ? rooms_of_three_lines : rooms_of_two_lines).give_back(room);
 }
 
 #endif
 
 EntryRef Entry::make(Parts parts) {
-  return EntryRef::share(std::make_unique<Entry>(std::move(parts)).release());
+  std::unique_ptr<Rare> rare = rare_of(parts);
+  const std::size_t bytes = sizeof(Entry) + (rare ? sizeof(Rare*) : 0);
+  const bool is_plain = parts.is_plain && parts.value && bytes + parts.value_bytes <= room_max;
+  const std::size_t value = is_plain ? parts.value_bytes : parts.value ? sizeof(Pointer) : 0;
+  void* const room = take_room(in_lines(bytes + value));
+  return EntryRef::share(new (room) Entry(std::move(parts), is_plain, std::move(rare)));
 }
 
 std::size_t Entry::charge() const noexcept {
-  // An allocation costs its header too (here the value's), and a slot of the hash table at its
-  // usual fill.
+  // An allocation costs its header too, and an entry a slot of the hash table at its usual fill.
   constexpr std::size_t allocation_overhead = 16;
   constexpr std::size_t table_slot = 24;
-  std::size_t bytes = sizeof(Entry) + allocation_overhead + table_slot + value_bytes_;
-  if (!rare_) return bytes;
+  std::size_t bytes = room() + table_slot;
+  if (!is_plain_) bytes += allocation_overhead + value_bytes_;
+  if (!has_rare_) return bytes;
   bytes += sizeof(Rare) + allocation_overhead;
-  for (const std::string* text : {&rare_->long_entity, &rare_->revision}) {
+  for (const std::string* text : {&rare().long_entity, &rare().revision}) {
     if (text->capacity() > 15) bytes += text->capacity() + allocation_overhead;
   }
-  if (has_stamps_) bytes += rare_->stamps.capacity() * sizeof(Stamp) + allocation_overhead;
+  if (has_stamps_) bytes += rare().stamps.capacity() * sizeof(Stamp) + allocation_overhead;
   return bytes;
 }
 
@@ -105,10 +170,10 @@ bool Entry::drop_last() noexcept {
 
 void Entry::dispose(Entry* entry) noexcept {
   if ((entry->references_.load(std::memory_order_relaxed) & is_published) == 0) {
-    return std::default_delete<Entry>()(entry);
+    return destroy(entry);
   }
   Pins::retire({.what = entry,
-                .free = [](void* what) { std::default_delete<Entry>()(static_cast<Entry*>(what)); },
+                .free = [](void* what) { destroy(static_cast<Entry*>(what)); },
                 .is_held =
                     [](const void* what) {
                       const auto count = static_cast<const Entry*>(what)->references_.load();

@@ -17,6 +17,11 @@ namespace headrace {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
+// Of an entry: what memory and flights know it by.
+[[nodiscard]] inline std::uint64_t hash_of(std::uint32_t scope, std::string_view entity) noexcept {
+  return hash64(entity, scope * 0x9e3779b97f4a7c15ull);
+}
+
 struct Hash128 {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

@@ -49,10 +49,9 @@ class Memory {
   [[nodiscard, gnu::always_inline]] EntryRef find(std::uint32_t scope, std::uint64_t hash,
                                                   std::string_view entity, Instant now) {
     EntryRef entry = shard_of(hash).table.glance(scope, hash, entity);
-    if (!entry || entry->gone_at() <= now || !entry->stamps_hold()) [[unlikely]] {
+    if (!entry || entry->is_gone(now) || !entry->stamps_hold()) [[unlikely]] {
       return find_locked(scope, hash, entity, now);
     }
-    __builtin_prefetch(entry->value());  // On its way while the rest of the hit is done.
     visit(*entry);
     return entry;
   }

@@ -28,7 +28,6 @@ struct Made {
 
 EntryRef make(Made made) {
   return Entry::make({.scope = 1,
-                      .hash = hash64(made.entity, 1),
                       .entity = made.entity,
                       .value = std::make_shared<int>(0),
                       .value_bytes = made.value_bytes,
@@ -47,7 +46,7 @@ class MemoryTest : public testing::Test {
     return memory.keep(entry, [] { return true; });
   }
   EntryRef find(std::string_view entity, Instant now = start) {
-    return memory.find(1, hash64(entity, 1), entity, now);
+    return memory.find(1, hash_of(1, entity), entity, now);
   }
 
   Memory memory{{.bytes_max = 20000, .entry_bytes_max = 5000, .shards = 4}};
@@ -58,7 +57,7 @@ TEST_F(MemoryTest, FindsWhatItKeptUnderThatKeyOnly) {
   EXPECT_EQ(keep(entry), Memory::Kept::kept);
   EXPECT_EQ(find("a").get(), entry.get());
   EXPECT_FALSE(find("b"));
-  EXPECT_FALSE(memory.find(2, hash64("a", 1), "a", start));
+  EXPECT_FALSE(memory.find(2, hash_of(1, "a"), "a", start));
 }
 
 TEST_F(MemoryTest, AFallenFenceKeepsNothing) {
@@ -136,8 +135,8 @@ TEST_F(MemoryTest, AMovedTagDropsItsEntries) {
 TEST_F(MemoryTest, EraseAndSweep) {
   keep(make({.entity = "a"}));
   keep(make({.entity = "b"}));
-  EXPECT_TRUE(memory.erase(1, hash64("a", 1), "a"));
-  EXPECT_FALSE(memory.erase(1, hash64("a", 1), "a"));
+  EXPECT_TRUE(memory.erase(1, hash_of(1, "a"), "a"));
+  EXPECT_FALSE(memory.erase(1, hash_of(1, "a"), "a"));
   memory.sweep([](const Entry& entry) { return entry.entity() == "b"; });
   EXPECT_EQ(memory.stats().entries, 0u);
 }
@@ -157,7 +156,7 @@ TEST_F(MemoryTest, AgreesWithAPlainMap) {
         break;
       }
       case 1:
-        memory.erase(1, hash64(entity, 1), entity);
+        memory.erase(1, hash_of(1, entity), entity);
         model.erase(entity);
         break;
       default:

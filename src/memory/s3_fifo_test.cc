@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,19 @@ namespace {
 class S3FifoTest : public testing::Test {
  protected:
   Entry& add(const std::string& entity) {
-    entries.push_back(
-        Entry::make({.hash = hash_of(entity), .entity = entity, .kind = Kind::absent}));
+    entries.push_back(Entry::make({.entity = entity, .kind = Kind::absent}));
     fifo->add(*entries.back());
     return *entries.back();
   }
-  // As in a shard: all hashes have the low bits that chose it.
-  static std::uint64_t hash_of(const std::string& entity) { return hash64(entity) & ~0xffull; }
+  // As many as in a shard: all their hashes have the low bits that chose it.
+  static std::vector<std::string> of_one_shard(std::size_t count) {
+    std::vector<std::string> entities;
+    for (int i = 0; entities.size() < count; ++i) {
+      std::string entity = "k" + std::to_string(i);
+      if ((hash_of(0, entity) & 0xff) == 0) entities.push_back(std::move(entity));
+    }
+    return entities;
+  }
   static void visit(Entry& entry) { entry.visits = 1; }
   std::string drop() {
     Entry* victim = fifo->victim();
@@ -58,16 +65,18 @@ TEST_F(S3FifoTest, WhatComesBackSoonIsNotOnTrialAgain) {
 }
 
 TEST_F(S3FifoTest, RemembersManyOfThoseThatItDropped) {
-  constexpr int count = 400;
-  for (int i = 0; i < count; ++i) add("k" + std::to_string(i));
-  for (int i = 0; i < count / 4; ++i) drop();
-  std::vector<std::string> back;
-  for (int i = 0; i < count / 4; ++i) back.push_back("k" + std::to_string(i));
+  constexpr std::size_t count = 400;
+  const std::vector<std::string> all = of_one_shard(2 * count);
+  for (std::size_t i = 0; i < count; ++i) add(all[i]);
+  for (std::size_t i = 0; i < count / 4; ++i) drop();
+  const std::span back(all.data(), count / 4);
   for (const std::string& entity : back) add(entity);
-  for (int i = 0; i < count; ++i) add("once" + std::to_string(i));
+  for (std::size_t i = count; i < 2 * count; ++i) add(all[i]);
   // As many as stood before them on trial, and themselves if they were on trial too.
-  int lost = 0;
-  for (int i = 0; i < count; ++i) lost += std::ranges::count(back, drop()) > 0 ? 1 : 0;
+  std::size_t lost = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    lost += static_cast<std::size_t>(std::ranges::count(back, drop()));
+  }
   EXPECT_LT(lost, count / 16);
 }
 

@@ -169,6 +169,7 @@ class Table {
       PinSlot* pin = Pins::free_slot(pins);
       if (pin == nullptr) return {};
       Entry* entry = slot.entry();
+      entry->prefetch();
       Pins::set(pins, *pin, entry);
       const bool is_there = slots.at(i).word() == slot.word();
       if (is_there && entry->scope() == scope && entry->has_entity(entity)) {

@@ -21,11 +21,8 @@ struct Named {
 };
 
 EntryRef make(const std::string& entity) {
-  return Entry::make({.scope = 1,
-                      .hash = hash64(entity, 1),
-                      .entity = entity,
-                      .value = std::make_shared<Named>(entity),
-                      .value_bytes = 1});
+  return Entry::make(
+      {.scope = 1, .entity = entity, .value = std::make_shared<Named>(entity), .value_bytes = 1});
 }
 
 class TableTest : public testing::Test {
@@ -45,8 +42,8 @@ class TableTest : public testing::Test {
     table.remove(entry);
     entry.let_go();
   }
-  void remove(const std::string& entity) { remove(*table.find(1, hash64(entity, 1), entity)); }
-  EntryRef glance(const std::string& entity) { return table.glance(1, hash64(entity, 1), entity); }
+  void remove(const std::string& entity) { remove(*table.find(1, hash_of(1, entity), entity)); }
+  EntryRef glance(const std::string& entity) { return table.glance(1, hash_of(1, entity), entity); }
 
   Table table;
 };
@@ -60,7 +57,7 @@ TEST_F(TableTest, AGlanceSeesWhatIsThereAndNothingElse) {
     ASSERT_EQ(static_cast<bool>(seen), i % 2 == 1) << entity;
     if (seen) EXPECT_EQ(seen->entity(), entity);
   }
-  EXPECT_FALSE(table.glance(2, hash64("key-1", 1), "key-1"));
+  EXPECT_FALSE(table.glance(2, hash_of(1, "key-1"), "key-1"));
 }
 
 TEST_F(TableTest, WhatAGlanceFoundOutlivesItsRemoval) {
