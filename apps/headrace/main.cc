@@ -203,9 +203,8 @@ void add_replay(CLI::App& app, Run& run) {
   sub->add_option("--seconds", command->seconds, "How long")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
-  sub->add_option("--speed", command->speed, "Simulated time per time")
-      ->check(CLI::Range(0.001, 1e5))
-      ->capture_default_str();
+  sub->add_option("--speed", command->speed, "Simulated time per time; 1, of the fleet 10")
+      ->check(CLI::Range(0.001, 1e5));
   sub->add_option("--write-rate", command->write_rate, "Writes per simulated second")
       ->check(CLI::Range(0.0, 1e6));
   sub->add_option("--latency", command->latency, "Of the source in this process, as 5ms..20ms");

@@ -114,7 +114,7 @@ struct ReplayCommand {
   std::string latency{};    // "5ms..20ms"
   std::string naming{};     // "keys" or "tags"
   double seconds = 25;
-  double speed = 1;
+  std::optional<double> speed{};  // Without: the mix's own; 1 with a server.
   double price = 0.06;
   double write_price = 0.18;
   double delete_price = 0.18;

@@ -76,7 +76,7 @@ Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mi
   if (kind == Kind::plain) {
     const auto ttl = ttl_of(command);
     if (!ttl) return std::unexpected(ttl.error());
-    return replay::make_ttl_target(mix.questions(), {.ttl = *ttl, .speed = command.speed}, backend,
+    return replay::make_ttl_target(mix.questions(), {.ttl = *ttl, .speed = *command.speed}, backend,
                                    runtime);
   }
   if (!command.url.empty()) {
@@ -85,7 +85,7 @@ Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mi
     return replay::make_http_target(mix.questions(),
                                     {.url = command.url, .api_key = std::move(*key)}, runtime);
   }
-  replay::EngineTargetOptions options{.speed = command.speed};
+  replay::EngineTargetOptions options{.speed = *command.speed};
   if (command.store != "memory") {
     auto path = folder.file("store.sqlite");
     if (!path) return std::unexpected(path.error());
@@ -104,7 +104,7 @@ void show(Progress& bar, double share, const Report& so_far, double seconds) {
 replay::ReplayOptions options_of(const ReplayCommand& command, const Mix& mix) {
   replay::ReplayOptions options{.mix = mix};
   options.lasts = Duration(static_cast<std::int64_t>(command.seconds * 1e9));
-  options.speed = command.speed;
+  options.speed = *command.speed;
   options.lanes = command.lanes.value_or(command.url.empty() ? lanes_here : lanes_to_server);
   options.seed = command.seed;
   options.cold = !command.warm;
@@ -151,7 +151,7 @@ int replay_one(const ReplayCommand& command, Mix mix) {
   if (command.source == "firestore" && command.proxy.empty()) {
     report->note = "The emulator answered as quickly as it could: latencies want --proxy.";
   }
-  if (!command.url.empty() && command.speed != 1) {
+  if (!command.url.empty() && *command.speed != 1) {
     report->note =
         "The server's policies keep their own times: at this speed their ages pass more "
         "slowly than the traffic.";
@@ -200,8 +200,11 @@ int replay(const ReplayCommand& command) {
   if (!command.make_source.empty()) return only_make_source(command);
   auto mix = mix_of(command);
   if (!mix) return complain(mix.error());
-  return command.compare.empty() ? replay_one(command, std::move(*mix))
-                                 : compare(command, std::move(*mix));
+  ReplayCommand settled = command;
+  // A server's policies cannot be told to age faster.
+  if (!settled.speed) settled.speed = command.url.empty() ? mix->speed : 1;
+  return settled.compare.empty() ? replay_one(settled, std::move(*mix))
+                                 : compare(settled, std::move(*mix));
 }
 
 }  // namespace headrace::app

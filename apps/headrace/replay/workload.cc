@@ -121,7 +121,7 @@ Mix fleet() {
   constexpr double streams = 0.31 * all;  // Each stream is one of W2 and one of W3.
   constexpr double single = 0.03 * all;
   constexpr double missing = 936;
-  Mix mix{.name = "fleet", .workloads = all_workloads()};
+  Mix mix{.name = "fleet", .speed = 10, .workloads = all_workloads()};
   Workload& w2 = mix.workloads[0];
   Workload& w3 = mix.workloads[1];
   w2.actors = 1;

@@ -75,6 +75,7 @@ struct Workload {
 struct Mix {
   std::string name{};  // "W2 frequency-setting"
   Population population{};
+  double speed = 1;  // At which it is played unless told.
   std::vector<Workload> workloads{};
 
   // All that is asked: the questions of each workload in turn.

@@ -68,6 +68,7 @@ TEST(Workload, AFeatureSliceBillsThreeToFourDocuments) {
 
 TEST(Workload, TheFleetHasTheProportionsOfTheReport) {
   const Mix fleet = named("fleet");
+  EXPECT_EQ(fleet.speed, 10);
   double all = 0;
   for (const Workload& workload : fleet.workloads) all += workload.documents_expected();
   EXPECT_NEAR(all, 4128, 0.1);
