@@ -2,6 +2,7 @@
 // process gets through which many more keys have gone than its tier may hold.
 //
 //   memory_cost entries    1,000,000 entries, all kept: growth of the process for each
+//   memory_cost strings    the same of values that are a std::string, which stand apart
 //   memory_cost resident   1,000,000 distinct keys through a tier of 64 MiB
 #include <malloc.h>
 
@@ -34,8 +35,10 @@ std::size_t allocated_bytes() {
   return state.uordblks + state.hblkhd;
 }
 
+// Of values in one piece, or of strings.
+template <class T>
 int entries() {
-  WarmOf<Flat> warm;
+  WarmOf<T> warm;
   warm.load("first");  // What the first load allocates once is none of the entries' cost.
   const std::size_t resident = resident_bytes();
   const std::size_t allocated = allocated_bytes();
@@ -72,8 +75,9 @@ int resident() {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
-  if (what == "entries") return headrace::bench::entries();
+  if (what == "entries") return headrace::bench::entries<headrace::bench::Flat>();
+  if (what == "strings") return headrace::bench::entries<std::string>();
   if (what == "resident") return headrace::bench::resident();
-  std::fputs("usage: memory_cost entries | resident\n", stderr);
+  std::fputs("usage: memory_cost entries | strings | resident\n", stderr);
   return 2;
 }

@@ -7,14 +7,14 @@ TAG_REFILLS = 4  # Of a million entries, each round.
 
 
 def memory_steps(rounds):
-    return 2 * rounds
+    return 3 * rounds
 
 
 def memory(rounds, seconds, progress, missing):
-    """{"entries": [one object a round], "resident": [...]}, as memory_cost prints them."""
+    """{"entries": [one object a round], "strings": [...], "resident": [...]}, of memory_cost."""
     del seconds, missing
     program = runs.built("bench/memory_cost")
-    found = {"entries": [], "resident": []}
+    found = {"entries": [], "strings": [], "resident": []}
     for turn in range(rounds):
         for what, rows in found.items():
             progress.step(f"memory: {what}, round {turn + 1}")

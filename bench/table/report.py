@@ -237,6 +237,8 @@ def memory_text(part):
          spread(entries, "resident_each", 1, "{:.0f} B")),
         ("of it, above key and value", spread(entries, "overhead_each", 1, "{:.0f} B")),
         ("what the tier charges its budget for it", spread(entries, "charged_each", 1, "{:.0f} B")),
+        ("above key and value, if the value is a `std::string`",
+         spread(part["strings"], "overhead_each", 1, "{:.0f} B")),
         (f"resident after {resident[0]['keys']:,} keys through a tier of "
          f"{resident[0]['budget_bytes'] >> 20} MiB",
          spread(resident, "resident_bytes", 1 << 20, "{:.0f} MiB")),

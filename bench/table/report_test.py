@@ -40,6 +40,7 @@ def raw_results():
                              "at_once": 50, "headrace": 47, "lazy": 40}], "run": RUN},
         "memory": {"entries": [{"key_bytes": 24, "value_bytes": 100, "resident_each": 230,
                                 "overhead_each": 106, "charged_each": 220}],
+                   "strings": [{"overhead_each": 190}],
                    "resident": [{"keys": 9, "budget_bytes": 64 << 20,
                                  "resident_bytes": 150 << 20}], "run": RUN},
         "tag": {"rounds": [{"entries": 9, "many_ns": [900, 1000, 90000],
