@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <new>
+#include <utility>
 
 namespace headrace {
 
@@ -25,12 +26,20 @@ void Blocks::give_back(void* block) noexcept {
 }
 
 void Blocks::grow() {
-  void* const chunk = ::operator new(chunk_, std::align_val_t(chunk_));
+  void* const room = ::operator new(chunk_, std::align_val_t(chunk_));
   // If the system has no huge pages to give, small ones do.
-  if (chunk_ == chunk_max) (void)madvise(chunk, chunk_, MADV_HUGEPAGE);
-  unused_ = static_cast<std::byte*>(chunk);
-  unused_bytes_ = chunk_;
+  if (chunk_ == chunk_max) (void)madvise(room, chunk_, MADV_HUGEPAGE);
+  newest_ = new (room) Chunk{.older = newest_, .bytes = chunk_};
+  unused_ = static_cast<std::byte*>(room) + sizeof(Chunk);
+  unused_bytes_ = chunk_ - sizeof(Chunk);
   if (chunk_ < chunk_max) chunk_ *= 2;
+}
+
+Blocks::~Blocks() {
+  while (newest_) {
+    Chunk* const chunk = std::exchange(newest_, newest_->older);
+    ::operator delete(chunk, std::align_val_t(chunk->bytes));
+  }
 }
 
 }  // namespace headrace

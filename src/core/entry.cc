@@ -118,16 +118,26 @@ void Entry::give_room(void* room, [[maybe_unused]] std::size_t bytes) noexcept {
 #else
 
 namespace {
-constinit Blocks rooms_of_two_lines(128);
-constinit Blocks rooms_of_three_lines(192);
+// Never ended: who holds an entry may be a static object too.
+union Rooms {
+  Blocks blocks;
+  explicit constexpr Rooms(std::size_t bytes) noexcept : blocks(bytes) {}
+  ~Rooms() {}
+};
+constinit Rooms of_two_lines(128);
+constinit Rooms of_three_lines(192);
+
+Blocks& rooms_of(std::size_t bytes) noexcept {
+  return bytes > of_two_lines.blocks.size() ? of_three_lines.blocks : of_two_lines.blocks;
+}
 }  // namespace
 
 void* Entry::take_room(std::size_t bytes) {
   assert(bytes == 2 * line_bytes || bytes == room_max);
-  return (bytes == room_max ? rooms_of_three_lines : rooms_of_two_lines).take();
+  return rooms_of(bytes).take();
 }
 void Entry::give_room(void* room, std::size_t bytes) noexcept {
-  (bytes == room_max ? rooms_of_three_lines : rooms_of_two_lines).give_back(room);
+  rooms_of(bytes).give_back(room);
 }
 
 #endif
