@@ -83,14 +83,14 @@ class Server:
     def log(self):
         return self.log_path.read_text(encoding="utf-8")
 
-    def ask(self, method, path, body=None, headers=None):
-        """One request on a connection of its own: status, headers, body."""
+    def ask(self, method, path, body=None, headers=None, is_text=False):
+        """One request on a connection of its own: status, headers, body; a text goes as it is."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_MAX)
         with contextlib.closing(connection):
             sent = dict(headers or {})
             if body is not None:
                 sent.setdefault("Content-Type", "application/json")
-                body = json.dumps(body)
+                body = body.encode() if is_text else json.dumps(body)
             connection.request(method, path, body, sent)
             response = connection.getresponse()
             return response.status, response.headers, response.read()
