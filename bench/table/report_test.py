@@ -72,7 +72,7 @@ class Goals(unittest.TestCase):
 
     def test_without_any_part(self):
         self.assertEqual({g.met for g in report.goals({})}, {None})
-        self.assertIn("0 of 10 goals are met, 0 fall short, 10 were not measured.",
+        self.assertIn("0 of 11 goals are met, 0 fall short, 11 were not measured.",
                       report.goals_text({}))
 
     def test_short_of_a_goal(self):

@@ -48,6 +48,8 @@ struct Dependency {
   // True: the answer for an entity depends on the collection's member of that name alone, so that a
   // change of one member outdates one answer.  False: on members that only the source can name.
   bool of_entity = true;
+
+  friend bool operator==(const Dependency&, const Dependency&) = default;
 };
 
 // One change of one entity.

@@ -38,6 +38,11 @@ std::uint64_t shape_of(const Policy& policy) {
   return hash64(all);
 }
 
+// Whoever changes the source while `now` is defined also outdates what was kept under `before`.
+bool is_reached_alike(const Compiled& before, const Compiled& now) {
+  return before.policy.tenant == now.policy.tenant && before.dependencies == now.dependencies;
+}
+
 std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
                                         std::shared_ptr<const ValueCodec> codec,
                                         std::shared_ptr<Source> source, Clock& clock,
@@ -110,6 +115,7 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
   auto compiled = compile(std::move(policy), version, std::move(codec), std::move(source),
                           ports_.clock, ports_.executor);
   PolicyHandle handle;
+  PolicyState::Snapshot before;
   {
     const std::unique_lock lock(policies_mutex_);
     const auto at = policies_.find(name);
@@ -118,29 +124,47 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
         return failure(Code::refused, "more than " + std::to_string(limits_.policies_max) +
                                           " policies (policies_max)");
       }
-      handle = std::make_shared<PolicyState>(std::move(compiled), next_scope(), reads_on_.load());
+      handle = std::make_shared<PolicyState>(compiled, next_scope(), reads_on_.load());
       policies_.emplace(name, handle);
       return handle;
     }
     handle = at->second;
+    before = handle->snapshot();
+    handle->replace(compiled, next_scope());
   }
-  const std::uint32_t old = handle->scope();
-  handle->replace(std::move(compiled), next_scope());
-  cut_off(old);
+  cut_off(before.scope);
   sweep_soon();
+  if (!is_reached_alike(*before.compiled, *compiled)) forget_stored(*before.compiled);
   return handle;
 }
 
 void Engine::Impl::undefine(std::string_view policy) {
-  if (const PolicyHandle known = find(policy)) {
-    {
-      const std::unique_lock lock(policies_mutex_);
-      policies_.erase(policies_.find(policy));
-    }
-    known->set_defined(false);
-    known->set_scope(next_scope());
-    sweep_soon();
+  PolicyState::Snapshot before;
+  {
+    const std::unique_lock lock(policies_mutex_);
+    const auto at = policies_.find(policy);
+    if (at == policies_.end()) return;
+    before = at->second->snapshot();
+    at->second->set_defined(false);
+    at->second->set_scope(next_scope());
+    policies_.erase(at);
   }
+  cut_off(before.scope);
+  sweep_soon();
+  forget_stored(*before.compiled);
+}
+
+// While a policy is not defined, or asks another question, nobody who writes to its source knows
+// what its stored answers hang on: they shall not count when it comes back.
+void Engine::Impl::forget_stored(const Compiled& compiled) {
+  if (ports_.store == nullptr || !compiled.is_storable()) return;
+  Orders orders{.keys = {},
+                .watermarks = {WatermarkId::of(
+                    policy_watermark(compiled.policy.tenant, compiled.policy.name))}};
+  const bool one_by_one = quarantine_.hold(orders);
+  gate_.enter();
+  start(deliver(std::move(orders), one_by_one),
+        [self = shared_from_this()](const Held&) { self->gate_.leave(); });
 }
 
 PolicyHandle Engine::Impl::find(std::string_view policy) const {

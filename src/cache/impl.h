@@ -68,7 +68,8 @@ struct Load {
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
   bool strict = false;
-  EntryRef basis{};  // What memory held, if it may serve as a revision or after a failure.
+  bool needs_store = false;  // To answer: what memory holds is no proof.
+  EntryRef basis{};          // What memory held, if it may serve as a revision or after a failure.
 
   // Filled in on the way.
   std::shared_ptr<Flight> flight{};
@@ -179,8 +180,9 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void compare_shadow(const Read& read, const EntryRef& kept, const EntryRef& said);
 
   // invalidate.cc
-  Result<Orders> resolve(const Invalidation& what, std::vector<FlightKey>& local);
-  void outdate(const Invalidation& what, const std::vector<FlightKey>& local);
+  void forget_stored(const Compiled& compiled);
+  Result<Orders> resolve(const Invalidation& what);
+  void outdate(const Invalidation& what);
   void renew_scope(PolicyState& policy);
   void cut_off(std::uint32_t scope);
   void sweep_soon();

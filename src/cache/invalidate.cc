@@ -28,7 +28,7 @@ bool is_policy_name(std::string_view name) {
 
 // What the store will be told, and the keys that this instance may hold.  Names are checked first,
 // so that a bad one leaves nothing half done.
-Result<Orders> Engine::Impl::resolve(const Invalidation& what, std::vector<FlightKey>& local) {
+Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
   const std::string default_tenant = Policy{}.tenant;
   Orders orders;
   for (const auto& [policy, entity] : what.keys) {
@@ -42,11 +42,7 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what, std::vector<Fligh
     const PolicyHandle known = find(policy);
     std::string tenant = default_tenant;
     if (known) {
-      const PolicyState::Snapshot snapshot = known->snapshot();
-      tenant = snapshot.compiled->policy.tenant;
-      local.push_back({.scope = snapshot.scope,
-                       .hash = PolicyState::hash_of(snapshot.scope, entity),
-                       .entity = entity});
+      tenant = known->snapshot().compiled->policy.tenant;
       known->count(Count::invalidations);
     }
     orders.keys.push_back(store_key_of(tenant, policy, entity));
@@ -81,11 +77,17 @@ void Engine::Impl::cut_off(std::uint32_t scope) {
   flights_.detach_if([scope](const FlightKey& key) { return key.scope == scope; });
 }
 
-// This instance's part: from here on it answers nothing older.
-void Engine::Impl::outdate(const Invalidation& what, const std::vector<FlightKey>& local) {
-  for (const FlightKey& key : local) {
-    flights_.detach(key);
-    memory_.erase(key.scope, key.hash, key.entity);
+// This instance's part: from here on it answers nothing older.  REQUIRES: what it names is in
+// quarantine.  Scopes are asked for only now: under one that a policy gets later, loads begin later
+// too, and see the quarantine.
+void Engine::Impl::outdate(const Invalidation& what) {
+  for (const auto& [policy, entity] : what.keys) {
+    const PolicyHandle known = find(policy);
+    if (!known) continue;
+    const std::uint32_t scope = known->scope();
+    const std::uint64_t hash = PolicyState::hash_of(scope, entity);
+    flights_.detach({.scope = scope, .hash = hash, .entity = entity});
+    memory_.erase(scope, hash, entity);
   }
   for (const auto& [policy, entity] : what.keys) {
     tags_.move(WatermarkId::of(key_watermark(policy, entity)));
@@ -132,26 +134,23 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what) {
                                          std::to_string(limits_.keys_per_invalidation_max) +
                                          " (keys_per_invalidation_max)");
   }
-  std::vector<FlightKey> local;
-  Result<Orders> orders = resolve(what, local);
+  Result<Orders> orders = resolve(what);
   if (!orders) co_return std::unexpected(std::move(orders.error()));
   const bool one_by_one = quarantine_.hold(*orders);
-  outdate(what, local);
+  outdate(what);
   co_return co_await deliver(*std::move(orders), one_by_one);
 }
 
 // The same for names of the engine's own, however many, and after close() too: what has changed
 // must be outdated.
 Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
-  std::vector<FlightKey> local;
-  Result<Orders> orders = resolve(what, local);
+  Result<Orders> orders = resolve(what);
   if (!orders) {  // No name of ours is refused; but if one were, nothing may stay.
     what = {.everything = true};
-    local.clear();
-    orders = resolve(what, local);
+    orders = resolve(what);
   }
   const bool one_by_one = quarantine_.hold(*orders);
-  outdate(what, local);
+  outdate(what);
   co_return co_await deliver(*std::move(orders), one_by_one);
 }
 
@@ -257,11 +256,10 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
   const WallTime began_wall = ports_.clock.wall_now();
   Invalidation what;
   what.keys.push_back({compiled.policy.name, entity});
-  std::vector<FlightKey> local;
-  Result<Orders> orders = resolve(what, local);
+  Result<Orders> orders = resolve(what);
   if (!orders) co_return std::unexpected(std::move(orders.error()));
   const bool one_by_one = quarantine_.hold(*orders);
-  outdate(what, local);
+  outdate(what);
   const Duration keep_for = ages_of(compiled.policy, kind, 0).gone;
   const bool with_store = ports_.store != nullptr && compiled.is_storable();
   if (!with_store) {

@@ -229,5 +229,43 @@ TEST_F(InvalidateTest, ExplainTellsTheWholeStory) {
   EXPECT_THAT((*after)->verdict, HasSubstr("goes to the source"));
 }
 
+// While a policy is away nobody can outdate what the store holds of it.
+TEST_F(InvalidateTest, APolicyThatComesBackFindsNothingOfBefore) {
+  source->rows["1"] = "v1";
+  read("1");
+  engine->undefine("users");
+  engine->undefine("users");  // Of one that is not there: nothing.
+  world.run();
+  source->rows["1"] = "v2";
+  define(plain_policy());
+  const AnyResult answer = read("1");
+  EXPECT_EQ(text(answer), "v2");
+  EXPECT_EQ(answer->origin(), Origin::source);
+}
+
+TEST_F(InvalidateTest, APolicyThatComesBackToItsQuestionFindsNothingOfBefore) {
+  const std::vector<Dependency> people = {{.database = "d", .collection = "people"}};
+  source->made_of = people;
+  define(plain_policy());
+  source->rows["1"] = "v1";
+  read("1");
+  source->made_of = {{.database = "d", .collection = "others"}};
+  define(plain_policy());
+  world.run();
+  source->rows["1"] = "v2";
+  source->made_of = people;
+  define(plain_policy());
+  world.run();
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(InvalidateTest, APolicyDefinedAgainAlikeFindsWhatTheStoreHolds) {
+  source->rows["1"] = "v1";
+  read("1");
+  define(plain_policy());
+  world.run();
+  EXPECT_EQ(read("1")->origin(), Origin::store);
+}
+
 }  // namespace
 }  // namespace headrace

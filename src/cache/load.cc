@@ -49,10 +49,12 @@ bool Engine::Impl::prepare(Load& load) {
   const bool with_store = ports_.store != nullptr && compiled.is_storable();
   const Instant now = ports_.clock.now();
   if (load.purpose == Fill::Purpose::read || load.purpose == Fill::Purpose::refresh) {
-    if (EntryRef kept = memory_.find(load.snapshot.scope, load.hash, load.entity, now)) {
-      load.basis = std::move(kept);
-    }
+    // A copy is counted: a thread's few pins are not for what waits for a source.
+    const EntryRef kept = memory_.find(load.snapshot.scope, load.hash, load.entity, now);
+    if (kept) load.basis = kept;
   }
+  // What only memory holds is no answer where the store has to confirm it.
+  load.needs_store = load.strict && with_store;
   const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
   load.fill.emplace(Fill::Setup{
       .purpose = load.purpose,
@@ -60,7 +62,7 @@ bool Engine::Impl::prepare(Load& load) {
       .has_store = with_store,
       .lease = load.lease,
       .chance = ports_.random.bits(),
-      .kept_on_error = load.basis && now < load.basis->gone_at()});
+      .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at()});
   auto key = Key::make(compiled.key_scope, load.entity);
   assert(key.has_value());  // The names were checked by define(), the entity by the read.
   load.key = std::string(key->bytes());
@@ -390,7 +392,8 @@ Landing Engine::Impl::land_fetched(Load& load) {
 // The source failed: what was kept may still do, and the next try waits a little longer.
 Landing Engine::Impl::land_failed(Load& load) {
   if (load.fill->result() == Fill::Result::failed) return {.result = std::unexpected(load.error)};
-  EntryRef kept = load.basis;
+  const bool from_memory = load.basis && !load.needs_store;
+  EntryRef kept = from_memory ? load.basis : EntryRef();
   if (!kept && load.fill->store_on_error()) {
     if (auto entry = entry_of_slot(load)) {
       kept = *std::move(entry);
@@ -407,7 +410,7 @@ Landing Engine::Impl::land_failed(Load& load) {
   kept->retry_at(retry_at);
   if (now >= kept->gone_at() || lost_race(load)) return {.result = std::unexpected(load.error)};
   const Reason reason = now < kept->stale_until() ? Reason::stale : Reason::stale_on_error;
-  const Origin origin = load.basis ? Origin::memory : Origin::store;
+  const Origin origin = from_memory ? Origin::memory : Origin::store;
   return {.result = AnyAnswer(kept, origin, reason, now)};
 }
 

@@ -206,14 +206,15 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
 
 void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& landing, bool opened) {
   constexpr int reloads_max = 3;
-  const bool must_reload = read->level == Level::strict && landing.lost_race &&
+  // A load of its own, begun after the read, is never too old, whatever was invalidated meanwhile.
+  const bool was_alone = read->reloads > reloads_max;
+  const bool must_reload = read->level == Level::strict && landing.lost_race && !was_alone &&
                            landing.result.has_value() && !removed(Mechanism::strict_reload);
   if (must_reload) {
     {
       const std::scoped_lock lock(read->mutex);
       if (read->done) return;
     }
-    // A load of its own, begun after the read, is never too old; it is just not shared.
     const bool alone = ++read->reloads > reloads_max || read->purpose == Fill::Purpose::bypass;
     read->snapshot = read->policy->snapshot();
     read->hash = PolicyState::hash_of(read->snapshot.scope, read->entity);
@@ -264,7 +265,12 @@ void Engine::Impl::leave(const std::shared_ptr<Read>& read) {
 // every invalidation itself, so its own fence is proof enough.
 Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
   const Instant now = ports_.clock.now();
-  const EntryRef entry = memory_.find(read->snapshot.scope, read->hash, read->entity, now);
+  EntryRef entry;
+  {
+    // A copy is counted: a thread's few pins are not for what waits for a store.
+    const EntryRef found = memory_.find(read->snapshot.scope, read->hash, read->entity, now);
+    entry = found;
+  }
   if (entry && now < entry->stale_until()) {
     Result<bool> holds = true;
     const bool must_ask =

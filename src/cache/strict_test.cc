@@ -82,16 +82,33 @@ TEST_F(StrictTest, ManyStrictReadersShareTheNextLoad) {
 }
 
 TEST_F(StrictTest, SteadyInvalidationsCannotStarveAReader) {
-  source->hold = true;
-  const Outcome waiting = ask("1");
-  for (int i = 0; i < 10 && text(waiting) == "pending"; ++i) {
-    world.run();
-    source->rows["1"] = "v" + std::to_string(i + 2);
-    invalidate(key("1"));
-    source->release();
-    world.run();
+  for (const Invalidation& what : {key("1"), tag("user:1"), whole_policy()}) {
+    source->hold = true;
+    source->reads = 0;
+    const Outcome waiting = ask("1");
+    for (int i = 0; i < 10 && text(waiting) == "pending"; ++i) {
+      world.run();
+      source->rows["1"] = "v" + std::to_string(i + 2);
+      invalidate(what);
+      source->release();
+      world.run();
+    }
+    EXPECT_NE(text(waiting), "pending");
+    EXPECT_LE(source->reads, 5u);
+    let_go();
   }
-  EXPECT_NE(text(waiting), "pending");
+}
+
+// Another instance has invalidated; then the store went, and the source as well.
+TEST_F(StrictTest, WhatTheStoreCannotConfirmIsNoAnswerToAFailureEither) {
+  define(plain_policy());
+  read("1");
+  ASSERT_TRUE(world.run(store.invalidate({slot}))->has_value());
+  store.mood = PlainStore::Mood::failing;
+  source->failing = true;
+  EXPECT_FALSE(read("1", {.level = Level::strict}).has_value());
+  // For who is not strict that is what a bound is for.
+  EXPECT_EQ(text(read("1")), "v1");
 }
 
 class StrictAloneTest : public BenchTop {

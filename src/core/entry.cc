@@ -162,7 +162,11 @@ std::size_t Entry::charge() const noexcept {
   for (const std::string* text : {&rare().long_entity, &rare().revision}) {
     if (text->capacity() > 15) bytes += text->capacity() + allocation_overhead;
   }
-  if (has_stamps_) bytes += rare().stamps.capacity() * sizeof(Stamp) + allocation_overhead;
+  // A tag's cell and its place among the tags; shared tags are charged to each who has them.
+  constexpr std::size_t tag_cell = 88;
+  if (has_stamps_) {
+    bytes += rare().stamps.capacity() * (sizeof(Stamp) + tag_cell) + allocation_overhead;
+  }
   return bytes;
 }
 

@@ -94,7 +94,7 @@ TEST(Entry, ChargeCountsAllThatItHolds) {
   EXPECT_GE(Entry::make(parts(std::string(500, 'e')))->charge(), bare + 500);
   Entry::Parts tagged = parts("e");
   tagged.stamps.push_back({std::make_shared<TagCell>(), 1});
-  EXPECT_GE(Entry::make(std::move(tagged))->charge(), bare + sizeof(Stamp));
+  EXPECT_GE(Entry::make(std::move(tagged))->charge(), bare + sizeof(Stamp) + sizeof(TagCell));
 }
 
 TEST(Stamp, HoldsUntilItsTagMoves) {

@@ -43,15 +43,17 @@ bool system_has_barrier() {
 }
 
 // After this every pin that was set before the barrier is seen, and every pin that is set after it
-// is followed by loads that see what was unreachable before it.
-void barrier_everywhere() {
-  if (system_has_barrier()) {
-    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
-    // A child of fork() has to register again.
-    membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return;
+// is followed by loads that see what was unreachable before it.  False if the system no longer lets
+// us, as after a filter of system calls was put in place: readers that do not fence are there.
+[[nodiscard]] bool barrier_everywhere() {
+  if (!system_has_barrier()) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return true;
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return true;
+  // A child of fork() has to register again.
+  membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+  return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
 }
 
 std::vector<const void*> pinned_now() {
@@ -129,11 +131,11 @@ void Pins::reclaim() {
     waiting.bytes.store(0, std::memory_order_relaxed);
   }
   if (candidates.empty()) return;
-  barrier_everywhere();
+  const bool is_ordered = barrier_everywhere();  // If not, memory grows rather than breaks.
   const std::vector<const void*> pinned = pinned_now();
   for (const Retired& one : candidates) {
     // Held is asked after pinned: who lets go of a pin may have made a reference of it before.
-    const bool is_free = !std::ranges::binary_search(pinned, one.what) &&
+    const bool is_free = is_ordered && !std::ranges::binary_search(pinned, one.what) &&
                          (one.is_held == nullptr || !one.is_held(one.what));
     if (is_free) {
       one.free(one.what);

@@ -17,7 +17,8 @@ std::shared_ptr<Flight> FlightTable::open(Request& request) {
     flights_.fetch_sub(1);
     return nullptr;
   }
-  return std::make_shared<Flight>(request.key, request.join == Join::forced, request.unattended,
+  return std::make_shared<Flight>(request.key, request.join == Join::forced,
+                                  request.join != Join::any, request.unattended,
                                   std::move(request.launch));
 }
 
@@ -57,7 +58,7 @@ std::shared_ptr<Flight> FlightTable::choose(Shard& shard, Lane& lane, Request& r
     launch = current;
     return current;
   }
-  if (request.join != Join::unissued || !current->issued()) return current;
+  if (request.join != Join::unissued || (current->strict() && !current->issued())) return current;
   if (!lane.queued) lane.queued = open_here();
   return lane.queued;
 }

@@ -48,14 +48,17 @@ class Flight {
   using WaiterId = std::uint64_t;
   using Launch = std::move_only_function<void(std::shared_ptr<Flight>)>;
 
-  Flight(FlightKey key, bool forced, bool unattended, Launch launch)
+  Flight(FlightKey key, bool forced, bool strict, bool unattended, Launch launch)
       : key_(std::move(key)),
         forced_(forced),
+        strict_(strict),
         unattended_(unattended),
         launch_(std::move(launch)) {}
 
   [[nodiscard]] const FlightKey& key() const noexcept { return key_; }
   [[nodiscard]] bool forced() const noexcept { return forced_; }
+  // Opened by a reader whom an answer from memory does not serve.
+  [[nodiscard]] bool strict() const noexcept { return strict_; }
   [[nodiscard]] bool unattended() const noexcept { return unattended_; }
   // An invalidation, or the departure of the last waiter, has cut it off from new readers.
   [[nodiscard]] bool detached() const noexcept { return detached_.load(std::memory_order_acquire); }
@@ -71,6 +74,7 @@ class Flight {
 
   const FlightKey key_;
   const bool forced_;
+  const bool strict_;
   const bool unattended_;
   std::atomic<bool> detached_{false};
   std::atomic<bool> issued_{false};
@@ -95,7 +99,7 @@ class FlightTable {
   // Which flights a reader may join.
   enum class Join : std::uint8_t {
     any,       // One that began after the last invalidation of what it depends on.
-    unissued,  // One that has not begun to read anything yet.
+    unissued,  // One that has not begun to read anything yet, and was opened by such a reader.
     forced,    // One that is sure to ask the source.
   };
 

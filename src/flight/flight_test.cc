@@ -73,7 +73,7 @@ TEST_F(FlightTest, AMovedTagCutsAFlightOff) {
 }
 
 TEST_F(FlightTest, AStrictReaderQueuesBehindWhatIsAlreadyReading) {
-  const auto first = board();
+  const auto first = board(Join::unissued);
   EXPECT_EQ(board(Join::unissued).flight, first.flight);
   first.flight->set_issued();
   const auto second = board(Join::unissued);
@@ -86,6 +86,17 @@ TEST_F(FlightTest, AStrictReaderQueuesBehindWhatIsAlreadyReading) {
   EXPECT_EQ(launched[1], second.flight);
   table.land(second.flight, failed());
   EXPECT_EQ(landings.size(), 4u);
+}
+
+// What another reader has opened may be answered from memory before it has read anything.
+TEST_F(FlightTest, AStrictReaderJoinsOnlyWhatOneOpened) {
+  const auto plain = board();
+  const auto strict = board(Join::unissued);
+  EXPECT_NE(strict.flight, plain.flight);
+  EXPECT_EQ(board().flight, plain.flight);
+  table.land(plain.flight, failed());
+  EXPECT_EQ(board().flight, strict.flight);
+  table.land(strict.flight, failed());
 }
 
 TEST_F(FlightTest, AnInvalidationLaunchesTheQueued) {

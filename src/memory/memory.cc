@@ -45,9 +45,9 @@ void Memory::insert(Shard& shard, const EntryRef& entry, std::size_t charge) {
   }
   EntryRef kept(entry);
   kept->published();
+  shard.table.insert(*kept);  // First, for it may find no memory to grow into.
   shard.eviction->add(*kept);
   shard.wheel->add(*kept);
-  shard.table.insert(*kept);
   (void)kept.release();  // Now the table's; drop() gives it back.
   shard.bytes += charge;
 }

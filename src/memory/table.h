@@ -78,7 +78,7 @@ class Table {
     }
     slots.put(hole, Slot{});
     --count_;
-    if (slots.size() > slots_min && count_ * 8 < slots.size()) resize(slots.size() / 2);
+    if (slots.size() > slots_min && count_ * 8 < slots.size()) shrink();
   }
 
   template <class Visit>
@@ -185,6 +185,15 @@ class Table {
     std::size_t i = slots.home(entry.hash());
     while (!slots.at(i).is_empty()) i = slots.next(i);
     slots.put(i, Slot(entry));
+  }
+
+  // Without memory for a smaller array the one that is there does.
+  void shrink() noexcept {
+    try {
+      resize(slots_.load(std::memory_order_relaxed).size() / 2);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
   }
 
   void resize(std::size_t size) {
