@@ -1,9 +1,10 @@
 """The client's commands: what they print and how they end."""
 
 import json
+import subprocess
 import unittest
 
-from harness import Case, policy
+from harness import BINARY, Case, clean_environment, policy
 
 
 class Commands(Case):
@@ -83,6 +84,34 @@ class Commands(Case):
             self.assertEqual(shown.returncode, 0)
             self.assertIn("Example", shown.stdout, command)
         self.assertRegex(self.run_it("version").stdout, r"^headrace \d")
+
+
+class Checks(Case):
+    firestore = '[sources.s]\nkind = "firestore"\nproject = "p"\n'
+
+    def test_a_check_reads_firestores_texts_as_a_start_would(self):
+        self.configure(self.firestore + """[policies.a]
+source = "s"
+collection = "c"
+fields = ["f"]
+where = ["owner = {entity}"]
+""")
+        for command in (("policy", "check", self.config),
+                        ("serve", "--check-config", "--config", self.config)):
+            done = self.run_headrace(*command)
+            self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+            told = done.stdout + done.stderr
+            if "built without the Firestore source" not in told:
+                self.assertIn(":8:10: policies.a.where: ", told)
+
+    def test_a_fault_of_the_environment_is_not_told_of_the_file(self):
+        self.configure(self.firestore)
+        done = subprocess.run([BINARY, "serve", "--check-config", "--config", self.config],
+                              capture_output=True, text=True, check=False,
+                              env={**clean_environment(), "FIRESTORE_EMULATOR_HOST": "nowhere"})
+        self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+        self.assertIn("FIRESTORE_EMULATOR_HOST: must be like", done.stderr)
+        self.assertNotIn("headrace.toml:", done.stderr)
 
 
 class Replays(Case):
