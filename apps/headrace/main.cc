@@ -227,7 +227,7 @@ void add_replay(CLI::App& app, Run& run) {
   sub->add_flag("--json", command->json, "Print JSON");
   sub->footer(
       "Ends with 0, or with 1 if a read broke the promise.\n"
-      "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300\n"
+      "Examples:\n  headrace replay W5\n  headrace replay W2 --speed 60 --scale 1300 --seconds 60\n"
       "  headrace replay --profile fleet\n  headrace replay W3 --compare ttl\n"
       "  headrace replay --make-source users.sqlite --users 100000\n"
       "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");

@@ -1,9 +1,13 @@
 """The client's commands: what they print and how they end."""
 
 import json
+import pathlib
+import re
+import signal
+import subprocess
 import unittest
 
-from harness import Case, policy
+from harness import BINARY, Case, clean_environment, policy
 
 
 class Commands(Case):
@@ -85,6 +89,34 @@ class Commands(Case):
         self.assertRegex(self.run_it("version").stdout, r"^headrace \d")
 
 
+class Checks(Case):
+    firestore = '[sources.s]\nkind = "firestore"\nproject = "p"\n'
+
+    def test_a_check_reads_firestores_texts_as_a_start_would(self):
+        self.configure(self.firestore + """[policies.a]
+source = "s"
+collection = "c"
+fields = ["f"]
+where = ["owner = {entity}"]
+""")
+        for command in (("policy", "check", self.config),
+                        ("serve", "--check-config", "--config", self.config)):
+            done = self.run_headrace(*command)
+            self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+            told = done.stdout + done.stderr
+            if "built without the Firestore source" not in told:
+                self.assertIn(":8:10: policies.a.where: ", told)
+
+    def test_a_fault_of_the_environment_is_not_told_of_the_file(self):
+        self.configure(self.firestore)
+        done = subprocess.run([BINARY, "serve", "--check-config", "--config", self.config],
+                              capture_output=True, text=True, check=False,
+                              env={**clean_environment(), "FIRESTORE_EMULATOR_HOST": "nowhere"})
+        self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
+        self.assertIn("FIRESTORE_EMULATOR_HOST: must be like", done.stderr)
+        self.assertNotIn("headrace.toml:", done.stderr)
+
+
 class Replays(Case):
     def test_a_replay_in_process_finds_no_violation(self):
         done = self.run_headrace("replay", "W5", "--users", "500", "--seconds", "2",
@@ -123,6 +155,41 @@ class Replays(Case):
         wrong = self.run_headrace("replay", "W6", "--compare", "ttl", "--source", "x.sqlite")
         self.assertEqual(wrong.returncode, 2, wrong.stderr)
         self.assertIn("--compare", wrong.stderr)
+
+    def test_flags_that_would_do_nothing_are_refused(self):
+        for arguments, wanted in (
+                (("--emulator", "127.0.0.1:1"), "--emulator is for a replay on Firestore"),
+                (("--proxy", "/bin/true"), "--proxy is for a replay on Firestore"),
+                (("--compare", "ttl", "--proxy", "/bin/true"), "--proxy is for"),
+                (("--make-source", "x.sqlite", "--emulator", "h:1"), "--emulator is for"),
+                (("--url", "http://127.0.0.1:1", "--source", "x", "--latency", "5ms"),
+                 "--latency is of a source in this process"),
+                (("--source", "firestore", "--emulator", "h:1", "--latency", "5ms"),
+                 "--latency wants --proxy")):
+            done = self.run_headrace("replay", "W5", "--seconds", "0.1", *arguments)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(wanted, done.stderr)
+
+    def test_a_comparison_that_is_interrupted_prints_the_plain_half(self):
+        process = subprocess.Popen(
+            [BINARY, "replay", "W5", "--compare", "ttl", "--users", "100", "--lists", "2",
+             "--seconds", "600", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=clean_environment())
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+
+        def is_heard():
+            caught = re.search(r"SigCgt:\s*(\w+)",
+                               pathlib.Path(f"/proc/{process.pid}/status").read_text("ascii"))
+            return int(caught[1], 16) & 1 << signal.SIGINT - 1
+        self.wait_until(is_heard, "the replay minds Ctrl-C")
+        process.send_signal(signal.SIGINT)
+        out, fault = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, out + fault)
+        report = json.loads(out)
+        self.assertTrue(report["interrupted"])
+        self.assertIn("plain", report["target"])
+        self.assertIn("before Headrace's turn", report["note"])
 
     def test_a_replay_over_http_counts_with_the_server(self):
         source = self.folder / "users.sqlite"

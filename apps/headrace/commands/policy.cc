@@ -6,6 +6,7 @@
 #include "commands/commands.h"
 #include "commands/remote.h"
 #include "config/config.h"
+#include "serve/firestore_texts.h"
 #include "terminal.h"
 #include "wire/uri.h"
 
@@ -107,7 +108,7 @@ int policy_set(const PolicySetCommand& command) {
 }
 
 int policy_check(const std::string& file, bool as_json) {
-  const auto config = config::load_config(file, {});
+  const auto config = config::load_config(file, {}, {}, faults_in);
   json::array errors;
   if (!config) {
     for (const config::ConfigError& error : config.error()) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <tuple>
+#include <utility>
 
 #include "commands/commands.h"
 #include "commands/remote.h"
@@ -29,6 +30,25 @@ constexpr std::size_t lanes_to_server = 256;  // ... and connections, unless tol
 
 std::unexpected<Error> wrong_usage(std::string what) {
   return failure(Code::invalid_argument, std::move(what));
+}
+
+// Refuses flags that would do nothing beside the others.
+Result<void> check_together(const ReplayCommand& command) {
+  for (const auto& [flag, value] :
+       {std::pair("--emulator", &command.emulator), std::pair("--proxy", &command.proxy)}) {
+    if (value->empty() || command.source == "firestore") continue;
+    return wrong_usage(
+        fmt::format("{} is for a replay on Firestore: say --source firestore too", flag));
+  }
+  if (!command.latency.empty() && !command.url.empty()) {
+    return wrong_usage(
+        "--latency is of a source in this process: with --url the server's own source answers, "
+        "with its own `delay`");
+  }
+  if (!command.latency.empty() && command.source == "firestore" && command.proxy.empty()) {
+    return wrong_usage("on Firestore it is the proxy that answers late: --latency wants --proxy");
+  }
+  return {};
 }
 
 int complain(const Error& error) {
@@ -142,6 +162,11 @@ int exit_code_of(const Report& report) {
   return report.interrupted ? exit_interrupted : exit_ok;
 }
 
+void print(const ReplayCommand& command, const Report& report) {
+  fmt::print("{}", command.json ? replay::to_json(report) + "\n"
+                                : replay::to_text(report, wants_colour(stdout)));
+}
+
 int replay_one(const ReplayCommand& command, Mix mix) {
   TemporaryFolder folder;
   auto source = ReplaySource::of(command, mix, folder);
@@ -156,8 +181,7 @@ int replay_one(const ReplayCommand& command, Mix mix) {
         "The server's policies keep their own times: at this speed their ages pass more "
         "slowly than the traffic.";
   }
-  fmt::print("{}", command.json ? replay::to_json(*report) + "\n"
-                                : replay::to_text(*report, wants_colour(stdout)));
+  print(command, *report);
   return exit_code_of(*report);
 }
 
@@ -172,9 +196,13 @@ int compare(const ReplayCommand& command, Mix mix) {
   TemporaryFolder folder;
   auto source = ReplaySource::of(command, mix, folder);
   if (!source) return complain(source.error());
-  const auto plain = play(command, mix, Kind::plain, *source, folder);
+  auto plain = play(command, mix, Kind::plain, *source, folder);
   if (!plain) return complain(plain.error());
-  if (plain->interrupted) return exit_interrupted;
+  if (plain->interrupted) {
+    plain->note = "This is the plain cache: the replay ended before Headrace's turn.";
+    print(command, *plain);
+    return exit_interrupted;  // The plain cache's violations are no fault of Headrace.
+  }
   const auto headrace = play(command, mix, Kind::headrace, *source, folder);
   if (!headrace) return complain(headrace.error());
   fmt::print("{}", command.json ? replay::comparison_json(*headrace, *plain) + "\n"
@@ -197,6 +225,7 @@ int only_make_source(const ReplayCommand& command) {
 }  // namespace
 
 int replay(const ReplayCommand& command) {
+  if (auto checked = check_together(command); !checked) return complain(checked.error());
   if (!command.make_source.empty()) return only_make_source(command);
   auto mix = mix_of(command);
   if (!mix) return complain(mix.error());

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <utility>
@@ -116,7 +115,7 @@ Result<std::unique_ptr<Backend>> ReplaySource::next_firestore(Runtime& runtime) 
   Progress bar("loading the documents");
   replay::FirestoreBackendOptions options{.emulator = emulator_of(*command_),
                                           .proxy_program = command_->proxy};
-  options.project = fmt::format("headrace-replay-{}-{}", ::getpid(), ++made_);
+  options.project = replay::fresh_project();
   return replay::make_firestore_backend(std::move(options), mix_->population, mix_->collections(),
                                         shown_by(bar), runtime);
 }

@@ -17,6 +17,7 @@ namespace headrace::config {
 namespace {
 
 constexpr std::size_t config_bytes_max = 4 << 20;
+constexpr std::string_view emulator_variable = "FIRESTORE_EMULATOR_HOST";
 constexpr std::size_t many = 1'000'000'000;
 
 struct Variable {
@@ -134,7 +135,7 @@ void read_prices(Config& config, Section prices) {
   prices.finish();
 }
 
-void read_top(Config& config, Section top) {
+void read_top(Config& config, Section top, const FirestoreCheck& check) {
   read_listen(config, top);
   top.path("data_dir", config.data_dir);
   top.bytes("max_memory", config.engine.bytes_max, 1 << 20);
@@ -148,8 +149,8 @@ void read_top(Config& config, Section top) {
   top.each("sources", [&config](std::string name, Section section) {
     read_source(config, std::move(name), std::move(section));
   });
-  top.each("policies", [&config](std::string name, Section section) {
-    read_policy(config, std::move(name), std::move(section));
+  top.each("policies", [&config, &check](std::string name, Section section) {
+    read_policy(config, std::move(name), std::move(section), check);
   });
   top.finish();
 }
@@ -190,18 +191,31 @@ collection = "c"
 fields = ["f"]
 )";
 
+// A fault of the environment is told as that, and once, however many sources take it from there.
+void check_emulator_variable(const Config& config, Report& report) {
+  const std::string fault = fault_of_address(config.firestore_emulator);
+  const bool is_used = std::ranges::any_of(config.sources, [&config](const SourceConfig& source) {
+    const auto* options = std::get_if<FirestoreDatabaseOptions>(&source.options);
+    return options != nullptr && options->emulator == config.firestore_emulator;
+  });
+  if (!is_used || fault.empty()) return;
+  report.errors.push_back(
+      {std::string(emulator_variable), 0, 0, fault + "; it names the Firestore emulator"});
+}
+
 Configured read(std::string_view text, const Environment& environment, const Flags& flags,
-                Report& report) {
+                const FirestoreCheck& check, Report& report) {
   refuse_unknown_variables(environment, report);
   const Overrides overrides = overrides_of(environment, flags);
   Config config;
-  if (const auto emulator = environment.find("FIRESTORE_EMULATOR_HOST");
+  if (const auto emulator = environment.find(std::string(emulator_variable));
       emulator != environment.end()) {
     config.firestore_emulator = emulator->second;
   }
   try {
     const toml::table table = toml::parse(text, std::string_view(report.file));
-    read_top(config, Section(report, &table, "", "", Place{}, &overrides));
+    read_top(config, Section(report, &table, "", "", Place{}, &overrides), check);
+    check_emulator_variable(config, report);
   } catch (const toml::parse_error& fault) {
     const toml::source_position at = fault.source().begin;
     report.fail({static_cast<int>(at.line), static_cast<int>(at.column)},
@@ -228,14 +242,15 @@ const SourceConfig* Config::find_source(std::string_view name) const noexcept {
 }
 
 Configured read_config(std::string_view text, const std::string& path,
-                       const Environment& environment, const Flags& flags) {
+                       const Environment& environment, const Flags& flags,
+                       const FirestoreCheck& check) {
   Report report{.file = path};
-  return read(text, environment, flags, report);
+  return read(text, environment, flags, check, report);
 }
 
-Configured load_config(const std::string& path, const Environment& environment,
-                       const Flags& flags) {
-  if (path.empty()) return read_config("", "", environment, flags);
+Configured load_config(const std::string& path, const Environment& environment, const Flags& flags,
+                       const FirestoreCheck& check) {
+  if (path.empty()) return read_config("", "", environment, flags, check);
   std::ifstream file(path, std::ios::binary);
   if (!file) return fault_of_file(path, std::string("cannot be opened: ") + std::strerror(errno));
   std::string text(config_bytes_max + 1, '\0');
@@ -244,18 +259,18 @@ Configured load_config(const std::string& path, const Environment& environment,
     return fault_of_file(path, std::string("cannot be read: ") + std::strerror(errno));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > config_bytes_max) return fault_of_file(path, "is larger than 4 MiB");
-  return read_config(text, path, environment, flags);
+  return read_config(text, path, environment, flags, check);
 }
 
 std::vector<std::string> known_keys() {
   Report report;
-  const Configured sound = read(every_section, {}, {}, report);
+  const Configured sound = read(every_section, {}, {}, {}, report);
   if (!sound) return {};
   return {report.keys.begin(), report.keys.end()};
 }
 
 std::vector<std::string> known_variables() {
-  std::vector<std::string> names = {"PORT", "FIRESTORE_EMULATOR_HOST"};
+  std::vector<std::string> names = {"PORT", std::string(emulator_variable)};
   for (const Variable& variable : variables) names.emplace_back(variable.name);
   return names;
 }

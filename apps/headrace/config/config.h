@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -91,6 +92,16 @@ struct FirestoreTexts {
   friend bool operator==(const FirestoreTexts&, const FirestoreTexts&) = default;
 };
 
+// What is wrong with one text of a policy.
+struct TextFault {
+  std::string key{};  // "where"; empty: the policy as a whole.
+  std::size_t n = 0;  // Of the texts under that key.
+  std::string text{};
+};
+// Tells every fault of a Firestore question's texts.  The source that reads them is linked to the
+// program and not to its configuration.
+using FirestoreCheck = std::function<std::vector<TextFault>(const FirestoreTexts&)>;
+
 struct PolicyConfig {
   Policy policy{};
   std::string source{};
@@ -136,13 +147,15 @@ using Flags = std::map<std::string, std::string>;
 
 using Configured = std::expected<Config, std::vector<ConfigError>>;
 
-// Reads the file, if `path` is not empty.  Relative paths in it start at its folder.
+// Reads the file, if `path` is not empty.  Relative paths in it start at its folder.  Without
+// `check` the texts of Firestore questions are taken as they are.
 [[nodiscard]] Configured load_config(const std::string& path, const Environment& environment,
-                                     const Flags& flags = {});
+                                     const Flags& flags = {}, const FirestoreCheck& check = {});
 
 // The same for a text that is at hand; `path` is what errors call it.
 [[nodiscard]] Configured read_config(std::string_view text, const std::string& path,
-                                     const Environment& environment, const Flags& flags = {});
+                                     const Environment& environment, const Flags& flags = {},
+                                     const FirestoreCheck& check = {});
 
 // Every key there is, with * for the names of sources and policies: "policies.*.fresh_for".
 [[nodiscard]] std::vector<std::string> known_keys();

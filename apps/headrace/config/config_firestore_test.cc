@@ -84,6 +84,19 @@ TEST(ConfigFirestore, TheEnvironmentNamesAnEmulatorUnlessTheFileDoes) {
   EXPECT_EQ(options_of(read(source + "emulator = \"\"", environment)).emulator, "");
 }
 
+TEST(ConfigFirestore, AFaultOfTheEnvironmentIsToldAsThat) {
+  const Environment environment{{"FIRESTORE_EMULATOR_HOST", "http://h:1"}};
+  const std::string two =
+      "[sources.a]\nkind = \"firestore\"\nproject = \"p\"\n"
+      "[sources.b]\nkind = \"firestore\"\nproject = \"p\"\n";
+  const Configured faulty = read_config(two, "h.toml", environment);
+  ASSERT_FALSE(faulty.has_value());
+  ASSERT_EQ(faulty.error().size(), 1u) << "two sources, but one variable";
+  EXPECT_THAT(to_string(faulty.error()[0]), HasSubstr("FIRESTORE_EMULATOR_HOST: must be like"));
+  read("[sources.a]\nkind = \"sqlite\"\npath = \"p\"", environment);  // Nobody asks for it.
+  read("[sources.a]\nkind = \"firestore\"\nproject = \"p\"\nemulator = \"h:1\"", environment);
+}
+
 TEST(ConfigFirestore, Policies) {
   const Config config = read(shop);
   ASSERT_EQ(config.policies.size(), 3u);
@@ -142,6 +155,34 @@ TEST(ConfigFirestore, Faults) {
   EXPECT_THAT(faults("[sources.s]\nkind = \"sqlite\"\npath = \"p\"\n[policies.a]\nsource = \"s\"\n"
                      "table = \"t\"\nfields = [\"f\"]\ncollection = \"c\""),
               HasSubstr("policies.a.collection: does not belong here"));
+}
+
+// Firestore spells one field in more than one way.
+TEST(ConfigFirestore, NoSpellingOfASecretGetsThrough) {
+  const std::string begin =
+      "[sources.s]\nkind = \"firestore\"\nproject = \"p\"\n"
+      "never_cache = [\"password-hash\", \"auth.token\", \"`a key`\"]\n"
+      "[policies.a]\nsource = \"s\"\ncollection = \"c\"\n";
+  for (const std::string_view field :
+       {"password-hash", "`password-hash`", "`PassWord\\\\-hash`", "auth", "`auth`", "`auth`.token",
+        "auth.`token`.id", "a key", "`a key`"}) {
+    EXPECT_THAT(faults(begin + "fields = [\"n\", \"" + std::string(field) + "\"]"),
+                HasSubstr("h.toml:8:16: policies.a.fields: policy \"a\" names field"))
+        << field;
+  }
+  const std::string policy = begin + "fields = [\"n\"]\n";
+  for (const std::string_view text :
+       {"password-hash", "`password-hash`", "`auth`.token", "`a key`"}) {
+    EXPECT_THAT(faults(policy + "where = [\"n == 1\", \"" + std::string(text) + " == {entity}\"]"),
+                HasSubstr("h.toml:9:20: policies.a.where: names"))
+        << text;
+    EXPECT_THAT(faults(policy + "order = [\"n\", \"" + std::string(text) + " desc\"]"),
+                HasSubstr("h.toml:9:15: policies.a.order: names"))
+        << text;
+  }
+  EXPECT_EQ(faults(begin + "fields = [\"hash\", \"auth.name\", \"`auth.token`\"]\n"
+                           "where = [\"kind == \\\"password-hash\\\"\"]\norder = [\"hash\"]"),
+            "");
 }
 
 }  // namespace

@@ -4,14 +4,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "config/section.h"
 
 namespace headrace::config {
 
+// What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
+[[nodiscard]] std::string fault_of_address(std::string_view address);
+
 // [sources.NAME]
 void read_source(Config& config, std::string name, Section section);
-// [policies.NAME].  REQUIRES: all sources have been read.
-void read_policy(Config& config, std::string name, Section section);
+// [policies.NAME].  `check` may be empty.  REQUIRES: all sources have been read.
+void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check);
 
 }  // namespace headrace::config

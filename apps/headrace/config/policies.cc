@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "config/field_names.h"
 #include "config/parts.h"
 #include "core/nearest.h"
 
@@ -14,35 +15,8 @@ std::string in_quotes(std::string_view text) {
   return "\"" + std::string(text) + "\"";
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
-
-// Whether taking `field` would take what `secret` names, or a part of it.
-bool reveals(std::string_view field, std::string_view secret) {
-  const std::string a = lower(field), b = lower(secret);
-  return a == b || a.starts_with(b + ".") || b.starts_with(a + ".");
-}
-
-// Whether `word` stands in `text` by itself.
-bool mentions(std::string_view text, std::string_view word) {
-  const std::string in = lower(text), what = lower(word);
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  for (std::size_t at = in.find(what); !what.empty() && at != std::string::npos;
-       at = in.find(what, at + 1)) {
-    const std::size_t end = at + what.size();
-    const bool alone =
-        (at == 0 || !is_letter(in[at - 1])) && (end == in.size() || !is_letter(in[end]));
-    if (alone) return true;
-  }
-  return false;
+Spelling spelling_of(const SourceConfig& source) {
+  return source.kind() == "firestore" ? Spelling::backticks : Spelling::points;
 }
 
 const SourceConfig* read_source_name(const Config& config, PolicyConfig& policy, Section& section) {
@@ -78,7 +52,7 @@ void check_field(const Policy& policy, std::size_t n, const SourceConfig* source
   }
   if (source == nullptr) return;
   for (const std::string& secret : source->never_cache) {
-    if (!reveals(field, secret)) continue;
+    if (!reveals(field, secret, spelling_of(*source))) continue;
     section.fail_at(place, "fields",
                     "policy " + in_quotes(policy.name) + " names field " + in_quotes(field) +
                         ", which source " + in_quotes(source->name) + " says never to cache" +
@@ -212,6 +186,19 @@ void check_http(const HttpQuestion& asked, const SourceConfig& source, Section& 
   }
 }
 
+// Filters and orders tell what is in a field, even if they do not take it.
+void refuse_secrets(std::string_view key, const std::vector<std::string>& texts,
+                    const SourceConfig& source, Section& section) {
+  for (std::size_t n = 0; n < texts.size(); ++n) {
+    for (const std::string& secret : source.never_cache) {
+      if (!reveals(field_of(texts[n]), secret, Spelling::backticks)) continue;
+      section.fail_at(section.place_of(key, n), key,
+                      "names " + in_quotes(secret) + ", which source " + in_quotes(source.name) +
+                          " says never to cache");
+    }
+  }
+}
+
 void check_firestore(FirestoreTexts& asked, const SourceConfig& source, Section& section) {
   refuse_foreign({"table", "key", "query", "rows", "rows_max", "path"}, source, section);
   if (asked.question.collection.empty()) {
@@ -224,14 +211,16 @@ void check_firestore(FirestoreTexts& asked, const SourceConfig& source, Section&
     section.fail(section.has("writable") ? "writable" : "removable",
                  "belongs to documents; a query cannot be written to");
   }
-  for (const std::string& secret : source.never_cache) {
-    for (const auto* texts : {&asked.where, &asked.order}) {
-      for (const std::string& text : *texts) {
-        if (!mentions(text, secret)) continue;
-        section.fail(texts == &asked.where ? "where" : "order",
-                     "names " + in_quotes(secret) + ", which source " + in_quotes(source.name) +
-                         " says never to cache");
-      }
+  refuse_secrets("where", asked.where, source, section);
+  refuse_secrets("order", asked.order, source, section);
+}
+
+void tell_text_faults(const std::vector<TextFault>& faults, Section& section) {
+  for (const TextFault& fault : faults) {
+    if (fault.key.empty()) {
+      section.fail(fault.text);
+    } else {
+      section.fail_at(section.place_of(fault.key, fault.n), fault.key, fault.text);
     }
   }
 }
@@ -264,7 +253,7 @@ std::string fingerprint(const SourceConfig& source, const PolicyConfig& policy) 
 
 }  // namespace
 
-void read_policy(Config& config, std::string name, Section section) {
+void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check) {
   PolicyConfig policy{.place = section.place()};
   policy.policy.name = std::move(name);
   const SourceConfig* source = read_source_name(config, policy, section);
@@ -292,6 +281,7 @@ void read_policy(Config& config, std::string name, Section section) {
     policy.question = std::move(sqlite);
   } else if (source != nullptr && source->kind() == "firestore") {
     check_firestore(firestore, *source, section);
+    if (check) tell_text_faults(check(firestore), section);
     policy.question = std::move(firestore);
   } else if (source != nullptr) {
     check_http(http, *source, section);

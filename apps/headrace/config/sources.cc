@@ -118,10 +118,10 @@ HttpOriginOptions read_http(Section& section) {
   return options;
 }
 
-// "host:port", as gRPC takes it.
 void check_address(Section& section, std::string_view key, const std::string& address) {
-  if (address.empty() || (address.contains(':') && !address.contains('/'))) return;
-  section.fail(key, "must be like \"127.0.0.1:8080\": a host and a port, without a scheme");
+  const std::string fault = fault_of_address(address);
+  // What the file does not say is not its fault.
+  if (section.has(key) && !fault.empty()) section.fail(key, fault);
 }
 
 FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emulator) {
@@ -147,6 +147,11 @@ FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emu
 }
 
 }  // namespace
+
+std::string fault_of_address(std::string_view address) {
+  if (address.empty() || (address.contains(':') && !address.contains('/'))) return "";
+  return "must be like \"127.0.0.1:8080\": a host and a port, without a scheme";
+}
 
 void read_source(Config& config, std::string name, Section section) {
   SourceConfig source{.name = std::move(name), .place = section.place()};

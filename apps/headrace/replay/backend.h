@@ -11,10 +11,12 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headrace/result.h"
@@ -35,6 +37,15 @@ struct Standing {
   friend auto operator<=>(const Standing&, const Standing&) = default;
 };
 
+// Why a write failed.
+struct WriteFault : Error {
+  // Whether it may have been made all the same, or may yet be: nobody has answered.
+  bool may_be_made = false;
+
+  WriteFault(Error error, bool is_unknown = false)  // NOLINT(google-explicit-constructor)
+      : Error(std::move(error)), may_be_made(is_unknown) {}
+};
+
 class SourceDb {
  public:
   virtual ~SourceDb() = default;
@@ -46,8 +57,8 @@ class SourceDb {
   virtual Result<std::vector<Standing>> changed(const std::vector<Collection>& collections) = 0;
 
   // Commits `version` of an entity, which has the version before, in a transaction of its own.
-  // Returns what was done.
-  virtual Result<Change::Kind> write(Entity entity, std::uint64_t version) = 0;
+  // Returns what was done.  After a fault that may_be_made the entity's version is not known.
+  virtual std::expected<Change::Kind, WriteFault> write(Entity entity, std::uint64_t version) = 0;
 };
 
 class Backend {

@@ -26,11 +26,18 @@ class Billing {
   void add(std::size_t question, std::uint64_t documents) noexcept {
     documents_[question].fetch_add(documents, std::memory_order_relaxed);
   }
+  // A read that failed: it counts as one, and nobody knows what was billed for it.
+  void add_failed(std::size_t question) noexcept {
+    add(question, 1);
+    failed_.fetch_add(1, std::memory_order_relaxed);
+  }
   [[nodiscard]] std::vector<std::uint64_t> documents() const {
     return {documents_.begin(), documents_.end()};
   }
+  [[nodiscard]] std::uint64_t failed() const noexcept { return failed_; }
 
  private:
+  std::atomic<std::uint64_t> failed_{0};
   std::deque<std::atomic<std::uint64_t>> documents_;
 };
 
@@ -56,9 +63,12 @@ class CountedSource final : public Source {
   std::vector<Dependency> dependencies() const override { return source_->dependencies(); }
 
  private:
-  // A read that failed may have been billed all the same.
   void count(const Result<Fetched>& fetched) {
-    billing_->add(question_, fetched ? fetched->billed : 1);
+    if (fetched) {
+      billing_->add(question_, fetched->billed);
+    } else {
+      billing_->add_failed(question_);
+    }
   }
 
   std::shared_ptr<Source> source_;

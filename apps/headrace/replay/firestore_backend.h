@@ -1,7 +1,8 @@
 // replay/firestore_backend.h: a replay on a Firestore emulator.
 //
 // Threads:   as Backend.
-// Errors:    as Backend; every function returns source_unavailable if the program was built without
+// Errors:    as Backend; make_firestore_backend() returns source_unavailable if the program was
+// built without
 //            the Firestore source.
 // Lifetimes: `runtime` must outlive the backend and its sources.
 #pragma once
@@ -23,6 +24,9 @@ struct FirestoreBackendOptions {
   // answers.
   std::string proxy_program{};
 };
+
+// A name that no other replay has, on this machine or another: an emulator may live for long.
+[[nodiscard]] std::string fresh_project();
 
 // Loads the documents and opens the project.
 [[nodiscard]] Result<std::unique_ptr<Backend>> make_firestore_backend(

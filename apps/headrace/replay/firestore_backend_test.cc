@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "kit/firestore_emulator.h"
+#include "kit/firestore_proxy.h"
 #include "replay/firestore_db.h"
 #include "replay/proxy_process.h"
 #include "replay/replay.h"
@@ -99,6 +100,27 @@ TEST_F(FirestoreReplay, RefusesAWriteOutOfTurn) {
   const auto again = database->write(missing, 1);
   ASSERT_FALSE(again.has_value()) << "it exists";
   EXPECT_EQ(again.error().code, Code::source_failed);
+}
+
+TEST_F(FirestoreReplay, AWriteThatNobodyAnswersMayBeMade) {
+  load_and_open();
+  const auto proxy = kit::FirestoreProxy::start({.upstream = emulator_});
+  ASSERT_NE(proxy, nullptr);
+  auto database = open_firestore_db({.emulator = proxy->address(), .project = project_});
+  ASSERT_TRUE(database.has_value()) << database.error().what;
+  const Entity user{Collection::users, 3};
+  const grpc::Status lost(grpc::StatusCode::DEADLINE_EXCEEDED, "lost on its way");
+  proxy->fail_next("Commit", 3, lost, kit::FirestoreProxy::At::answer);
+  const auto unknown = (*database)->write(user, 2);
+  ASSERT_FALSE(unknown.has_value());
+  EXPECT_TRUE(unknown.error().may_be_made) << unknown.error().what;
+  const auto changed = (*database)->changed({Collection::users});
+  EXPECT_EQ(changed.value(), (std::vector<Standing>{{user, 2}})) << "and it was";
+
+  const Entity missing{Collection::lookups, 3};
+  const auto refused = (*database)->write(missing, 2);
+  ASSERT_FALSE(refused.has_value()) << "there is nothing to remove";
+  EXPECT_FALSE(refused.error().may_be_made) << refused.error().what;
 }
 
 TEST_F(FirestoreReplay, WantsAProjectThatWasLoaded) {

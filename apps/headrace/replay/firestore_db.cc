@@ -208,7 +208,7 @@ class FirestoreDb final : public SourceDb {
     return standings;
   }
 
-  Result<Change::Kind> write(Entity entity, std::uint64_t version) override {
+  std::expected<Change::Kind, WriteFault> write(Entity entity, std::uint64_t version) override {
     const Change change = change_to(population_, entity, version);
     const std::string name = connection_.name_of(entity, change.row);
     v1::CommitRequest request;
@@ -221,13 +221,17 @@ class FirestoreDb final : public SourceDb {
     }
     write.mutable_current_document()->set_exists(change.kind != Change::Kind::create);
     grpc::Status status = connection_.commit(request);
+    const bool may_be_made = is_outcome_unknown(status);
     for (int tries = 1; is_outcome_unknown(status) && tries < tries_max; ++tries) {
       // It may have been done, so that what it expected may no longer hold.
       write.clear_current_document();
       status = connection_.commit(request);
     }
     if (status.ok()) return change.kind;
-    return fault(status, "writing; is another replay writing to the same project?");
+    // A later try that was refused says nothing of the first.
+    return std::unexpected(
+        WriteFault(fault(status, "writing; is another replay writing to the same project?").error(),
+                   may_be_made));
   }
 
  private:

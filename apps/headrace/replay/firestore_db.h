@@ -8,7 +8,7 @@
 //
 // Threads:   as SourceDb; each has a channel of its own.
 // Errors:    as SourceDb.  A write whose outcome is not known is sent again; that does no harm, for
-//            it says the whole document.
+//            it says the whole document.  If it stays unknown the fault says that it may be made.
 // Lifetimes: gRPC starts threads of its own.
 #pragma once
 

@@ -84,6 +84,13 @@ std::uint64_t Oracle::begin_write(Entity entity) {
   return record.begun;
 }
 
+bool Oracle::may_write(Entity entity) const {
+  const Shard& shard = shard_of(entity);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.records.find(key_of(entity));
+  return found == shard.records.end() || found->second.begun == found->second.committed;
+}
+
 void Oracle::committed(Entity entity, std::uint64_t version, Instant at) {
   Shard& shard = shard_of(entity);
   const std::lock_guard lock(shard.mutex);

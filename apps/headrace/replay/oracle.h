@@ -109,6 +109,9 @@ class Oracle {
   [[nodiscard]] std::uint64_t begin_write(Entity entity);
   void committed(Entity entity, std::uint64_t version, Instant at);
   void abandoned(Entity entity, std::uint64_t version);  // Instead: nothing was written.
+  // False once it is not known whether the version that was begun was written: nobody told it as
+  // committed or abandoned.  It may be read and need not be; the entity is written no more.
+  [[nodiscard]] bool may_write(Entity entity) const;
   void invalidation_returned(Entity entity, std::uint64_t version);
 
   // A reader's.  An answer without documents has no version.

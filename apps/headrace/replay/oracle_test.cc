@@ -87,6 +87,25 @@ TEST(Oracle, AnAbandonedWriteWasNeverCommitted) {
   EXPECT_EQ(oracle.begin_write(user(3)), version) << "its number is free again";
 }
 
+// Its writer was never answered: whether it was made nobody knows, now or later.
+TEST(Oracle, AWriteThatIsNeitherCommittedNorAbandonedMayBeSeenAndNeedNotBe) {
+  Oracle oracle(ten);
+  EXPECT_TRUE(oracle.may_write(user(3)));
+  const std::uint64_t version = write(oracle, user(3), t0);
+  EXPECT_TRUE(oracle.may_write(user(3)));
+  EXPECT_EQ(oracle.begin_write(user(3)), version + 1);
+  EXPECT_FALSE(oracle.may_write(user(3)));
+  EXPECT_TRUE(oracle.may_write(user(4)));
+  const auto read_at = [&](Duration after, std::uint64_t seen) {
+    return read(oracle, user(3), t0 + after, {seen});
+  };
+  EXPECT_EQ(read_at(1h, version), Finding::sound);
+  EXPECT_EQ(read_at(2h, version + 1), Finding::sound);
+  EXPECT_EQ(read_at(3h, version), Finding::sound);
+  EXPECT_EQ(read_at(3h, version - 1), Finding::resurrected);
+  EXPECT_EQ(read_at(3h, version + 2), Finding::uncommitted);
+}
+
 TEST(Oracle, AbsenceIsWrongForWhatWasThereAllTheTime) {
   Oracle oracle(ten);
   EXPECT_EQ(read(oracle, user(3), t0, nothing), Finding::wrong_absence);

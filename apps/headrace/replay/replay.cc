@@ -348,6 +348,7 @@ Result<void> Play::add_bill(Report& report) {
     report.total.billed += bill->documents[i];
   }
   report.counted_by = std::move(bill->counted_by);
+  report.failed_at_source = bill->failed;
   if (bill->outside) {
     report.billed_outside = bill->outside->documents;
     report.counted_outside_by = std::move(bill->outside->counted_by);
@@ -496,10 +497,11 @@ void Play::write_one(SourceDb& database, const Edit& edit) {
   std::uint64_t version = 0;
   {
     const std::lock_guard one_writer(writing_[edit.entity.number % writing_.size()]);
+    if (!oracle_.may_write(edit.entity)) return;
     version = oracle_.begin_write(edit.entity);
     const auto written = database.write(edit.entity, version);
     if (!written) {
-      oracle_.abandoned(edit.entity, version);
+      if (!written.error().may_be_made) oracle_.abandoned(edit.entity, version);
       ++part.write_failures;
       return remember_error(written.error().what);
     }

@@ -49,6 +49,14 @@ void add_workloads(Table& table, const Report& report) {
   add_workload(table, report.total);
 }
 
+// What is to be said of the two counts.
+std::string compared(const Report& report) {
+  if (!report.counts_agree()) return ": THE COUNTS DIFFER";
+  if (report.counts_compare()) return "";
+  return fmt::format("; not compared, for {} reads of the source failed",
+                     with_commas(report.failed_at_source));
+}
+
 void add_reads(Table& table, const Report& report) {
   const Figures& all = report.total;
   const auto per_second = [&report](std::uint64_t count) {
@@ -71,8 +79,7 @@ void add_reads(Table& table, const Report& report) {
   table.line("documents with Headrace", with_commas(all.billed), "counted by " + report.counted_by);
   if (report.billed_outside) {
     table.line("the same, from outside", with_commas(*report.billed_outside),
-               fmt::format("counted by {}{}", report.counted_outside_by,
-                           report.counts_agree() ? "" : ": THE COUNTS DIFFER"),
+               fmt::format("counted by {}{}", report.counted_outside_by, compared(report)),
                report.counts_agree() ? Colour::none : Colour::red);
   }
   table.line("avoided", percent(all.avoided()), {}, Colour::green);

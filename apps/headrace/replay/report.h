@@ -70,6 +70,7 @@ struct Report {
   std::string name{};  // Of the mix.
   std::string target{};
   std::string counted_by{};                       // Who counted the source's reads.
+  std::uint64_t failed_at_source = 0;             // Of those reads; each was counted as one.
   std::optional<std::uint64_t> billed_outside{};  // The same, by somebody outside this program.
   std::string counted_outside_by{};
   std::uint64_t seed = 0;
@@ -92,9 +93,13 @@ struct Report {
   [[nodiscard]] double writes() const noexcept;
   // Per 30 days at the rate of this replay.
   [[nodiscard]] double per_month(double money) const noexcept;
-  // Whether everybody who counted came to the same.
+  // What a read cost that failed is known outside alone, if at all.
+  [[nodiscard]] bool counts_compare() const noexcept {
+    return billed_outside && failed_at_source == 0;
+  }
+  // Whether everybody who counted came to the same, as far as that can be told.
   [[nodiscard]] bool counts_agree() const noexcept {
-    return !billed_outside || *billed_outside == total.billed;
+    return !counts_compare() || *billed_outside == total.billed;
   }
 };
 

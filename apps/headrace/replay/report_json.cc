@@ -88,7 +88,9 @@ json::object object_of(const Report& report) {
   all["note"] = report.note;
   json::object& source = all["source"].as_object();
   source["counted_by"] = report.counted_by;
+  source["failed"] = report.failed_at_source;
   if (report.billed_outside) {
+    source["counts_compare"] = report.counts_compare();
     source["reads_after_outside"] = *report.billed_outside;
     source["counted_outside_by"] = report.counted_outside_by;
   }

@@ -102,6 +102,21 @@ TEST(Report, TwoCountsMustAgree) {
   EXPECT_EQ(json.at("source").at("reads_after_outside").to_number<int>(), 5'001);
 }
 
+// What was billed for a read that failed nobody here knows.
+TEST(Report, TwoCountsAreNotComparedIfReadsFailed) {
+  Report report = sample();
+  report.billed_outside = 5'002;
+  report.counted_outside_by = "a proxy";
+  report.failed_at_source = 3;
+  EXPECT_TRUE(report.counts_agree());
+  const std::string text = to_text(report, false);
+  expect_all(text, {"5,002", "not compared, for 3 reads of the source failed"});
+  EXPECT_EQ(text.find("DIFFER"), std::string::npos);
+  const auto json = boost::json::parse(to_json(report));
+  EXPECT_FALSE(json.at("source").at("counts_compare").as_bool());
+  EXPECT_EQ(json.at("source").at("failed").to_number<int>(), 3);
+}
+
 TEST(Report, JsonIsForPrograms) {
   const auto json = boost::json::parse(to_json(sample()));
   EXPECT_EQ(json.at("source").at("reads_before").to_number<int>(), 100'000);

@@ -231,7 +231,7 @@ Result<void> SqliteDb::step(sqlite3_stmt* statement) {
                  "is another replay writing to the same file?");
 }
 
-Result<Change::Kind> SqliteDb::write(Entity entity, std::uint64_t version) {
+std::expected<Change::Kind, WriteFault> SqliteDb::write(Entity entity, std::uint64_t version) {
   const auto statements = statements_of(entity.collection);
   if (!statements) return std::unexpected(statements.error());
   const Change change = change_to(population_, entity, version);

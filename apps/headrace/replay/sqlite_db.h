@@ -47,7 +47,7 @@ class SqliteDb final : public SourceDb {
 
   Result<Population> population() override { return population_; }
   Result<std::vector<Standing>> changed(const std::vector<Collection>& collections) override;
-  Result<Change::Kind> write(Entity entity, std::uint64_t version) override;
+  std::expected<Change::Kind, WriteFault> write(Entity entity, std::uint64_t version) override;
 
  private:
   struct Statements {

@@ -51,6 +51,7 @@ class Target {
   // Reads that the source has billed since the target was made, and who counted them.
   struct Bill {
     std::vector<std::uint64_t> documents{};  // For each question.
+    std::uint64_t failed = 0;  // Of all; each counts as one, whatever was billed for it.
     std::string counted_by{};
     // All of them, if somebody outside this program has counted them too.
     std::optional<Backend::OutsideCount> outside{};

@@ -75,6 +75,7 @@ class EngineTarget final : public Target {
     auto outside = backend_.outside_count();
     if (!outside) return std::unexpected(outside.error());
     return Bill{.documents = billing_->documents(),
+                .failed = billing_->failed(),
                 .counted_by = counted_at_the_source,
                 .outside = std::move(*outside)};
   }

@@ -5,6 +5,7 @@
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
+#include "serve/firestore_texts.h"
 
 namespace headrace::app {
 
@@ -34,18 +35,9 @@ std::string open_advice(const config::SourceConfig& source) {
 
 Result<std::shared_ptr<Source>> ask(const FirestorePointer& database,
                                     const config::FirestoreTexts& texts) {
-  FirestoreQuestion question = texts.question;
-  for (const std::string& text : texts.where) {
-    Result<FirestoreFilter> filter = parse_firestore_filter(text);
-    if (!filter) return failure(filter.error().code, "where: " + filter.error().what);
-    question.where.push_back(std::move(*filter));
-  }
-  for (const std::string& text : texts.order) {
-    Result<FirestoreOrder> order = parse_firestore_order(text);
-    if (!order) return failure(order.error().code, "order: " + order.error().what);
-    question.order.push_back(std::move(*order));
-  }
-  return ask_firestore(database, std::move(question));
+  Result<FirestoreQuestion> question = question_of(texts);
+  if (!question) return std::unexpected(std::move(question.error()));
+  return ask_firestore(database, std::move(*question));
 }
 
 Result<std::shared_ptr<Source>> ask(const config::PolicyConfig& policy, const Where& where) {

@@ -19,6 +19,7 @@
 #include "headrace/stores/embedded.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
+#include "serve/firestore_texts.h"
 #include "serve/log.h"
 #include "serve/signals.h"
 #include "server/http/server.h"
@@ -49,7 +50,7 @@ config::Configured load(const ServeCommand& command) {
   config::Flags flags;
   if (!command.listen.empty()) flags["listen"] = command.listen;
   if (!command.data_dir.empty()) flags["data_dir"] = command.data_dir;
-  return config::load_config(command.config, environment(), flags);
+  return config::load_config(command.config, environment(), flags, faults_in);
 }
 
 int complain(const std::vector<ConfigError>& faults) {

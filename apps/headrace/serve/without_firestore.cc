@@ -25,6 +25,10 @@ Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase>
   return left_out();
 }
 
+Result<void> check_firestore_question(const FirestoreQuestion&) {
+  return left_out();
+}
+
 Result<FirestoreFilter> parse_firestore_filter(std::string_view) {
   return left_out();
 }

@@ -107,6 +107,10 @@ inline constexpr std::size_t firestore_batch_max = 500;
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_firestore(
     std::shared_ptr<FirestoreDatabase> database, FirestoreQuestion question);
 
+// Whether ask_firestore() would take the question, of any database.
+// May return: invalid_argument, saying what is wrong.
+[[nodiscard]] Result<void> check_firestore_question(const FirestoreQuestion& question);
+
 // "owner == {entity}", "state in [\"open\",\"held\"]": a field, an operator, and {entity} or JSON.
 // May return: invalid_argument, saying what is wrong.
 [[nodiscard]] Result<FirestoreFilter> parse_firestore_filter(std::string_view text);

@@ -36,6 +36,12 @@ std::string_view take_operator(std::string_view& text) {
 
 }  // namespace
 
+Result<void> check_firestore_question(const FirestoreQuestion& question) {
+  const auto made = firestore::Question::make(question, "");
+  if (!made) return std::unexpected(made.error());
+  return {};
+}
+
 Result<FirestoreFilter> parse_firestore_filter(std::string_view text) {
   std::string_view left = trimmed(text);
   FirestoreFilter filter;
