@@ -12,8 +12,9 @@
 //
 // Threads:   as Source.
 // Errors:    as Source; besides, invalid_argument for an entity that cannot be a document's id.  A
-//            database that answers "unavailable" is asked again, with back-off, while the fetch's
-//            deadline allows; "resource exhausted" is refused.  Texts never hold a credential.
+//            database that answers "unavailable", or on whose side a call is broken off, is asked
+//            again, with back-off, while tries_max and the fetch's deadline allow; "resource
+//            exhausted" is refused.  Texts never hold a credential.
 // Lifetimes: a source keeps its database alive.  `clock`, `executor` and `random` must outlive
 //            both.  gRPC starts threads of its own: do not fork() once a database is open.
 #pragma once
@@ -51,7 +52,7 @@ struct FirestoreDatabaseOptions {
   std::size_t channels = 0;      // Connections; 0: one per core.
   std::size_t calls_max = 256;   // In flight.
   std::size_t queue_max = 4096;  // Calls waiting for their turn; more are refused.
-  std::size_t tries_max = 4;
+  std::size_t tries_max = 4;     // Of one fetch or write.
   Duration retry_after = std::chrono::milliseconds(20);  // Doubles for each further try ...
   Duration retry_after_max = std::chrono::seconds(1);    // ... up to this.
 
