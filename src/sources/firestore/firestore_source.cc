@@ -317,10 +317,18 @@ Result<Written> FirestoreSource::written(const Write& write, const grpc::Status&
   return outcome;
 }
 
+// Whether the error says so; as the engine understands it.
+bool left_all_as_it_was(Code code) noexcept {
+  return code == Code::refused || code == Code::invalid_argument;
+}
+
 // A Commit that was lost on the way may have been made.  To make an update again changes nothing
 // that it would not have changed: it sets the same fields of its mask to the same values, and who
 // wrote in between wrote before it.  A removal is not made again: it would find the document gone,
 // and could not say whether this or somebody else removed it.
+//
+// What a later try is told says nothing of an earlier one that may have been made: then neither
+// "refused" nor "invalid_argument", after which nothing would have changed, may be the last word.
 Task<Result<Written>> FirestoreSource::write(Write write) {
   if (question_.is_query()) {
     co_return failure(Code::invalid_argument, "a Firestore query cannot be written to");
@@ -334,6 +342,7 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
   request.set_database(database_->name());
   *request.add_writes() = std::move(*change);
   const std::stop_token never;
+  std::optional<Error> unknown;  // Of the first try that may have been made.
   for (std::size_t next = 2;; ++next) {
     using CommitCall = firestore::UnaryCall<api::CommitResponse>;
     CommitCall* self = nullptr;
@@ -344,12 +353,17 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
                     });
     self = &call;
     Task<Result<void>> running = database_->run(call, write.deadline, never);
-    const Result<void> ran = co_await std::move(running);
-    if (!ran) co_return std::unexpected(ran.error());
-    Result<Written> outcome = written(write, call.status(), call.response());
-    const bool may_retry = !outcome && outcome.error().code == Code::source_unavailable &&
-                           write.mode != Write::Mode::remove;
+    Result<void> ran = co_await std::move(running);
+    Result<Written> outcome = ran ? written(write, call.status(), call.response())
+                                  : std::unexpected(std::move(ran.error()));
+    if (outcome) co_return outcome;
+    if (unknown && left_all_as_it_was(outcome.error().code)) {
+      co_return std::unexpected(std::move(*unknown));
+    }
+    const bool may_retry =
+        outcome.error().code == Code::source_unavailable && write.mode != Write::Mode::remove;
     if (!may_retry) co_return outcome;
+    if (!unknown) unknown = outcome.error();
     Task<bool> pausing = database_->pause(next, write.deadline, never);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) co_return outcome;
