@@ -210,7 +210,10 @@ Task<std::vector<Result<Fetched>>> FirestoreSource::documents(std::vector<Fetch>
     const Result<void> ran = co_await std::move(running);
     for (api::BatchGetDocumentsResponse& response : call.responses()) take(batch, response);
     if (!ran) rest = ran.error();
-    if (!ran || call.status().ok()) break;
+    if (call.is_too_large()) {
+      rest = {Code::source_failed, "the documents are larger than Firestore lets them be"};
+    }
+    if (!ran || call.is_too_large() || call.status().ok()) break;
     rest = database_->error_of(call.status(), batch.deadline, stop);
     if (rest.code != Code::source_unavailable) break;
     Task<bool> pausing = database_->pause(next, batch.deadline, stop);
@@ -272,12 +275,13 @@ Task<Result<Fetched>> FirestoreSource::query(Fetch fetch) {
     Task<Result<void>> running = database_->run(call, fetch.deadline, fetch.stop);
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return std::unexpected(ran.error());
-    if (call.status().ok()) co_return found(call.responses());
+    // To break a call off is only a wish: the status of an answer that was cut short may be OK.
     if (call.is_too_large()) {
       co_return failure(Code::source_failed,
                         "the query's answer is larger than query_bytes_max of the Firestore "
                         "source, which is 64 MiB; give it a limit or fewer fields");
     }
+    if (call.status().ok()) co_return found(call.responses());
     Error fault = database_->error_of(call.status(), fetch.deadline, fetch.stop);
     if (fault.code != Code::source_unavailable) co_return std::unexpected(std::move(fault));
     Task<bool> pausing = database_->pause(next, fetch.deadline, fetch.stop);
