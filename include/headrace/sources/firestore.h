@@ -4,7 +4,8 @@
 // named fields of the document whose id is the entity, or a query of a collection.
 //
 // A document is a JSON object of the fields, in the order of the fields and under their full names
-// ("address.city"); those that it lacks are left out.  A query's value is an array of such objects.
+// ("address.city"); those that it lacks are left out.  A query's value is an array of such objects;
+// one that finds nothing is "[]", a value with Fetched::empty, and not absent.
 // Each Firestore type has one form in JSON, which loses nothing: see docs/firestore.md.  The
 // revision is the moment at which Firestore read, as text that sorts by time.
 //

@@ -250,11 +250,7 @@ Result<Fetched> FirestoreSource::found(std::vector<api::RunQueryResponse>& respo
   }
   fetched.payload += ']';
   fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(documents, 1));
-  if (documents == 0) {
-    fetched.kind = Kind::absent;
-    fetched.empty = true;
-    fetched.payload.clear();
-  }
+  fetched.empty = documents == 0;
   return fetched;
 }
 
