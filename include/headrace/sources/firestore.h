@@ -39,7 +39,7 @@ namespace headrace {
 class FirestoreDatabase;
 
 struct FirestoreDatabaseOptions {
-  std::string project{};
+  std::string project{};  // This and the next: printable ASCII without spaces and "/".
   std::string database = "(default)";
   // "host:port" of an emulator, which is asked without encryption and as its owner; empty: Google.
   std::string emulator{};

@@ -377,6 +377,13 @@ std::string fault_of(const FirestoreDatabaseOptions& options) {
   if (options.database.empty() || options.database.contains('/')) {
     return "database: a name without \"/\" is needed; that of the first is \"(default)\"";
   }
+  // Both are sent along with each call, and gRPC ends the program over what it cannot send.
+  if (!firestore::can_be_metadata(options.project)) {
+    return "project: the id of a project has only printable ASCII characters and no spaces";
+  }
+  if (!firestore::can_be_metadata(options.database)) {
+    return "database: the name of a database has only printable ASCII characters and no spaces";
+  }
   const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
   if (!target.contains(':') || target.contains('/')) {
     return "\"" + target + "\" is no address; write host:port, without a scheme";
