@@ -9,7 +9,8 @@
 // Each Firestore type has one form in JSON, which loses nothing: see docs/firestore.md.  The
 // revision is the moment at which Firestore read, as text that sorts by time.
 //
-// Each document costs one read, and so does a missing one, and a query that finds nothing.
+// Each document costs one read, and so does a missing one, and a query that finds nothing.  What is
+// charged for an answer that fails here (too many documents, too large) is not counted.
 //
 // Threads:   as Source.
 // Errors:    as Source; besides, invalid_argument for an entity that cannot be a document's id.  A
