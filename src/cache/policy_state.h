@@ -138,10 +138,10 @@ class PolicyState {
   // Reads that the source billed, by what came of them.
   void count_billed(Kind kind, bool empty, std::uint64_t reads) noexcept {
     count(Count::source_reads, reads);
-    if (kind == Kind::absent) {
-      count(Count::source_missing, reads);
-    } else if (empty) {
+    if (empty) {
       count(Count::source_empty, reads);
+    } else if (kind == Kind::absent) {
+      count(Count::source_missing, reads);
     }
   }
   // An answer of this entry made more than one source read needless.

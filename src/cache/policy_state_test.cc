@@ -377,6 +377,19 @@ TEST(StatsTest, EachCountIsItsOwn) {
   EXPECT_EQ(stats.reads(), stats.errors);  // No answers yet.
 }
 
+TEST(StatsTest, AnEmptyQueryIsEmptyWhateverItsKind) {
+  PolicyState state(compiled(named()), 1, true);
+  state.count_billed(Kind::value, true, 1);
+  state.count_billed(Kind::absent, true, 2);
+  state.count_billed(Kind::absent, false, 4);
+  state.count_billed(Kind::value, false, 8);
+  const PolicyStats stats = state.stats();
+  EXPECT_EQ(stats.source_empty, 3u);
+  EXPECT_EQ(stats.source_missing, 4u);
+  EXPECT_EQ(stats.source_found, 8u);
+  EXPECT_EQ(stats.source_reads, 15u);
+}
+
 TEST(StatsTest, AnswersAreCountedByOriginAndReason) {
   PolicyState state(compiled(named()), 1, true);
   std::uint64_t times = 0;

@@ -210,19 +210,21 @@ TEST_F(FirestoreQueries, FiltersOrderAndLimit) {
   EXPECT_THAT(ids({}, {"__name__ desc"}), HasSubstr("need an index"));
 }
 
-TEST_F(FirestoreQueries, AnEmptyOneIsAbsentAndCostsARead) {
+TEST_F(FirestoreQueries, AnEmptyOneIsAnEmptyListAndCostsARead) {
   const auto source = ask({.collection = "items",
                            .asks = Asks::query,
                            .where = {{.field = "owner", .is_entity = true}},
                            .fields = {"rank"}});
   const Result<Fetched> answer = read(*source, "nobody");
-  EXPECT_EQ(shown(answer), "absent");
+  EXPECT_EQ(shown(answer), "[]");
   EXPECT_TRUE(answer->empty);
   EXPECT_EQ(answer->billed, 1u);
   EXPECT_FALSE(answer->revision.empty());
   EXPECT_EQ(proxy_->counts().empty_queries, 1u);
   EXPECT_EQ(proxy_->counts().reads, 1u);
-  EXPECT_EQ(shown(read(*source, "bob")), R"([{"rank":9}])");
+  const Result<Fetched> one = read(*source, "bob");
+  EXPECT_EQ(shown(one), R"([{"rank":9}])");
+  EXPECT_FALSE(one->empty);
   EXPECT_EQ(proxy_->counts().reads, 2u);
   EXPECT_EQ(proxy_->last_query().structured_query().select().fields(0).field_path(), "rank");
   EXPECT_EQ(source->batch_max(), 1u);

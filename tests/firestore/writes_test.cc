@@ -1,10 +1,16 @@
 // Changes of documents, against Google's emulator.
+#include <future>
+
 #include "firestore/fixture.h"
+#include "kit/eventually.h"
+#include "kit/threads.h"
 
 namespace headrace {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using At = kit::FirestoreProxy::At;
 using Mode = Write::Mode;
 
 class FirestoreWrites : public FirestoreTest {
@@ -98,6 +104,73 @@ TEST_F(FirestoreWrites, ARemovalWhoseAnswerIsLostIsNotMadeAgain) {
   EXPECT_THAT(shown(write(Mode::remove)), HasSubstr("source-unavailable"));
   EXPECT_EQ(calls("Commit"), 1u);
   EXPECT_EQ(writer_->shown("users/7"), "absent");
+}
+
+// Who hears "refused" or "invalid argument" believes that nothing has changed.
+TEST_F(FirestoreWrites, WhatALaterTryIsToldHidesNoEarlierOneThatMayHaveBeenMade) {
+  for (const grpc::StatusCode later : {grpc::RESOURCE_EXHAUSTED, grpc::INVALID_ARGUMENT}) {
+    writer_->put("users/7", {{"n", "1"}});
+    proxy_->fail_next("Commit", 1, {grpc::UNAVAILABLE, "lost"}, At::answer);
+    proxy_->fail_next("Commit", 1, {grpc::UNAVAILABLE, "busy"});
+    proxy_->fail_next("Commit", 1, {later, "no"});
+    EXPECT_THAT(shown(write(Mode::update, {{"n", "2"}})),
+                AllOf(HasSubstr("source-unavailable: "), HasSubstr("lost")));
+    EXPECT_EQ(writer_->shown("users/7"), R"({"n":2})");
+  }
+  EXPECT_EQ(calls("Commit"), 6u);
+  // Told at once it is the truth.
+  proxy_->fail_next("Commit", 1, {grpc::RESOURCE_EXHAUSTED, "no"});
+  EXPECT_THAT(shown(write(Mode::update, {{"n", "3"}})), HasSubstr("refused: "));
+  proxy_->fail_next("Commit", 1, {grpc::INVALID_ARGUMENT, "no"});
+  EXPECT_THAT(shown(write(Mode::update, {{"n", "3"}})), HasSubstr("invalid-argument: "));
+  EXPECT_EQ(writer_->shown("users/7"), R"({"n":2})");
+}
+
+// The queue of calls is full when the write wants to be made again.
+TEST_F(FirestoreWrites, AFullQueueHidesNoTryThatMayHaveBeenMade) {
+  writer_->put("users/7", {{"n", "1"}});
+  kit::Threads world;
+  auto narrow = options();
+  narrow.calls_max = 1;
+  narrow.queue_max = 1;
+  auto database = open_firestore_database(narrow, world, world, world);
+  ASSERT_TRUE(database.has_value());
+  const auto source = ask(*database, {.collection = "users", .fields = {"n"}});
+  const Instant deadline = world.now() + std::chrono::hours(1);
+  proxy_->fail_next("Commit", 1, {grpc::UNAVAILABLE, "lost"}, At::answer);
+  proxy_->hold("BatchGetDocuments", At::request);
+  std::promise<Result<Written>> written;
+  std::promise<Result<Fetched>> first;
+  std::promise<Result<Fetched>> second;
+  Write write = write_of("7", Mode::update, {{"n", "2"}});
+  write.deadline = deadline;
+  start(source->write(write), [&](Result<Written> w) { written.set_value(std::move(w)); });
+  // The write pauses until the test lets time pass; meanwhile reads take its turn and the queue.
+  const Fetch fetch{.entity = "7", .deadline = deadline};
+  start(source->fetch(fetch), [&](Result<Fetched> a) { first.set_value(std::move(a)); });
+  ASSERT_TRUE(proxy_->wait_held(1));
+  start(source->fetch(fetch), [&](Result<Fetched> a) { second.set_value(std::move(a)); });
+  auto outcome = written.get_future();
+  EXPECT_TRUE(kit::eventually([&] {
+    world.advance(milliseconds(100));
+    return outcome.wait_for(seconds(0)) == std::future_status::ready;
+  }));
+  proxy_->release();
+  EXPECT_THAT(shown(outcome.get()), AllOf(HasSubstr("source-unavailable: "), HasSubstr("lost")));
+  EXPECT_EQ(calls("Commit"), 1u);
+  EXPECT_TRUE(first.get_future().get().has_value());
+  EXPECT_TRUE(second.get_future().get().has_value());
+}
+
+// Nobody here has stopped it: it was broken off on its way, and may have been made.
+TEST_F(FirestoreWrites, AWriteThatOthersBreakOffMayHaveBeenMade) {
+  writer_->put("users/7", {{"n", "1"}});
+  proxy_->fail_next("Commit", 1, {grpc::CANCELLED, "gone"}, At::answer);
+  EXPECT_EQ(shown(write(Mode::update, {{"n", "2"}})), "found 0 1 0");
+  EXPECT_EQ(calls("Commit"), 2u);
+  proxy_->fail_next("Commit", 1, {grpc::CANCELLED, "gone"}, At::answer);
+  EXPECT_THAT(shown(write(Mode::remove)), HasSubstr("source-unavailable: "));
+  EXPECT_EQ(calls("Commit"), 3u);
 }
 
 TEST_F(FirestoreWrites, TheDeadlineEndsAWrite) {

@@ -151,7 +151,7 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
     Status status;
     At at;
   };
-  std::map<std::string, Failure> failures_;
+  std::map<std::string, std::vector<Failure>> failures_;  // By method, in their order.
 
  private:
   template <class Response>
@@ -197,9 +197,12 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
   Status failure_of(const std::string& method, At at) {
     const std::lock_guard lock(mutex_);
     const auto found = failures_.find(method);
-    if (found == failures_.end() || found->second.at != at || found->second.times == 0) return {};
-    --found->second.times;
-    return found->second.status;
+    if (found == failures_.end() || found->second.empty()) return {};
+    std::vector<Failure>& failures = found->second;
+    if (failures.front().at != at) return {};
+    const Status status = failures.front().status;
+    if (--failures.front().times == 0) failures.erase(failures.begin());
+    return status;
   }
 
   void wait_if_held(const std::string& method, At at, ServerContext& context) {
@@ -290,8 +293,9 @@ void FirestoreProxy::release() {
 
 void FirestoreProxy::fail_next(const std::string& method, std::size_t times, grpc::Status status,
                                At at) {
+  if (times == 0) return;
   const std::lock_guard lock(service_->mutex_);
-  service_->failures_.insert_or_assign(method, Service::Failure{times, std::move(status), at});
+  service_->failures_[method].push_back({times, std::move(status), at});
 }
 
 api::BatchGetDocumentsRequest FirestoreProxy::last_batch() const {

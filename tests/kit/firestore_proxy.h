@@ -64,7 +64,8 @@ class FirestoreProxy {
   void release();
 
   // The next `times` calls of `method` fail with `status`: before Firestore is asked, or after it
-  // has done what it was asked for, as when an answer is lost on its way.
+  // has done what it was asked for, as when an answer is lost on its way.  What is told later
+  // happens to the calls behind these.
   void fail_next(const std::string& method, std::size_t times, grpc::Status status,
                  At at = At::request);
 

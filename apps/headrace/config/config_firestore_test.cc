@@ -136,6 +136,14 @@ TEST(ConfigFirestore, Faults) {
   EXPECT_THAT(faults(source + "emulator = \"http://h:1\""),
               HasSubstr("h.toml:4:12: sources.s.emulator: must be like"));
   EXPECT_THAT(faults(source + "endpoint = \"h\""), HasSubstr("sources.s.endpoint: must be like"));
+  const std::string kind = "[sources.s]\nkind = \"firestore\"\n";
+  for (const std::string_view id : {"a b", "münchen", "a/b", "a\\n", "a\\u007f"}) {
+    const std::string text = " = \"" + std::string(id) + "\"";
+    EXPECT_THAT(faults(kind + "project" + text),
+                HasSubstr("h.toml:3:11: sources.s.project: must have only printable ASCII"));
+    EXPECT_THAT(faults(source + "database" + text),
+                HasSubstr("h.toml:4:12: sources.s.database: must have only printable ASCII"));
+  }
   EXPECT_THAT(faults(source + "trie_max = 1"), HasSubstr("did you mean \"tries_max\"?"));
   const std::string policy =
       source + "never_cache = [\"secret\"]\n[policies.a]\nsource = \"s\"\nfields = [\"f\"]\n";

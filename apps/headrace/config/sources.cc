@@ -124,12 +124,21 @@ void check_address(Section& section, std::string_view key, const std::string& ad
   if (section.has(key) && !fault.empty()) section.fail(key, fault);
 }
 
+// gRPC sends these with each call, and can send nothing else.
+void check_id(Section& section, std::string_view key, const std::string& id) {
+  const auto is_sound = [](char c) { return c > ' ' && c <= '~' && c != '/'; };
+  if (std::ranges::all_of(id, is_sound)) return;
+  section.fail(key, "must have only printable ASCII characters, no spaces and no \"/\"");
+}
+
 FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emulator) {
   FirestoreDatabaseOptions options;
   options.emulator = emulator;
   section.text("project", options.project);
   if (options.project.empty()) section.fail("project is missing: the id of the Google project");
+  check_id(section, "project", options.project);
   section.text("database", options.database);
+  check_id(section, "database", options.database);
   section.text("emulator", options.emulator);
   check_address(section, "emulator", options.emulator);
   section.text("endpoint", options.endpoint);

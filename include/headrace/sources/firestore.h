@@ -4,16 +4,19 @@
 // named fields of the document whose id is the entity, or a query of a collection.
 //
 // A document is a JSON object of the fields, in the order of the fields and under their full names
-// ("address.city"); those that it lacks are left out.  A query's value is an array of such objects.
+// ("address.city"); those that it lacks are left out.  A query's value is an array of such objects;
+// one that finds nothing is "[]", a value with Fetched::empty, and not absent.
 // Each Firestore type has one form in JSON, which loses nothing: see docs/firestore.md.  The
 // revision is the moment at which Firestore read, as text that sorts by time.
 //
-// Each document costs one read, and so does a missing one, and a query that finds nothing.
+// Each document costs one read, and so does a missing one, and a query that finds nothing.  What is
+// charged for an answer that fails here (too many documents, too large) is not counted.
 //
 // Threads:   as Source.
 // Errors:    as Source; besides, invalid_argument for an entity that cannot be a document's id.  A
-//            database that answers "unavailable" is asked again, with back-off, while the fetch's
-//            deadline allows; "resource exhausted" is refused.  Texts never hold a credential.
+//            database that answers "unavailable", or on whose side a call is broken off, is asked
+//            again, with back-off, while tries_max and the fetch's deadline allow; "resource
+//            exhausted" is refused.  Texts never hold a credential.
 // Lifetimes: a source keeps its database alive.  `clock`, `executor` and `random` must outlive
 //            both.  gRPC starts threads of its own: do not fork() once a database is open.
 #pragma once
@@ -37,7 +40,7 @@ namespace headrace {
 class FirestoreDatabase;
 
 struct FirestoreDatabaseOptions {
-  std::string project{};
+  std::string project{};  // This and the next: printable ASCII without spaces and "/".
   std::string database = "(default)";
   // "host:port" of an emulator, which is asked without encryption and as its owner; empty: Google.
   std::string emulator{};
@@ -51,7 +54,7 @@ struct FirestoreDatabaseOptions {
   std::size_t channels = 0;      // Connections; 0: one per core.
   std::size_t calls_max = 256;   // In flight.
   std::size_t queue_max = 4096;  // Calls waiting for their turn; more are refused.
-  std::size_t tries_max = 4;
+  std::size_t tries_max = 4;     // Of one fetch or write.
   Duration retry_after = std::chrono::milliseconds(20);  // Doubles for each further try ...
   Duration retry_after_max = std::chrono::seconds(1);    // ... up to this.
 

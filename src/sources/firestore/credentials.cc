@@ -73,6 +73,11 @@ Result<Caller> caller_of(const std::string& path) {
   if (!tree || tree->is != JsonTree::Is::object) return wrong("is no JSON object");
   const std::string type = member(*tree, "type");
   Caller caller{.quota_project = member(*tree, "quota_project_id")};
+  if (!can_be_metadata(caller.quota_project)) {
+    return wrong(
+        "has a \"quota_project_id\" that is no project's id: those have only printable ASCII "
+        "characters and no spaces");
+  }
   if (type == "service_account") {
     caller.credentials = grpc::ServiceAccountJWTAccessCredentials(*text, token_seconds);
   } else if (type == "authorized_user") {
@@ -89,6 +94,10 @@ Result<Caller> caller_of(const std::string& path) {
 }
 
 }  // namespace
+
+bool can_be_metadata(std::string_view value) noexcept {
+  return std::ranges::all_of(value, [](char c) { return c > ' ' && c <= '~'; });
+}
 
 Result<Credentials> make_credentials(const FirestoreDatabaseOptions& options) {
   if (!options.emulator.empty()) {

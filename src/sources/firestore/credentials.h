@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "headrace/result.h"
 #include "headrace/sources/firestore.h"
@@ -23,6 +24,10 @@ struct Credentials {
   std::shared_ptr<grpc::ChannelCredentials> channel{};
   std::string quota_project{};  // Who pays for a user's calls; may be empty.
 };
+
+// Whether gRPC can send `value` as metadata: printable ASCII without spaces.  Anything else would
+// end the program.
+[[nodiscard]] bool can_be_metadata(std::string_view value) noexcept;
 
 [[nodiscard]] Result<Credentials> make_credentials(const FirestoreDatabaseOptions& options);
 

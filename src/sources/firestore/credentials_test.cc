@@ -234,6 +234,12 @@ TEST_F(FirestoreCredentials, FilesThatCannotBeUsedAreToldAtOnceAndWithoutWhatIsI
               AllOf(HasSubstr("no usable key"), Not(HasSubstr("secret"))));
   EXPECT_THAT(fault_of(R"({"type":"authorized_user"})"), HasSubstr("no usable key"));
   EXPECT_THAT(fault_of(""), HasSubstr("empty"));
+  for (const std::string payer : {"pay er", "\\n", "zähler"}) {
+    EXPECT_THAT(fault_of(R"({"type":"authorized_user","client_id":"a","client_secret":"b",)"
+                         R"("refresh_token":"c","quota_project_id":")" +
+                         payer + "\"}"),
+                AllOf(HasSubstr("\"quota_project_id\""), Not(HasSubstr(payer))));
+  }
   EXPECT_EQ(fault_of(R"({"type":"authorized_user","client_id":"a","client_secret":"b",)"
                      R"("refresh_token":"c"})"),
             "no fault");
@@ -255,6 +261,14 @@ TEST_F(FirestoreCredentials, OptionsAreChecked) {
   EXPECT_THAT(fault([](auto& o) { o.project.clear(); }), HasSubstr("project"));
   EXPECT_THAT(fault([](auto& o) { o.project = "a/b"; }), HasSubstr("project"));
   EXPECT_THAT(fault([](auto& o) { o.database.clear(); }), HasSubstr("database"));
+  // gRPC would end the program over these.
+  for (const std::string wrong : {"a b", "a\nb", "münchen", "a\x7f", " a"}) {
+    EXPECT_THAT(fault([&wrong](auto& o) { o.project = wrong; }),
+                AllOf(HasSubstr("project: "), HasSubstr("printable ASCII")));
+    EXPECT_THAT(fault([&wrong](auto& o) { o.database = wrong; }),
+                AllOf(HasSubstr("database: "), HasSubstr("printable ASCII")));
+  }
+  EXPECT_EQ(fault([](auto& o) { o.project = "example.com:a-1_~!"; }), "no fault");
   EXPECT_THAT(fault([](auto& o) { o.emulator = "localhost"; }), HasSubstr("host:port"));
   EXPECT_THAT(fault([](auto& o) { o.endpoint = "https://x:1"; }), HasSubstr("without a scheme"));
   EXPECT_THAT(fault([](auto& o) { o.calls_max = 0; }), HasSubstr("calls_max"));

@@ -26,14 +26,6 @@ constexpr int reconnect_ms_min = 100;
 constexpr int reconnect_ms_max = 2'000;
 constexpr int message_bytes_max = 16 << 20;
 
-// What gRPC itself tries again: a server that drops a connection fails all calls on it, and reads
-// lose nothing by being asked twice.  A Commit is not among them, see FirestoreSource::write().
-constexpr char service_config[] = R"({"methodConfig":[{"name":[
-  {"service":"google.firestore.v1.Firestore","method":"BatchGetDocuments"},
-  {"service":"google.firestore.v1.Firestore","method":"RunQuery"}],
-  "retryPolicy":{"maxAttempts":4,"initialBackoff":"0.02s","maxBackoff":"1s",
-                 "backoffMultiplier":2,"retryableStatusCodes":["UNAVAILABLE"]}}]})";
-
 std::shared_ptr<grpc::Channel> channel_of(const FirestoreDatabaseOptions& options,
                                           const firestore::Credentials& credentials) {
   grpc::ChannelArguments arguments;
@@ -45,7 +37,6 @@ std::shared_ptr<grpc::Channel> channel_of(const FirestoreDatabaseOptions& option
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, reconnect_ms_min);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, reconnect_ms_max);
   arguments.SetMaxReceiveMessageSize(message_bytes_max);
-  arguments.SetServiceConfigJSON(service_config);
   arguments.SetUserAgentPrefix("headrace");
   const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
   return grpc::CreateCustomChannel(target, credentials.channel, arguments);

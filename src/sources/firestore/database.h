@@ -44,7 +44,8 @@ class FirestoreDatabase {
   // there is no further try: tries_max, the deadline or `stop`.
   [[nodiscard]] Task<bool> pause(std::size_t next, Instant deadline, std::stop_token stop);
 
-  // Why a call that failed did so, for one who wanted its answer until `deadline`.
+  // Why a call that failed did so, for one who wanted its answer until `deadline`.  It is cancelled
+  // only by `stop`; one that others broke off is source_unavailable.
   [[nodiscard]] Error error_of(const grpc::Status& status, Instant deadline,
                                const std::stop_token& stop) const;
 

@@ -210,7 +210,10 @@ Task<std::vector<Result<Fetched>>> FirestoreSource::documents(std::vector<Fetch>
     const Result<void> ran = co_await std::move(running);
     for (api::BatchGetDocumentsResponse& response : call.responses()) take(batch, response);
     if (!ran) rest = ran.error();
-    if (!ran || call.status().ok()) break;
+    if (call.is_too_large()) {
+      rest = {Code::source_failed, "the documents are larger than Firestore lets them be"};
+    }
+    if (!ran || call.is_too_large() || call.status().ok()) break;
     rest = database_->error_of(call.status(), batch.deadline, stop);
     if (rest.code != Code::source_unavailable) break;
     Task<bool> pausing = database_->pause(next, batch.deadline, stop);
@@ -247,11 +250,7 @@ Result<Fetched> FirestoreSource::found(std::vector<api::RunQueryResponse>& respo
   }
   fetched.payload += ']';
   fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(documents, 1));
-  if (documents == 0) {
-    fetched.kind = Kind::absent;
-    fetched.empty = true;
-    fetched.payload.clear();
-  }
+  fetched.empty = documents == 0;
   return fetched;
 }
 
@@ -272,12 +271,13 @@ Task<Result<Fetched>> FirestoreSource::query(Fetch fetch) {
     Task<Result<void>> running = database_->run(call, fetch.deadline, fetch.stop);
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return std::unexpected(ran.error());
-    if (call.status().ok()) co_return found(call.responses());
+    // To break a call off is only a wish: the status of an answer that was cut short may be OK.
     if (call.is_too_large()) {
       co_return failure(Code::source_failed,
                         "the query's answer is larger than query_bytes_max of the Firestore "
                         "source, which is 64 MiB; give it a limit or fewer fields");
     }
+    if (call.status().ok()) co_return found(call.responses());
     Error fault = database_->error_of(call.status(), fetch.deadline, fetch.stop);
     if (fault.code != Code::source_unavailable) co_return std::unexpected(std::move(fault));
     Task<bool> pausing = database_->pause(next, fetch.deadline, fetch.stop);
@@ -317,10 +317,18 @@ Result<Written> FirestoreSource::written(const Write& write, const grpc::Status&
   return outcome;
 }
 
+// Whether the error says so; as the engine understands it.
+bool left_all_as_it_was(Code code) noexcept {
+  return code == Code::refused || code == Code::invalid_argument;
+}
+
 // A Commit that was lost on the way may have been made.  To make an update again changes nothing
 // that it would not have changed: it sets the same fields of its mask to the same values, and who
 // wrote in between wrote before it.  A removal is not made again: it would find the document gone,
 // and could not say whether this or somebody else removed it.
+//
+// What a later try is told says nothing of an earlier one that may have been made: then neither
+// "refused" nor "invalid_argument", after which nothing would have changed, may be the last word.
 Task<Result<Written>> FirestoreSource::write(Write write) {
   if (question_.is_query()) {
     co_return failure(Code::invalid_argument, "a Firestore query cannot be written to");
@@ -334,6 +342,7 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
   request.set_database(database_->name());
   *request.add_writes() = std::move(*change);
   const std::stop_token never;
+  std::optional<Error> unknown;  // Of the first try that may have been made.
   for (std::size_t next = 2;; ++next) {
     using CommitCall = firestore::UnaryCall<api::CommitResponse>;
     CommitCall* self = nullptr;
@@ -344,12 +353,17 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
                     });
     self = &call;
     Task<Result<void>> running = database_->run(call, write.deadline, never);
-    const Result<void> ran = co_await std::move(running);
-    if (!ran) co_return std::unexpected(ran.error());
-    Result<Written> outcome = written(write, call.status(), call.response());
-    const bool may_retry = !outcome && outcome.error().code == Code::source_unavailable &&
-                           write.mode != Write::Mode::remove;
+    Result<void> ran = co_await std::move(running);
+    Result<Written> outcome = ran ? written(write, call.status(), call.response())
+                                  : std::unexpected(std::move(ran.error()));
+    if (outcome) co_return outcome;
+    if (unknown && left_all_as_it_was(outcome.error().code)) {
+      co_return std::unexpected(std::move(*unknown));
+    }
+    const bool may_retry =
+        outcome.error().code == Code::source_unavailable && write.mode != Write::Mode::remove;
     if (!may_retry) co_return outcome;
+    if (!unknown) unknown = outcome.error();
     Task<bool> pausing = database_->pause(next, write.deadline, never);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) co_return outcome;
@@ -362,6 +376,13 @@ std::string fault_of(const FirestoreDatabaseOptions& options) {
   }
   if (options.database.empty() || options.database.contains('/')) {
     return "database: a name without \"/\" is needed; that of the first is \"(default)\"";
+  }
+  // Both are sent along with each call, and gRPC ends the program over what it cannot send.
+  if (!firestore::can_be_metadata(options.project)) {
+    return "project: the id of a project has only printable ASCII characters and no spaces";
+  }
+  if (!firestore::can_be_metadata(options.database)) {
+    return "database: the name of a database has only printable ASCII characters and no spaces";
   }
   const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
   if (!target.contains(':') || target.contains('/')) {

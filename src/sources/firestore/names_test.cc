@@ -115,7 +115,7 @@ TEST(FirestoreStatus, SaysWhatToDoAndCutsLongWords) {
   EXPECT_LT(exhausted.what.size(), 2000u);
   EXPECT_EQ(error_of({grpc::UNAVAILABLE, ""}, "here").code, Code::source_unavailable);
   EXPECT_EQ(error_of({grpc::DEADLINE_EXCEEDED, ""}, "here").code, Code::timed_out);
-  EXPECT_EQ(error_of({grpc::CANCELLED, ""}, "here").code, Code::cancelled);
+  EXPECT_EQ(error_of({grpc::CANCELLED, ""}, "here").code, Code::source_unavailable);
   EXPECT_EQ(error_of({grpc::DATA_LOSS, ""}, "here").code, Code::source_failed);
 }
 

@@ -20,7 +20,9 @@ Meaning meaning_of(const grpc::Status& status) {
     case grpc::UNAVAILABLE:
       return {Code::source_unavailable, "it could not be reached; check network and endpoint"};
     case grpc::DEADLINE_EXCEEDED: return {Code::timed_out, "it did not answer in time"};
-    case grpc::CANCELLED: return {Code::cancelled, "the call was cancelled"};
+    case grpc::CANCELLED:
+      // Who stopped or whose time was over has been asked before: this was somebody on the way.
+      return {Code::source_unavailable, "the call was broken off on its way; try again"};
     case grpc::RESOURCE_EXHAUSTED:
       return {Code::refused, "a quota or the database's capacity is used up; slow down"};
     case grpc::NOT_FOUND:

@@ -11,7 +11,8 @@
 
 namespace headrace::firestore {
 
-// `where` names the database.  The text has the server's own words, cut short; they never hold a
+// `where` names the database.  What we did not break off ourselves is meant: CANCELLED is
+// source_unavailable.  The text has the server's own words, cut short; they never hold a
 // credential.  REQUIRES: !status.ok().
 [[nodiscard]] Error error_of(const grpc::Status& status, std::string_view where);
 
