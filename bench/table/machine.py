@@ -5,8 +5,11 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 import runs
+
+LOOK_SECONDS = 3
 
 
 def _field(path, name):
@@ -42,5 +45,13 @@ def versions():
 
 
 def load():
-    """How busy the machine has been for the last minute."""
-    return os.getloadavg()[0]
+    """How many cores others keep busy, while nothing of ours runs."""
+    def busy_seconds():
+        first = pathlib.Path("/proc/stat").read_text().splitlines()[0]
+        times = [int(word) for word in first.split()[1:9]]
+        idle, waiting = times[3:5]
+        return (sum(times) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+
+    before, begin = busy_seconds(), time.monotonic()
+    time.sleep(LOOK_SECONDS)
+    return (busy_seconds() - before) / (time.monotonic() - begin)
