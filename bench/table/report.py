@@ -295,7 +295,7 @@ def how_text(name, part):
     text = f"Taken at {run['headrace']} by `{run['command']}`"
     if name not in TIMED:
         return text + "."
-    text += f", {run['rounds']} round(s); cores busy before: {run['load']:.1f}."
+    text += f", {run['rounds']} round(s); cores used by others before: {run['load']:.1f}."
     if run["load"] > run["cores"] / 4:
         text += " **The machine was busy: do not quote these.**"
     return text
