@@ -92,9 +92,14 @@ TEST(Entry, ChargeCountsAllThatItHolds) {
   const std::size_t bare = Entry::make(parts("e"))->charge();
   EXPECT_GE(bare, sizeof(Entry) + 4);
   EXPECT_GE(Entry::make(parts(std::string(500, 'e')))->charge(), bare + 500);
-  Entry::Parts tagged = parts("e");
-  tagged.stamps.push_back({std::make_shared<TagCell>(), 1});
-  EXPECT_GE(Entry::make(std::move(tagged))->charge(), bare + sizeof(Stamp) + sizeof(TagCell));
+  const auto tagged = [](std::size_t tags) {
+    Entry::Parts made = parts("e");
+    for (std::size_t i = 0; i < tags; ++i) made.stamps.push_back({std::make_shared<TagCell>(), 1});
+    return Entry::make(std::move(made))->charge();
+  };
+  EXPECT_GE(tagged(1), bare + sizeof(Stamp));
+  // A tag's cell has an allocation of its own, and a place among the tags.
+  EXPECT_GE(tagged(2), tagged(1) + sizeof(Stamp) + sizeof(TagCell) + 2 * sizeof(void*));
 }
 
 TEST(Stamp, HoldsUntilItsTagMoves) {

@@ -108,10 +108,10 @@ class Firestore(Case):
         super().setUp()
         try:
             self.emulator = Emulator(self.folder)
-            self.addCleanup(self.emulator.kill)
-            self.emulator.start()
         except EmulatorMissing as missing:
             self.skipTest(str(missing))
+        self.addCleanup(self.emulator.kill)
+        self.emulator.start()  # One that is there and does not start is a fault.
         self.standard(source=SOURCE.format(project=PROJECT, address=self.emulator.address),
                       policies=POLICIES)
         self.server = self.serve()

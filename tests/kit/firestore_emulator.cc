@@ -174,7 +174,7 @@ Result<void> FirestoreEmulator::launch() {
   if (eventually(answers, start_within)) return {};
   kill();
   std::ifstream said(log);
-  return failure(Code::source_unavailable,
+  return failure(Code::source_failed,  // One that is there and does not start is a fault.
                  "the Firestore emulator did not start: " +
                      std::string(std::istreambuf_iterator<char>(said), {}));
 }
