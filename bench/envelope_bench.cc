@@ -13,7 +13,7 @@ namespace {
 
 Envelope envelope_of(std::size_t payload_bytes) {
   Envelope made{.id = {.high = 1, .low = 2}, .lease = {.high = 3, .low = 4}};
-  made.key = Key::make({.tenant = "default", .policy = "users"}, key_of(7))->bytes();
+  made.key = Key::make({.tenant = "default", .policy = "users"}, KeyText(7))->bytes();
   made.age_at_publish = std::chrono::milliseconds(12);
   made.revision = "\"1700000000-1\"";
   made.watermarks.resize(4);

@@ -38,7 +38,7 @@ namespace {
 class Headrace {
  public:
   explicit Headrace(const Keys& keys) { warm_.load_all(keys); }
-  [[nodiscard]] auto find(const std::string& key) const {
+  [[nodiscard]] auto find(std::string_view key) const {
     auto lookup = warm_.cache.get_or_fetch(key, [](Fetch) { return Found(Flat()); });
     if (!lookup.await_ready()) std::abort();
     return *lookup.await_resume();

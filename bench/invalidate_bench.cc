@@ -31,14 +31,14 @@ void invalidate_tag(benchmark::State& state) {
   Policy policy = plain_policy();
   policy.tags = {"all"};
   Warm warm(Warm::roomy, std::move(policy));
-  for (std::size_t i = 0; i < count; ++i) warm.load(key_of(i));
+  for (std::size_t i = 0; i < count; ++i) warm.load(KeyText(i));
   for (auto _ : state) {
     Invalidation what;
     what.tags.emplace_back("all");
     const auto done = wait(warm.engine.invalidate(std::move(what)));
     require(done.has_value() && *done == Held::everywhere, "an invalidation has failed");
   }
-  require(!warm.cache.peek(key_of(0)), "an entry is answered after its tag was invalidated");
+  require(!warm.cache.peek(KeyText(0)), "an entry is answered after its tag was invalidated");
 }
 BENCHMARK(invalidate_tag)->Arg(1)->Arg(1'000'000);
 

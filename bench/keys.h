@@ -1,12 +1,14 @@
 // bench/keys.h: the keys that every bench of a read asks for, and the order in which it asks.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "zipf.h"
@@ -17,12 +19,23 @@ inline constexpr std::size_t draws = 1 << 20;
 inline constexpr std::size_t value_bytes = 100;
 inline constexpr double zipf_exponent = 0.99;
 
-// 24 bytes, spread over the whole range of their digits.
-inline std::string key_of(std::size_t i) {
-  char text[32];
-  std::snprintf(text, sizeof text, "user:%019zu", i * 2654435761u);
-  return text;
-}
+// 24 bytes in place: what a read costs shall not depend on how the asking program keeps its keys.
+class KeyText {
+ public:
+  static constexpr std::size_t bytes = 24;
+
+  // Spread over the whole range of its digits.
+  explicit KeyText(std::size_t i) {
+    char text[bytes + 1];
+    std::snprintf(text, sizeof text, "user:%019zu", i * 2654435761u);
+    std::copy_n(text, bytes, text_.begin());
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), bytes}; }
+  operator std::string_view() const noexcept { return view(); }  // NOLINT: on purpose.
+
+ private:
+  std::array<char, bytes> text_;
+};
 
 inline std::string value() {
   return std::string(value_bytes, 'v');
@@ -38,10 +51,10 @@ inline Flat flat() {
 
 struct Keys {
   explicit Keys(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) all.push_back(key_of(i));
+    for (std::size_t i = 0; i < count; ++i) all.emplace_back(i);
     for (std::size_t t = 0; t < 2; ++t) order[t] = zipf(count, draws, zipf_exponent, t + 1);
   }
-  std::vector<std::string> all;
+  std::vector<KeyText> all;
   std::vector<std::uint32_t> order[2];  // One for each thread.
 };
 

@@ -42,17 +42,17 @@ int entries() {
   warm.load("first");  // What the first load allocates once is none of the entries' cost.
   const std::size_t resident = resident_bytes();
   const std::size_t allocated = allocated_bytes();
-  for (std::size_t i = 0; i < count; ++i) warm.load(key_of(i));
+  for (std::size_t i = 0; i < count; ++i) warm.load(KeyText(i));
   require(warm.engine.stats().memory.entries == count + 1, "not every key has been kept");
   const auto each = [](std::size_t before, std::size_t after) {
     return static_cast<double>(after - before) / count;
   };
-  const std::size_t payload = key_of(0).size() + value_bytes;
+  const std::size_t payload = KeyText::bytes + value_bytes;
   std::printf(
       "{\"entries\": %zu, \"key_bytes\": %zu, \"value_bytes\": %zu, "
       "\"resident_each\": %.1f, \"allocated_each\": %.1f, \"charged_each\": %.1f, "
       "\"overhead_each\": %.1f}\n",
-      count, key_of(0).size(), value_bytes, each(resident, resident_bytes()),
+      count, KeyText::bytes, value_bytes, each(resident, resident_bytes()),
       each(allocated, allocated_bytes()),
       static_cast<double>(warm.engine.stats().memory.bytes) / (count + 1),
       each(resident, resident_bytes()) - static_cast<double>(payload));
@@ -62,7 +62,7 @@ int entries() {
 int resident() {
   constexpr std::size_t budget = 64 << 20;
   WarmOf<Flat> warm(budget);
-  for (std::size_t i = 0; i < count; ++i) warm.load(key_of(i));
+  for (std::size_t i = 0; i < count; ++i) warm.load(KeyText(i));
   const MemoryStats memory = warm.engine.stats().memory;
   require(memory.evicted_total > 0, "the tier has not been full");
   std::printf("{\"keys\": %zu, \"budget_bytes\": %zu, \"resident_bytes\": %zu, \"entries\": %lu}\n",

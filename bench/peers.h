@@ -33,13 +33,13 @@ using PlainMap = std::unordered_map<std::string, Shared, Hash, std::equal_to<>>;
 class SharedMutexMap {
  public:
   explicit SharedMutexMap(const Keys& keys) {
-    for (const std::string& key : keys.all) {
+    for (const std::string_view key : keys.all) {
       map_.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
-  Shared find(const std::string& key) const {
+  Shared find(std::string_view key) const {
     const std::shared_lock lock(mutex_);
-    return map_.find(std::string_view(key))->second;
+    return map_.find(key)->second;
   }
 
  private:
@@ -51,14 +51,14 @@ template <std::size_t shards>
 class ShardedMap {
  public:
   explicit ShardedMap(const Keys& keys) : shards_(shards) {
-    for (const std::string& key : keys.all) {
+    for (const std::string_view key : keys.all) {
       shard_of(key).map.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
-  Shared find(const std::string& key) {
+  Shared find(std::string_view key) {
     Shard& shard = shard_of(key);
     const std::scoped_lock lock(shard.mutex);
-    return shard.map.find(std::string_view(key))->second;
+    return shard.map.find(key)->second;
   }
 
  private:
@@ -76,11 +76,11 @@ class ShardedMap {
 class TbbMap {
  public:
   explicit TbbMap(const Keys& keys) : map_(keys.all.size()) {
-    for (const std::string& key : keys.all) {
+    for (const std::string_view key : keys.all) {
       map_.emplace(key, std::make_shared<const Flat>(flat()));
     }
   }
-  Shared find(const std::string& key) const {
+  Shared find(std::string_view key) {
     Map::const_accessor at;
     map_.find(at, key);
     return at->second;
@@ -88,8 +88,9 @@ class TbbMap {
 
  private:
   struct Compare {
-    static std::size_t hash(const std::string& key) { return Hash{}(key); }
-    static bool equal(const std::string& a, const std::string& b) { return a == b; }
+    using is_transparent = void;
+    static std::size_t hash(std::string_view key) { return Hash{}(key); }
+    static bool equal(std::string_view a, std::string_view b) { return a == b; }
   };
   using Map = tbb::concurrent_hash_map<std::string, Shared, Compare>;
   Map map_;

@@ -48,7 +48,7 @@ int run(int rounds) {
   std::vector<double> of_many;
   std::vector<double> of_one;
   for (int round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < many; ++i) warm.load(key_of(i));
+    for (std::size_t i = 0; i < many; ++i) warm.load(KeyText(i));
     load_one();
     require(warm.engine.stats().memory.entries == many + 1, "the tier does not hold all entries");
     for (std::size_t i = 0; i < tags_each; ++i) {
@@ -59,7 +59,7 @@ int run(int rounds) {
         (is_many ? of_many : of_one).push_back(nanoseconds_to_invalidate(warm.engine, tag));
       }
     }
-    require(!warm.cache.peek(key_of(0)) && !lone.peek("lone"), "an invalidated entry is answered");
+    require(!warm.cache.peek(KeyText(0)) && !lone.peek("lone"), "an invalidated entry is answered");
   }
   std::printf("{\"entries\": %zu, ", many);
   print("many_ns", of_many, ", ");

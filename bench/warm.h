@@ -58,7 +58,7 @@ struct WarmOf {
     if (!lookup.await_ready()) lookup.await_suspend(std::noop_coroutine());
   }
   void load_all(const Keys& keys) {
-    for (const std::string& key : keys.all) load(key);
+    for (const KeyText& key : keys.all) load(key);
     require(engine.stats().memory.entries == keys.all.size(), "not every key has been kept");
   }
 

@@ -192,7 +192,10 @@ class Engine {
 
   // What memory can answer this instant: null if it cannot, or if the policy wants more than that.
   // Allocates nothing, takes no global lock, and counts the read if it answers.
-  [[nodiscard]] std::optional<AnyAnswer> peek(PolicyState& policy, std::string_view entity);
+  [[nodiscard]] std::optional<AnyAnswer> peek(PolicyState& policy, std::string_view entity) {
+    Instant at;
+    return fresh_answer(find_fresh(policy, entity, at), at);
+  }
 
   // Reads `entity`, asking the policy's own source if need be.
   // May return: source_failed, source_unavailable, loader_threw, timed_out, refused, too_large,
@@ -250,6 +253,16 @@ class Engine {
 
  private:
   class Impl;
+
+  // What memory holds and is fresh at `at`, which this sets.
+  [[nodiscard]] EntryRef::Bare find_fresh(PolicyState& policy, std::string_view entity,
+                                          Instant& at);
+  [[nodiscard]] static std::optional<AnyAnswer> fresh_answer(EntryRef::Bare fresh,
+                                                             Instant at) noexcept {
+    if (fresh.entry == nullptr) return std::nullopt;
+    return AnyAnswer(EntryRef(fresh), Origin::memory, Reason::fresh, at);
+  }
+
   std::shared_ptr<Impl> impl_;
 };
 

@@ -77,12 +77,14 @@ class EntryRef {
   // Takes part in the ownership of `entry`, whose count this raises.
   static EntryRef share(Entry* entry) noexcept;
 
-  // An entry that `pin` names until this reference ends.
-  [[nodiscard]] static EntryRef pinned(Entry* entry, PinSlot* pin) noexcept {
-    EntryRef ref;
-    ref.entry_ = entry;
-    ref.pin_ = pin;
-    return ref;
+  // A reference taken apart, so that it travels in registers.  It must be put together again.
+  struct Bare {
+    Entry* entry = nullptr;
+    PinSlot* pin = nullptr;  // Names the entry until the reference ends; null: it is counted.
+  };
+  explicit EntryRef(Bare bare) noexcept : entry_(bare.entry), pin_(bare.pin) {}
+  [[nodiscard]] Bare bare() && noexcept {
+    return {std::exchange(entry_, nullptr), std::exchange(pin_, nullptr)};
   }
 
   // Hands a counted reference over; Entry::let_go() ends it.  REQUIRES: not pinned.
@@ -132,15 +134,12 @@ class Entry {
     return {entity_size_ > inline_bytes_max ? rare().long_entity.data() : entity_, entity_size_};
   }
   // entity() == `other`, without a call for the lengths that keys commonly have.
-  [[nodiscard]] bool has_entity(std::string_view other) const noexcept {
+  [[nodiscard, gnu::always_inline]] bool has_entity(std::string_view other) const noexcept {
     const std::size_t size = entity_size_;
     if (size != other.size()) return false;
-    if (size < word_bytes || size > inline_bytes_max) return entity() == other;
-    // Three words that may overlap cover all of it.
-    const std::size_t last = size - word_bytes;
-    const std::size_t middle = last < word_bytes ? last : word_bytes;
-    const auto differ = [&](std::size_t at) { return word_at(entity_ + at) ^ word_at(&other[at]); };
-    return (differ(0) | differ(middle) | differ(last)) == 0;
+    if (size < word_bytes || size > inline_bytes_max) return is_entity(other);
+    // Two pieces that may overlap cover all of it.
+    return size < 2 * word_bytes ? ends_are(other, word_bytes) : ends_are(other, 2 * word_bytes);
   }
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(kind_); }
   // Null if the kind is not Kind::value.
@@ -165,12 +164,12 @@ class Entry {
   }
   [[nodiscard]] Duration bound() const noexcept { return gone_at() - read_at_; }
   [[nodiscard]] Token id() const noexcept { return rare().id; }
-  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? rare().billed : 1; }
+  [[nodiscard]] std::uint32_t billed() const noexcept { return is_dear_ ? own_rare().billed : 1; }
   [[nodiscard]] const std::string& revision() const noexcept { return rare().revision; }
   [[nodiscard]] const std::vector<Stamp>& stamps() const noexcept { return rare().stamps; }
   // None of its tags has moved since.
   [[nodiscard]] bool stamps_hold() const noexcept {
-    return !has_stamps_ || all_hold(rare().stamps);
+    return !has_stamps_ || all_hold(own_rare().stamps);
   }
 
   // The refresh's own marks: how often it has failed in a row, and when it may be tried again.  An
@@ -240,10 +239,13 @@ class Entry {
   static void give_room(void* room, std::size_t bytes) noexcept;
   [[nodiscard]] std::size_t room() const noexcept;
 
-  [[nodiscard]] static std::uint64_t word_at(const char* bytes) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, word_bytes);
-    return word;
+  [[nodiscard]] bool is_entity(std::string_view other) const noexcept;
+  // REQUIRES: both entities are of one size, of at least `piece` bytes; this one lies in place.
+  [[nodiscard, gnu::always_inline]] bool ends_are(std::string_view other,
+                                                  std::size_t piece) const noexcept {
+    const std::size_t last = other.size() - piece;
+    return std::memcmp(entity_, other.data(), piece) == 0 &&
+           std::memcmp(entity_ + last, other.data() + last, piece) == 0;
   }
   [[nodiscard]] const std::byte* after() const noexcept {
     return reinterpret_cast<const std::byte*>(this) + sizeof(Entry);

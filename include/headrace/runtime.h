@@ -52,6 +52,7 @@ class Runtime final : public Clock, public Executor, public Random {
 
  private:
   std::unique_ptr<Loops> loops_;
+  Duration tick_;  // Of the system's coarse clock.
 };
 
 }  // namespace headrace

@@ -41,8 +41,8 @@ std::vector<PolicyView> Engine::policies() const {
   return views;
 }
 
-std::optional<AnyAnswer> Engine::peek(PolicyState& policy, std::string_view entity) {
-  return impl_->peek(policy, entity);
+EntryRef::Bare Engine::find_fresh(PolicyState& policy, std::string_view entity, Instant& at) {
+  return impl_->find_fresh(policy, entity, at);
 }
 
 AnyLookup Engine::read(const PolicyHandle& policy, std::string_view entity, ReadOptions options) {

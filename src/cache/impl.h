@@ -118,7 +118,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void schedule_expiry();
 
   // read.cc
-  std::optional<AnyAnswer> peek(PolicyState& policy, std::string_view entity);
+  [[nodiscard]] EntryRef::Bare find_fresh(PolicyState& policy, std::string_view entity,
+                                          Instant& at);
   AnyLookup read(const PolicyHandle& policy, std::string_view entity, SharedLoader loader,
                  ReadOptions options);
   std::vector<AnyLookup> read_many(const PolicyHandle& policy,

@@ -1,5 +1,7 @@
 #include "cache/policy_state.h"
 
+#include <algorithm>
+
 #include <cassert>
 #include <cmath>
 
@@ -59,6 +61,11 @@ PolicyState::PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t
       reads_on_(reads_on) {
   const std::scoped_lock lock(mutex_);
   turn_dial();
+}
+
+std::size_t PolicyState::next_block() noexcept {
+  static std::atomic<std::size_t> threads{0};
+  return std::min(threads.fetch_add(1), blocks - 1);
 }
 
 Route PolicyState::route_by_switches(const Dial& dial, std::string_view entity) noexcept {

@@ -167,10 +167,13 @@ class PolicyState {
   // The first threads of the process have a block each, which nobody else writes: they need no
   // locked instruction.  All later ones share the last.
   [[nodiscard]] static std::size_t block_of_this_thread() noexcept {
-    static std::atomic<std::size_t> threads{0};
-    thread_local const std::size_t mine = std::min(threads.fetch_add(1), blocks - 1);
+    constexpr std::size_t none = blocks;
+    static constinit thread_local std::size_t mine = none;
+    if (mine == none) [[unlikely]]
+      mine = next_block();
     return mine;
   }
+  [[nodiscard]] static std::size_t next_block() noexcept;
   template <class Pick>
   void raise(Pick pick, std::uint64_t by) noexcept {
     const std::size_t mine = block_of_this_thread();

@@ -1,4 +1,4 @@
-// The life of a read: memory, then a flight.  A hit ends in peek(); nothing below it runs.
+// The life of a read: memory, then a flight.  A hit ends in find_fresh(); nothing below it runs.
 #include <algorithm>
 #include <cassert>
 
@@ -9,15 +9,21 @@ namespace headrace {
 
 using Count = PolicyState::Count;
 
-std::optional<AnyAnswer> Engine::Impl::peek(PolicyState& policy, std::string_view entity) {
+EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view entity, Instant& at) {
   const PolicyState::Dial dial = policy.dial();
-  if (PolicyState::route(dial, entity) != Route::cached) return std::nullopt;
-  const Instant now = ports_.clock.now_at_most();
-  EntryRef entry = memory_.find(dial.scope, PolicyState::hash_of(dial.scope, entity), entity, now);
-  if (!entry || entry->fresh_until() <= now) return std::nullopt;
+  if (PolicyState::route(dial, entity) != Route::cached) return {};
+  const std::uint64_t hash = PolicyState::hash_of(dial.scope, entity);
+  at = ports_.clock.now_at_most();
+  EntryRef::Bare seen = memory_.glance(dial.scope, hash, entity, at);
+  if (seen.entry == nullptr) [[unlikely]] {
+    // Under the lock: what a glance has missed may be there.
+    EntryRef kept = memory_.find(dial.scope, hash, entity, at);
+    if (!kept || kept->fresh_until() <= at) return {};
+    seen = std::move(kept).bare();
+  }
   policy.count_answer(Origin::memory, Reason::fresh);
-  policy.count_kept(*entry);
-  return AnyAnswer(std::move(entry), Origin::memory, Reason::fresh, now);
+  policy.count_kept(*seen.entry);
+  return seen;
 }
 
 AnyLookup Engine::Impl::read(const PolicyHandle& policy, std::string_view entity,
@@ -25,7 +31,9 @@ AnyLookup Engine::Impl::read(const PolicyHandle& policy, std::string_view entity
   const bool may_peek =
       !options.refresh && options.level.value_or(Level::bounded) == Level::bounded;
   if (may_peek) {
-    if (auto answer = peek(*policy, entity)) return AnyLookup(AnyResult(*std::move(answer)));
+    Instant at;
+    auto answer = fresh_answer(find_fresh(*policy, entity, at), at);
+    if (answer) return AnyLookup(AnyResult(*std::move(answer)));
   }
   return read_slowly(policy, entity, std::move(loader), options);
 }

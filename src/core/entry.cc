@@ -97,6 +97,10 @@ std::uint64_t Entry::hash() const noexcept {
   return hash_of(scope_, entity());
 }
 
+bool Entry::is_entity(std::string_view other) const noexcept {
+  return entity() == other;
+}
+
 std::shared_ptr<const void> Entry::shared_value() const {
   if (kind() != Kind::value) return nullptr;
   if (!is_plain_) return pointer();

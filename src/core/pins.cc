@@ -104,6 +104,13 @@ Pins::Record& Pins::enroll() {
   return *record;
 }
 
+PinSlot* Pins::other_free_slot(Record& record) noexcept {
+  for (PinSlot& slot : record.held) {
+    if (slot.load(std::memory_order_acquire) == nullptr) return &slot;
+  }
+  return nullptr;
+}
+
 void Pins::retire(const Retired& retired) {
   Waiting& waiting = Waiting::instance();
   const std::scoped_lock lock(waiting.mutex);

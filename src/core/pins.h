@@ -48,11 +48,12 @@ class Pins {
     }
   }
 
+  // Null if all are taken.
   [[nodiscard]] static PinSlot* free_slot(Record& record) noexcept {
-    for (PinSlot& slot : record.held) {
-      if (slot.load(std::memory_order_acquire) == nullptr) return &slot;
-    }
-    return nullptr;
+    PinSlot& first = record.held.front();
+    if (first.load(std::memory_order_acquire) == nullptr) [[likely]]
+      return &first;
+    return other_free_slot(record);
   }
 
   // Something that can no longer be reached, to be freed when it is not pinned either.
@@ -78,6 +79,7 @@ class Pins {
  private:
   struct Leaver;
   static Record& enroll();
+  [[nodiscard, gnu::cold]] static PinSlot* other_free_slot(Record& record) noexcept;
 
   static constinit inline thread_local Record* record_ = nullptr;
 };

@@ -111,7 +111,7 @@ class EntryPinTest : public testing::Test {
     Pins::Record& mine = Pins::mine();
     PinSlot* slot = Pins::free_slot(mine);
     Pins::set(mine, *slot, entry);
-    return EntryRef::pinned(entry, slot);
+    return EntryRef(EntryRef::Bare{.entry = entry, .pin = slot});
   }
   [[nodiscard]] bool is_alive() {
     Pins::reclaim();

@@ -38,15 +38,17 @@ inline void note_suspend() noexcept {
   }
 }
 
-// The kernel's own last tick, which costs a fifth of a precise reading, and a tick ahead of it.
-[[nodiscard]] inline Instant boottime_at_most() noexcept {
-  static const Duration tick = [] {
-    timespec resolution{};
-    clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
-    note_suspend();
-    return std::chrono::seconds(resolution.tv_sec) + std::chrono::nanoseconds(resolution.tv_nsec) +
-           std::chrono::milliseconds(1);
-  }();
+// How far the kernel's own last tick may lie back.
+[[nodiscard]] inline Duration coarse_tick() noexcept {
+  timespec resolution{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+  return std::chrono::seconds(resolution.tv_sec) + std::chrono::nanoseconds(resolution.tv_nsec) +
+         std::chrono::milliseconds(1);
+}
+
+// That tick, which costs a fifth of a precise reading, and one ahead of it.
+// REQUIRES: `tick` is coarse_tick(); suspends are noted.
+[[nodiscard]] inline Instant boottime_at_most(Duration tick) noexcept {
   const Duration suspended{detail::suspended.load(std::memory_order_relaxed)};
   return Instant(detail::read_clock(CLOCK_MONOTONIC_COARSE) + suspended + tick);
 }

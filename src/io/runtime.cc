@@ -107,14 +107,17 @@ void Runtime::Loops::stop() {
 Runtime::Runtime(Options options)
     : loops_(std::make_unique<Loops>(options.threads > 0
                                          ? options.threads
-                                         : std::max(1U, std::thread::hardware_concurrency()))) {}
+                                         : std::max(1U, std::thread::hardware_concurrency()))),
+      tick_(io::coarse_tick()) {
+  io::note_suspend();
+}
 Runtime::~Runtime() = default;
 
 Instant Runtime::now() const noexcept {
   return io::boottime_now();
 }
 Instant Runtime::now_at_most() const noexcept {
-  return io::boottime_at_most();
+  return io::boottime_at_most(tick_);
 }
 WallTime Runtime::wall_now() const noexcept {
   return std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());

@@ -63,8 +63,8 @@ void Memory::drop(Shard& shard, Entry& entry) {
   entry.let_go();
 }
 
-EntryRef Memory::find_locked(std::uint32_t scope, std::uint64_t hash, std::string_view entity,
-                             Instant now) {
+EntryRef Memory::find(std::uint32_t scope, std::uint64_t hash, std::string_view entity,
+                      Instant now) {
   Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.lock);
   Entry* entry = shard.table.find(scope, hash, entity);

@@ -44,17 +44,25 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  // The entry under this key, if it may still be answered: not gone, and its tags still hold.
-  // One that may not is dropped.  Counts as a visit.  Takes no lock if the entry is there.
-  [[nodiscard, gnu::always_inline]] EntryRef find(std::uint32_t scope, std::uint64_t hash,
-                                                  std::string_view entity, Instant now) {
-    EntryRef entry = shard_of(hash).table.glance(scope, hash, entity);
-    if (!entry || entry->is_gone(now) || !entry->stamps_hold()) [[unlikely]] {
-      return find_locked(scope, hash, entity, now);
+  // The entry under this key, if it is fresh and its tags still hold; a pinned reference.  Counts
+  // as a visit.  Takes no lock.  Empty does not mean that find() would find nothing.
+  [[nodiscard, gnu::always_inline]] EntryRef::Bare glance(std::uint32_t scope, std::uint64_t hash,
+                                                          std::string_view entity, Instant now) {
+    const EntryRef::Bare seen = shard_of(hash).table.glance(scope, hash, entity);
+    if (seen.entry == nullptr) [[unlikely]]
+      return {};
+    if (seen.entry->fresh_until() <= now || !seen.entry->stamps_hold()) [[unlikely]] {
+      const EntryRef end(seen);
+      return {};
     }
-    visit(*entry);
-    return entry;
+    visit(*seen.entry);
+    return seen;
   }
+
+  // The entry under this key, if it may still be answered: not gone, and its tags still hold.
+  // One that may not is dropped.  Counts as a visit.
+  [[nodiscard]] EntryRef find(std::uint32_t scope, std::uint64_t hash, std::string_view entity,
+                              Instant now);
 
   // Keeps `entry`, in place of one under the same key, if `holds` returns true.  The fence and the
   // insertion are one step: whoever makes the fence fall and then erases the key leaves nothing.
@@ -118,9 +126,6 @@ class Memory {
     if (visits >= visits_max) return;
     entry.visits.store(static_cast<std::uint8_t>(visits + 1), std::memory_order_relaxed);
   }
-  [[nodiscard]] EntryRef find_locked(std::uint32_t scope, std::uint64_t hash,
-                                     std::string_view entity, Instant now);
-
   [[nodiscard]] Shard& shard_of(std::uint64_t hash) const {
     return shards_[hash & (limits_.shards - 1)];
   }

@@ -29,15 +29,19 @@ class Table {
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // Empty if the entry is not there, if it was moved meanwhile, or if the thread has no pin left.
-  [[nodiscard, gnu::always_inline]] EntryRef glance(std::uint32_t scope, std::uint64_t hash,
-                                                    std::string_view entity) const noexcept {
+  // A pinned reference; empty if the entry is not there, if it was moved meanwhile, or if the
+  // thread cannot pin it.
+  [[nodiscard, gnu::always_inline]] EntryRef::Bare glance(std::uint32_t scope, std::uint64_t hash,
+                                                          std::string_view entity) const noexcept {
     Pins::Record& pins = Pins::mine();
     const Slots slots = slots_.load(std::memory_order_acquire);
     Pins::set(pins, pins.passing, slots.address());
-    EntryRef found;
-    if (slots_.load(std::memory_order_acquire) == slots) {
-      found = glance(slots, pins, scope, hash, entity);
+    EntryRef::Bare found;
+    if (slots_.load(std::memory_order_acquire) == slots) [[likely]] {
+      found = look(slots, slots.likely(hash), pins, scope, hash, entity);
+      if (found.entry == nullptr) [[unlikely]] {
+        found = look_along(slots, pins, scope, hash, entity);
+      }
     }
     pins.passing.store(nullptr, std::memory_order_release);
     return found;
@@ -136,9 +140,16 @@ class Table {
     [[nodiscard]] std::size_t size() const noexcept {
       return std::size_t{1} << (word_ & size_bits);
     }
-    // The low bits of the hash chose the shard; the table uses those above.
+    // The low bits of the hash chose the shard; the table uses those above.  Two slots each are
+    // home to the same hashes.
     [[nodiscard]] std::size_t home(std::uint64_t hash) const noexcept {
-      return (hash >> 16) & (size() - 1);
+      return (hash >> 16) & (size() - 2);
+    }
+    // Which slot of the hash's home pair is its entry's, if one is.  Finds it without a branch: to
+    // guess wrong would cost more than to look at both.
+    [[nodiscard, gnu::always_inline]] std::size_t likely(std::uint64_t hash) const noexcept {
+      const std::size_t first = home(hash);
+      return first + static_cast<std::size_t>(at(first + 1).may_be(hash));
     }
     [[nodiscard]] std::size_t next(std::size_t i) const noexcept { return (i + 1) & (size() - 1); }
     [[nodiscard]] Slot at(std::size_t i) const noexcept {
@@ -158,25 +169,37 @@ class Table {
     std::uintptr_t word_ = 0;
   };
 
-  [[nodiscard, gnu::always_inline]] static EntryRef glance(Slots slots, Pins::Record& pins,
-                                                           std::uint32_t scope, std::uint64_t hash,
-                                                           std::string_view entity) noexcept {
+  // The entry in slot `i`, if it is the one that is wanted.
+  [[nodiscard, gnu::always_inline]] static EntryRef::Bare look(Slots slots, std::size_t i,
+                                                               Pins::Record& pins,
+                                                               std::uint32_t scope,
+                                                               std::uint64_t hash,
+                                                               std::string_view entity) noexcept {
+    const Slot slot = slots.at(i);
+    if (!slot.may_be(hash) || slot.is_empty()) return {};
+    PinSlot* const pin = Pins::free_slot(pins);
+    if (pin == nullptr) return {};
+    Entry* const entry = slot.entry();
+    entry->prefetch();
+    Pins::set(pins, *pin, entry);
+    const bool is_there = slots.at(i).word() == slot.word();
+    if (is_there && entry->scope() == scope && entry->has_entity(entity)) {
+      return {.entry = entry, .pin = pin};
+    }
+    pin->store(nullptr, std::memory_order_release);
+    return {};
+  }
+
+  // Looks at all slots in which it may be.
+  [[nodiscard, gnu::noinline]] static EntryRef::Bare look_along(Slots slots, Pins::Record& pins,
+                                                                std::uint32_t scope,
+                                                                std::uint64_t hash,
+                                                                std::string_view entity) noexcept {
     std::size_t i = slots.home(hash);
     for (std::size_t looked = 0; looked < slots.size(); ++looked, i = slots.next(i)) {
-      const Slot slot = slots.at(i);
-      if (slot.is_empty()) return {};
-      if (!slot.may_be(hash)) continue;
-      PinSlot* pin = Pins::free_slot(pins);
-      if (pin == nullptr) return {};
-      Entry* entry = slot.entry();
-      entry->prefetch();
-      Pins::set(pins, *pin, entry);
-      const bool is_there = slots.at(i).word() == slot.word();
-      if (is_there && entry->scope() == scope && entry->has_entity(entity)) {
-        return EntryRef::pinned(entry, pin);
-      }
-      pin->store(nullptr, std::memory_order_release);
-      if (!is_there) return {};
+      if (slots.at(i).is_empty()) return {};
+      const EntryRef::Bare found = look(slots, i, pins, scope, hash, entity);
+      if (found.entry != nullptr) return found;
     }
     return {};
   }

@@ -43,7 +43,9 @@ class TableTest : public testing::Test {
     entry.let_go();
   }
   void remove(const std::string& entity) { remove(*table.find(1, hash_of(1, entity), entity)); }
-  EntryRef glance(const std::string& entity) { return table.glance(1, hash_of(1, entity), entity); }
+  EntryRef glance(const std::string& entity, std::uint32_t scope = 1) {
+    return EntryRef(table.glance(scope, hash_of(1, entity), entity));
+  }
 
   Table table;
 };
@@ -57,7 +59,7 @@ TEST_F(TableTest, AGlanceSeesWhatIsThereAndNothingElse) {
     ASSERT_EQ(static_cast<bool>(seen), i % 2 == 1) << entity;
     if (seen) EXPECT_EQ(seen->entity(), entity);
   }
-  EXPECT_FALSE(table.glance(2, hash_of(1, "key-1"), "key-1"));
+  EXPECT_FALSE(glance("key-1", 2));
 }
 
 TEST_F(TableTest, WhatAGlanceFoundOutlivesItsRemoval) {
