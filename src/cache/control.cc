@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "cache/impl.h"
+#include "core/pins.h"
 
 namespace headrace {
 
@@ -236,6 +237,7 @@ EngineStats Engine::Impl::stats() const {
 }
 
 std::vector<std::string> Engine::Impl::audit() const {
+  Pins::reclaim();  // What only waits to be freed is nobody's.
   std::vector<std::string> faults = memory_.audit();
   if (flights_.flights() == 0 && flights_.lanes() != 0) {
     faults.push_back("flights: state is left behind although nothing flies");

@@ -71,6 +71,13 @@ TEST_F(InvalidateTest, WhatIsInvalidatedFreesItsMemory) {
   EXPECT_EQ(engine->stats().memory.entries, 0u);
 }
 
+TEST_F(InvalidateTest, TheLastEntryTakesItsTagsWithIt) {
+  read("1");
+  invalidate(key("1"));
+  EXPECT_EQ(engine->stats().memory.entries, 0u);
+  EXPECT_THAT(engine->audit(), testing::IsEmpty());
+}
+
 TEST_F(InvalidateTest, AnUnknownPolicyIsNoError) {
   Invalidation what;
   what.keys.push_back({"of-another-version", "1"});

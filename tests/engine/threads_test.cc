@@ -81,8 +81,9 @@ struct World {
   }
   ~World() {
     wait(engine->close());
-    EXPECT_THAT(engine->audit(), testing::IsEmpty());
     if (store) store->close();
+    runtime.stop();  // What its threads still had in hand is dropped.
+    EXPECT_THAT(engine->audit(), testing::IsEmpty());
   }
 
   kit::TemporaryFolder folder;
