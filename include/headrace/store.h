@@ -11,7 +11,9 @@
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    store_unavailable when the store cannot do it now.  A failed publish, release or
 //            take_over may nevertheless have happened; that is harmless.  A failed put, invalidate
-//            or renew may have happened too, and must be repeated until it is acknowledged.
+//            or renew may have happened too, and must be repeated until it is acknowledged.  What
+//            is called once is carried out once: a store may repeat by itself only what does
+//            nothing more the second time, whatever came between, and so never get_or_lease or put.
 // Lifetimes: arguments are taken by value and belong to the task.  A store must outlive its tasks.
 #pragma once
 
@@ -39,9 +41,11 @@ struct Slot {
   };
 
   State state = State::empty;
-  Token token{};                    // The lease's or the envelope's; what a replacement must name.
-  Envelope envelope{};              // If held.
-  Duration stored_for{0};           // If held: how long ago it was published, never too short.
+  Token token{};        // The lease's or the envelope's; what a replacement must name.
+  Envelope envelope{};  // If held.
+  // If held: how long ago its publish or put was called, never too short; the way to the store
+  // counts, which a store tells from what it said of its own clock before.
+  Duration stored_for{0};
   Duration lease_left{0};           // If leased: how long until it runs out by itself.
   std::vector<Token> watermarks{};  // Of the ids asked for, in their order; none of them zero.
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/marks.h"
+
 namespace headrace {
 
 Fill::Step Fill::go(State state, Token expected, Duration pause) {
@@ -61,6 +63,7 @@ Fill::Step Fill::held(const StoreSaw& saw) {
     expected_ = saw.token;
     return go(State::fetching);
   }
+  if (saw.verdict == Verdict::invalidated) sometimes(Mark::envelope_outdated);
   if (setup_.purpose != Purpose::forced) {
     setup_.reason = saw.verdict == Verdict::expired       ? Reason::expired
                     : saw.verdict == Verdict::invalidated ? Reason::invalidated
@@ -73,13 +76,16 @@ Fill::Step Fill::held(const StoreSaw& saw) {
 
 Fill::Step Fill::leased(const StoreSaw& saw) {
   if (saw.lease_is_idle && ++take_overs_ <= take_overs_max) {
+    sometimes(Mark::lease_taken_over);
     return go(State::taking_over, saw.token);
   }
   // Without a lease that could end there is nothing to wait for.
   if (saw.lease_left <= Duration::zero() || setup_.purpose == Purpose::forced ||
-      waited_total_ >= lease_waits_total_max) {
+      waited_total_ >= setup_.lease_waits_max) {
+    if (waited_total_ > Duration::zero()) sometimes(Mark::lease_waited_out);
     return fetch_unpublished(Reason::leased);
   }
+  sometimes(Mark::lease_of_another);
   // Between half and all of the pause, so that those who wait do not all come back at once.
   const double share = 0.5 + static_cast<double>(setup_.chance >> 12) * 0x1.0p-53;
   const auto jittered =
@@ -87,7 +93,7 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
   // Not shorter than the shortest, whatever the store says is left: the waits are bounded in
   // number.
   const Duration pause = std::min(std::max(std::min(jittered, saw.lease_left), lease_wait_shortest),
-                                  lease_waits_total_max - waited_total_);
+                                  setup_.lease_waits_max - waited_total_);
   waited_total_ += pause;
   pause_ = std::min(pause_ * 2, lease_wait_max);
   return go(State::waiting, {}, pause);
@@ -143,6 +149,7 @@ Fill::Step Fill::fetch_failed() {
 Fill::Step Fill::published(Published outcome) {
   assert(state_ == State::publishing);
   refused_ = outcome == Published::refused;
+  if (refused_) sometimes(Mark::fill_refused);
   is_stored_ = !refused_;
   if (refused_) may_keep_ = false;
   return go(State::landed);

@@ -32,6 +32,12 @@ class Fill {
     bypass,   // The source answers; the store is not asked and nothing is kept.
   };
 
+  static constexpr Duration lease_wait_min = std::chrono::milliseconds(20);
+  static constexpr Duration lease_wait_max = std::chrono::milliseconds(200);
+  static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
+  static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
+  static constexpr int take_overs_max = 3;
+
   struct Setup {
     Purpose purpose = Purpose::read;
     Reason reason = Reason::cold;  // Why the source is asked, until the store says more.
@@ -39,6 +45,9 @@ class Fill {
     Token lease{};               // Fresh and random; this fill's own.
     std::uint64_t chance = 0;    // For the jitter of waits.
     bool kept_on_error = false;  // Memory holds something that may be answered after a failure.
+    // For another's lease in all.  Who waits for this load has to be left the time to ask the
+    // source all the same: the other may have died.
+    Duration lease_waits_max = lease_waits_total_max;
   };
 
   enum class State : std::uint8_t {
@@ -111,12 +120,6 @@ class Fill {
   // An envelope that may be answered after a failure, or whose revision may be offered to the
   // source, was seen in the last asked().
   [[nodiscard]] bool store_on_error() const noexcept { return store_on_error_; }
-
-  static constexpr Duration lease_wait_min = std::chrono::milliseconds(20);
-  static constexpr Duration lease_wait_max = std::chrono::milliseconds(200);
-  static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
-  static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
-  static constexpr int take_overs_max = 3;
 
  private:
   Step go(State state, Token expected = {}, Duration pause = {});

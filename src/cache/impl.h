@@ -68,6 +68,7 @@ struct Load {
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
   bool strict = false;
+  bool alone = false;        // Nobody joins its flight, which is cut off from the beginning.
   bool needs_store = false;  // To answer: what memory holds is no proof.
   EntryRef basis{};          // What memory held, if it may serve as a revision or after a failure.
 
@@ -79,10 +80,10 @@ struct Load {
   std::vector<WatermarkId> ids{};
   std::vector<Stamp> stamps{};
   Token lease{};
-  Token id{};          // Of the envelope that would be published.
-  Instant asked_at{};  // When the store was last asked.
-  Slot slot{};         // As it then answered.
-  Instant read_at{};   // When the source read began.
+  Token id{};         // Of the envelope that would be published.
+  Slot slot{};        // As the store last answered ...
+  Instant slot_at{};  // ... at that moment; by then it had these ages at most.
+  Instant read_at{};  // When the source read began.
   Loaded loaded{};
   std::string payload{};  // What was loaded, encoded, if it can be.
   Error error{};
@@ -192,6 +193,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   Task<Result<void>> send(Orders orders);
   void keep_pending(Orders orders, bool one_by_one);
   Task<void> retry_pending();
+  Task<bool> put_in_store(PolicyState::Snapshot snapshot, std::string entity, Envelope envelope,
+                          Instant began, Duration keep_for);
   Result<Held> put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                              const std::string& entity, Kind kind,
                              std::shared_ptr<const void> value);

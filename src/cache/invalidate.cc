@@ -8,6 +8,7 @@
 #include <cassert>
 
 #include "cache/impl.h"
+#include "core/marks.h"
 #include "core/mutants.h"
 
 namespace headrace {
@@ -162,6 +163,7 @@ Task<Held> Engine::Impl::deliver(Orders orders, bool one_by_one) {
   }
   const Result<void> sent = co_await send(orders);
   if (!sent) {
+    sometimes(Mark::invalidation_pending);
     keep_pending(std::move(orders), one_by_one);
     co_return Held::pending;
   }
@@ -219,6 +221,7 @@ Task<void> Engine::Impl::retry_pending() {
       const Result<void> sent = co_await send(one.orders);
       if (!sent) break;
       quarantine_.release(one.orders, one.one_by_one);
+      sometimes(Mark::pending_delivered);
       ++delivered;
     }
     const std::scoped_lock lock(pending_mutex_);
@@ -266,30 +269,57 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
     quarantine_.release(*orders, one_by_one);
     co_return put_in_memory(*policy, snapshot, entity, kind, std::move(value));
   }
-  const StoreKey store_key = orders->keys.front();
-  const std::vector<WatermarkId> ids = compiled.watermarks_of(entity);
-  auto looked = store_call(ports_.store->look(store_key, ids, Store::Payload::without));
-  const Result<Slot> slot = co_await looked;
-  if (slot && slot->watermarks.size() == ids.size() && keep_for > Duration::zero()) {
-    auto key = Key::make(compiled.key_scope, entity);
+  if (keep_for > Duration::zero()) {
+    const auto key = Key::make(compiled.key_scope, entity);
     Envelope envelope{.id = ports_.random.token(),
                       .kind = kind,
                       .key = std::string(key->bytes()),
                       .read_wall = began_wall,
-                      .age_at_publish = ports_.clock.now() - began,
                       .payload = std::move(payload)};
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      envelope.watermarks.push_back({ids[i], slot->watermarks[i]});
-    }
-    auto asked = store_call(ports_.store->put(store_key, std::move(envelope), keep_for));
-    const Result<void> done = co_await asked;
+    auto putting = put_in_store(snapshot, entity, std::move(envelope), began, keep_for);
+    const bool done = co_await std::move(putting);
     if (done) {
       quarantine_.release(*orders, one_by_one);
       co_return Held::everywhere;
     }
   }
   // What cannot be put must at least be voided.
+  sometimes(Mark::put_voided);
   co_return co_await deliver(*std::move(orders), one_by_one);
+}
+
+// Through a lease, as a load does it: what arrives too late finds its lease gone, and cannot bring
+// back what was invalidated after it.  True if the store holds the value now.
+Task<bool> Engine::Impl::put_in_store(PolicyState::Snapshot snapshot, std::string entity,
+                                      Envelope envelope, Instant began, Duration keep_for) {
+  const Compiled& compiled = *snapshot.compiled;
+  const Policy& policy = compiled.policy;
+  const StoreKey key = store_key_of(policy.tenant, policy.name, entity);
+  const std::vector<WatermarkId> ids = compiled.watermarks_of(entity);
+  envelope.lease = ports_.random.token();
+  for (int tries = 0; tries < Fill::take_overs_max; ++tries) {
+    auto asked =
+        store_call(ports_.store->get_or_lease(key, envelope.lease, policy.load_within, ids));
+    const Result<Store::Claim> claim = co_await asked;
+    if (!claim || claim->slot.watermarks.size() != ids.size()) co_return false;
+    if (!claim->granted) {
+      auto taking = store_call(
+          ports_.store->take_over(key, claim->slot.token, envelope.lease, policy.load_within));
+      const Result<Published> taken = co_await taking;
+      if (!taken) co_return false;
+      if (*taken == Published::refused) continue;
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      envelope.watermarks.push_back({ids[i], claim->slot.watermarks[i]});
+    }
+    envelope.age_at_publish = ports_.clock.now() - began;
+    const Token lease = envelope.lease;
+    auto publishing = store_call(ports_.store->publish(key, lease, std::move(envelope),
+                                                       keep_for - (ports_.clock.now() - began)));
+    const Result<Published> outcome = co_await publishing;
+    co_return outcome.has_value() && *outcome == Published::stored;
+  }
+  co_return false;
 }
 
 // Without a store the value goes where an invalidation will look for it.  It is kept behind the

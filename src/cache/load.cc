@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "cache/impl.h"
+#include "core/marks.h"
 #include "core/mutants.h"
 
 namespace headrace {
@@ -24,7 +25,8 @@ Task<void> Engine::Impl::fly(LoadRef load) {
   if (prepare(*load)) co_await run_fill(load);
   const Landing landing = landing_of(*load);
   flights_.land(load->flight, landing);
-  const bool refresh = load->fill->wants_refresh() && landing.result.has_value();
+  const bool refresh =
+      load->fill->wants_refresh() && landing.result.has_value() && !landing.lost_race;
   if (refresh) {
     start_refresh(load->policy, load->snapshot, landing.result->entry_ref(), load->loader);
   }
@@ -43,15 +45,17 @@ bool Engine::Impl::prepare(Load& load) {
 
   // After the stamps: an invalidation either is seen here or moves what was noted.
   if (load.purpose != Fill::Purpose::bypass && quarantine_.covers(load.store_key, load.ids)) {
+    sometimes(Mark::quarantined_read);
     load.purpose = Fill::Purpose::bypass;
     load.reason = Reason::quarantined;
   }
   const bool with_store = ports_.store != nullptr && compiled.is_storable();
   const Instant now = ports_.clock.now();
   if (load.purpose == Fill::Purpose::read || load.purpose == Fill::Purpose::refresh) {
-    // A copy is counted: a thread's few pins are not for what waits for a source.
+    // Looked up anew, after the stamps: what a caller has found before may be outdated by now.  A
+    // copy is counted: a thread's few pins are not for what waits for a source.
     const EntryRef kept = memory_.find(load.snapshot.scope, load.hash, load.entity, now);
-    if (kept) load.basis = kept;
+    load.basis = kept;
   }
   // What only memory holds is no answer where the store has to confirm it.
   load.needs_store = load.strict && with_store;
@@ -62,7 +66,9 @@ bool Engine::Impl::prepare(Load& load) {
       .has_store = with_store,
       .lease = load.lease,
       .chance = ports_.random.bits(),
-      .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at()});
+      .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at(),
+      // A strict reader may wait for a load that has begun and then for its own.
+      .lease_waits_max = std::min(Fill::lease_waits_total_max, compiled.policy.fetch_within / 3)});
   auto key = Key::make(compiled.key_scope, load.entity);
   assert(key.has_value());  // The names were checked by define(), the entity by the read.
   load.key = std::string(key->bytes());
@@ -93,12 +99,15 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   const Compiled& compiled = *load->snapshot.compiled;
-  load->asked_at = ports_.clock.now();
+  const Instant asked_at = ports_.clock.now();
   auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
                                                      compiled.policy.load_within, load->ids));
   Result<Store::Claim> claim = co_await asked;
   if (!claim) co_return load->fill->ask_failed();
   load->slot = std::move(claim->slot);
+  // The store spoke at some moment in between; what it holds may be older by all of it.
+  load->slot_at = ports_.clock.now();
+  load->slot.stored_for += load->slot_at - asked_at;
   Fill::StoreSaw saw{.granted = claim->granted,
                      .slot = load->slot.state,
                      .token = load->slot.token,
@@ -141,6 +150,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
     if (load->error.what.empty()) co_return load->fill->fetched(publishable);
   } else {
     load->error = std::move(loaded.error());
+    if (load->error.code == Code::timed_out) sometimes(Mark::late_result);
   }
   load->policy->count(Count::load_failures);
   co_return load->fill->fetch_failed();
@@ -276,8 +286,7 @@ Task<Fill::Step> Engine::Impl::release(LoadRef load, Token lease) {
 
 bool Engine::Impl::lost_race(const Load& load) const {
   return load.fill->refused() || load.snapshot.scope != load.policy->scope() ||
-         !all_hold(load.stamps) ||
-         (load.flight->detached() && load.purpose != Fill::Purpose::bypass);
+         !all_hold(load.stamps) || (load.flight->detached() && !load.alone);
 }
 
 bool Engine::Impl::keep(const Load& load, const EntryRef& entry) {
@@ -286,7 +295,10 @@ bool Engine::Impl::keep(const Load& load, const EntryRef& entry) {
            (!lost_race(load) && load.purpose != Fill::Purpose::bypass);
   });
   if (kept == Memory::Kept::kept) load.policy->count(Count::fills_kept);
-  if (kept == Memory::Kept::fenced) load.policy->count(Count::fills_fenced);
+  if (kept == Memory::Kept::fenced) {
+    sometimes(Mark::fill_fenced);
+    load.policy->count(Count::fills_fenced);
+  }
   return kept == Memory::Kept::kept;
 }
 
@@ -328,8 +340,7 @@ Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
     bytes = compiled.codec->bytes(value.get());
   }
   const Ages ages = ages_of(compiled.policy, envelope.kind, load.hash);
-  // From before the store was asked, so that the age is never too short.
-  const Instant read_at = load.asked_at - age_of(load.slot);
+  const Instant read_at = load.slot_at - age_of(load.slot);
   return Entry::make({.scope = load.snapshot.scope,
                       .entity = load.entity,
                       .kind = envelope.kind,
@@ -409,6 +420,7 @@ Landing Engine::Impl::land_failed(Load& load) {
   const Instant retry_at = now + std::min(pause, policy.retry_after_max);
   kept->retry_at(retry_at);
   if (now >= kept->gone_at() || lost_race(load)) return {.result = std::unexpected(load.error)};
+  sometimes(Mark::answered_after_failure);
   const Reason reason = now < kept->stale_until() ? Reason::stale : Reason::stale_on_error;
   const Origin origin = from_memory ? Origin::memory : Origin::store;
   return {.result = AnyAnswer(kept, origin, reason, now)};

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "cache/impl.h"
+#include "core/marks.h"
 #include "core/mutants.h"
 
 namespace headrace {
@@ -108,6 +109,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
     const bool waits_for_retry = now.time_since_epoch().count() < entry->retry_at_ns();
     if (now < entry->stale_until()) {
       start_refresh(read.policy, read.snapshot, entry, read.loader);
+      sometimes(Mark::answered_stale);
       reason = Reason::stale;
     } else if (waits_for_retry) {
       reason = Reason::stale_on_error;  // The last load failed and the next try is not due.
@@ -130,8 +132,7 @@ void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::
             .hash = entry->hash(),
             .loader = std::move(loader),
             .purpose = Fill::Purpose::refresh,
-            .reason = Reason::stale,
-            .basis = entry};
+            .reason = Reason::stale};
   flights_.board({.key = {.scope = snapshot.scope, .hash = entry->hash(), .entity = load.entity},
                   .unattended = true,
                   .launch = [self = shared_from_this(),
@@ -149,7 +150,8 @@ void Engine::Impl::begin(const std::shared_ptr<Read>& read, Duration within) {
   if (read->purpose == Fill::Purpose::bypass) {
     board(read, FlightTable::Join::any, true);
   } else if (read->purpose == Fill::Purpose::forced) {
-    board(read, FlightTable::Join::forced, false);
+    const bool strict = read->level == Level::strict;
+    board(read, strict ? FlightTable::Join::forced_unissued : FlightTable::Join::forced, false);
   } else if (read->level == Level::strict) {
     start(read_strictly(read));
   } else {
@@ -183,7 +185,8 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
             .loader = read->loader,
             .purpose = alone ? Fill::Purpose::bypass : read->purpose,
             .reason = read->reason,
-            .strict = read->level == Level::strict};
+            .strict = read->level == Level::strict,
+            .alone = alone};
   auto opened = std::make_shared<std::atomic<bool>>(false);
   const auto self = shared_from_this();
   const FlightTable::Boarding boarding = flights_.board(
@@ -219,6 +222,7 @@ void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& land
   const bool must_reload = read->level == Level::strict && landing.lost_race && !was_alone &&
                            landing.result.has_value() && !removed(Mechanism::strict_reload);
   if (must_reload) {
+    sometimes(Mark::strict_reloaded);
     {
       const std::scoped_lock lock(read->mutex);
       if (read->done) return;
@@ -227,7 +231,8 @@ void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& land
     read->snapshot = read->policy->snapshot();
     read->hash = PolicyState::hash_of(read->snapshot.scope, read->entity);
     const bool forced = read->purpose == Fill::Purpose::forced;
-    board(read, forced ? FlightTable::Join::forced : FlightTable::Join::unissued, alone);
+    using Join = FlightTable::Join;
+    board(read, forced ? Join::forced_unissued : Join::unissued, alone);
     return;
   }
   AnyResult outcome = landing.result;
@@ -283,16 +288,20 @@ Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
     Result<bool> holds = true;
     const bool must_ask =
         ports_.store && read->snapshot.compiled->is_storable() && !removed(Mechanism::validation);
-    if (must_ask) holds = co_await validate(read, entry->id());
-    if (holds.value_or(false)) {
-      const Reason reason = now < entry->fresh_until() ? Reason::fresh : Reason::stale;
+    if (must_ask) {
+      holds = co_await validate(read, entry->id());
+      if (holds) sometimes(*holds ? Mark::strict_confirmed : Mark::strict_denied);
+    }
+    const Instant then = ports_.clock.now();  // Time has passed while the store was asked.
+    if (holds.value_or(false) && then < entry->stale_until()) {
+      const Reason reason = then < entry->fresh_until() ? Reason::fresh : Reason::stale;
       if (reason == Reason::stale) {
         start_refresh(read->policy, read->snapshot, entry, read->loader);
       }
-      finish(read, AnyAnswer(entry, Origin::memory, reason, ports_.clock.now()));
+      finish(read, AnyAnswer(entry, Origin::memory, reason, then));
       co_return;
     }
-    if (holds.has_value()) memory_.erase(read->snapshot.scope, read->hash, read->entity);
+    if (!holds.value_or(true)) memory_.erase(read->snapshot.scope, read->hash, read->entity);
   }
   board(read, FlightTable::Join::unissued, false);
 }

@@ -5,8 +5,11 @@
 // and the mechanisms cannot be taken out.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace headrace {
 
@@ -19,7 +22,15 @@ enum class Mechanism : std::uint8_t {
   strict_reload,    // A strict read does not take the outcome of a load that lost its race.
   validation,       // A strict hit is confirmed by the store.
   single_flight,    // One load however many ask.
+  last,
 };
+
+[[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
+      "memory_fence",    "store_fence",   "join_rule",  "quarantine",
+      "watermark_check", "strict_reload", "validation", "single_flight"};
+  return names[static_cast<std::size_t>(mechanism)];
+}
 
 #ifdef HEADRACE_MUTANTS
 inline std::atomic<std::uint32_t> removed_mechanisms{0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/marks.h"
 #include "core/mutants.h"
 
 namespace headrace {
@@ -17,9 +18,13 @@ std::shared_ptr<Flight> FlightTable::open(Request& request) {
     flights_.fetch_sub(1);
     return nullptr;
   }
-  return std::make_shared<Flight>(request.key, request.join == Join::forced,
+  return std::make_shared<Flight>(request.key, insists_on_source(request.join),
                                   request.join != Join::any, request.unattended,
                                   std::move(request.launch));
+}
+
+bool FlightTable::insists_on_source(Join join) noexcept {
+  return join == Join::forced || join == Join::forced_unissued;
 }
 
 void FlightTable::cut_off(Shard& shard, std::shared_ptr<Flight> flight) {
@@ -40,7 +45,10 @@ std::shared_ptr<Flight> FlightTable::choose(Shard& shard, Lane& lane, Request& r
     boarding.opened = opened != nullptr;
     return opened;
   };
-  if (current && request.join == Join::forced && !current->forced()) {
+  const bool insists = insists_on_source(request.join);
+  const bool may_wait = request.join == Join::forced || !current || !current->issued() ||
+                        !lane.queued || lane.queued->forced();
+  if (current && insists && !(current->forced() && may_wait)) {
     if (auto opened = open_here()) {  // What is queued stays queued, behind this one.
       cut_off(shard, std::exchange(current, opened));
       launch = opened;
@@ -58,7 +66,8 @@ std::shared_ptr<Flight> FlightTable::choose(Shard& shard, Lane& lane, Request& r
     launch = current;
     return current;
   }
-  if (request.join != Join::unissued || (current->strict() && !current->issued())) return current;
+  const bool may_be_issued = request.join == Join::any || request.join == Join::forced;
+  if (may_be_issued || (current->strict() && !current->issued())) return current;
   if (!lane.queued) lane.queued = open_here();
   return lane.queued;
 }
@@ -162,6 +171,7 @@ void FlightTable::leave(const std::shared_ptr<Flight>& flight, Flight::WaiterId 
     if (gone == 0 || flight->landed_ || flight->unattended() || !flight->waiters_.empty()) return;
     const auto at = shard.lanes.find(flight->key());
     if (at != shard.lanes.end() && at->second.current == flight) {
+      sometimes(Mark::load_abandoned);
       cut_off(shard, flight);
       next = promote(shard, flight->key(), at->second);
     } else if (at != shard.lanes.end() && at->second.queued == flight) {
@@ -184,6 +194,7 @@ void FlightTable::detach(const FlightKey& key) {
     const std::scoped_lock lock(shard.mutex);
     const auto at = shard.lanes.find(key);
     if (at == shard.lanes.end()) return;
+    sometimes(Mark::flight_detached);
     cut_off(shard, at->second.current);
     next = promote(shard, key, at->second);
   }

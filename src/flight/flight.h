@@ -100,7 +100,8 @@ class FlightTable {
   enum class Join : std::uint8_t {
     any,       // One that began after the last invalidation of what it depends on.
     unissued,  // One that has not begun to read anything yet, and was opened by such a reader.
-    forced,    // One that is sure to ask the source.
+    forced,    // One that is sure to ask the source, or has asked it.
+    forced_unissued,  // Both: one that is sure to ask the source, and has not yet.
   };
 
   struct Request {
@@ -169,6 +170,7 @@ class FlightTable {
   [[nodiscard]] Shard& shard_of(const FlightKey& key) const {
     return shards_[key.hash % limits_.shards];
   }
+  [[nodiscard]] static bool insists_on_source(Join join) noexcept;
   [[nodiscard]] std::shared_ptr<Flight> open(Request& request);
   [[nodiscard]] std::shared_ptr<Flight> choose(Shard& shard, Lane& lane, Request& request,
                                                std::shared_ptr<Flight>& launch, Boarding& boarding);

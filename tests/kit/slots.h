@@ -1,0 +1,127 @@
+// kit/slots.h: what a store holds, and what each command of its contract does to it, at once.
+//
+// A value: a copy is a replica of that moment.
+#pragma once
+
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "headrace/random.h"
+#include "headrace/store.h"
+
+namespace headrace::kit {
+
+class Slots {
+ public:
+  struct Record {
+    Token token{};
+    bool leased = false;
+    bool damaged = false;
+    Instant until{};
+    Instant stored_at{};
+    Envelope envelope{};
+  };
+
+  Store::Claim get_or_lease(const StoreKey& key, Token lease, Duration lease_for,
+                            const std::vector<WatermarkId>& watermarks, Instant now,
+                            Random& random) {
+    Store::Claim claim{.granted = false, .slot = view(key, watermarks, now, random)};
+    if (claim.slot.state == Slot::State::empty) {
+      claim.granted = true;
+      records_[key] = {.token = lease, .leased = true, .until = now + lease_for};
+    }
+    return claim;
+  }
+
+  Published take_over(const StoreKey& key, Token expected, Token lease, Duration lease_for,
+                      Instant now) {
+    if (!holds(key, expected, now)) return Published::refused;
+    records_[key] = {.token = lease, .leased = true, .until = now + lease_for};
+    return Published::stored;
+  }
+
+  // `called` is when whoever publishes called, on the clock of `now`; never later than that.
+  Published publish(const StoreKey& key, Token expected, Envelope envelope, Duration keep_for,
+                    Instant called, Instant now) {
+    if (!holds(key, expected, now)) return Published::refused;
+    put(key, std::move(envelope), keep_for, called);
+    return Published::stored;
+  }
+
+  void release(const StoreKey& key, Token lease, Instant now) {
+    if (holds(key, lease, now)) records_.erase(key);
+  }
+
+  void put(const StoreKey& key, Envelope envelope, Duration keep_for, Instant called) {
+    const Token id = envelope.id;
+    records_[key] = {.token = id,
+                     .until = called + keep_for,
+                     .stored_at = called,
+                     .envelope = std::move(envelope)};
+  }
+
+  void invalidate(const std::vector<StoreKey>& keys) {
+    for (const StoreKey& key : keys) records_.erase(key);
+  }
+
+  void renew(const std::vector<WatermarkId>& watermarks, Random& random) {
+    for (const WatermarkId& id : watermarks) watermarks_[{id.high, id.low}] = random.token();
+  }
+
+  // What the slot holds; watermarks that are not there are made.
+  Slot view(const StoreKey& key, const std::vector<WatermarkId>& watermarks, Instant now,
+            Random& random) {
+    Slot slot;
+    for (const WatermarkId& id : watermarks) {
+      Token& token = watermarks_[{id.high, id.low}];
+      if (token.is_none()) token = random.token();
+      slot.watermarks.push_back(token);
+    }
+    const auto at = records_.find(key);
+    if (at == records_.end()) return slot;
+    const Record& record = at->second;
+    if (record.until <= now) {
+      records_.erase(at);
+      return slot;
+    }
+    slot.token = record.token;
+    if (record.leased) {
+      slot.state = Slot::State::leased;
+      slot.lease_left = record.until - now;
+      return slot;
+    }
+    slot.state = record.damaged ? Slot::State::damaged : Slot::State::held;
+    if (!record.damaged) slot.envelope = record.envelope;
+    slot.stored_for = now - record.stored_at;
+    return slot;
+  }
+
+  // Loses a slot, as an eviction would.
+  void lose(const StoreKey& key) { records_.erase(key); }
+  void damage(const StoreKey& key) { records_.at(key).damaged = true; }
+
+  // Loses the n-th of all records, watermarks counted after slots.  REQUIRES: n < size().
+  void lose(std::size_t n) {
+    if (n < records_.size()) {
+      records_.erase(std::next(records_.begin(), static_cast<std::ptrdiff_t>(n)));
+    } else {
+      n -= records_.size();
+      watermarks_.erase(std::next(watermarks_.begin(), static_cast<std::ptrdiff_t>(n)));
+    }
+  }
+  [[nodiscard]] std::size_t size() const { return records_.size() + watermarks_.size(); }
+  [[nodiscard]] std::size_t slots() const { return records_.size(); }
+
+ private:
+  [[nodiscard]] bool holds(const StoreKey& key, Token token, Instant now) const {
+    const auto at = records_.find(key);
+    return at != records_.end() && at->second.until > now && at->second.token == token;
+  }
+
+  std::unordered_map<StoreKey, Record, StoreKeyHash> records_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Token> watermarks_;
+};
+
+}  // namespace headrace::kit
