@@ -1,0 +1,82 @@
+#include "sim/instance.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace headrace::sim {
+
+// Tells the oracle of the loads of one policy.
+class Instance::Watch final : public LoadWatch {
+ public:
+  Watch(const Surroundings& around, HostId host, PolicyNumber policy)
+      : oracle_(around.oracle),
+        note_(around.note),
+        host_(host),
+        policy_(policy),
+        must_be_alone_(around.plan.calm) {}
+
+  std::uint64_t load_began(EntityNumber entity) override {
+    note_("instance " + std::to_string(host_) + " asks the source for " + std::to_string(entity));
+    return oracle_.load_began(host_, {policy_, entity}, must_be_alone_);
+  }
+  void load_ended(EntityNumber entity, std::uint64_t ticket) override {
+    oracle_.load_ended(host_, {policy_, entity}, ticket);
+  }
+
+ private:
+  Oracle& oracle_;
+  const std::function<void(const std::string&)> note_;
+  const HostId host_;
+  const PolicyNumber policy_;
+  const bool must_be_alone_;
+};
+
+Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& traits,
+                   std::uint64_t seed)
+    : host_(around.timeline, id, seed, traits),
+      to_store_(around.timeline, host_, around.store_weather, Code::store_unavailable, seed + 1),
+      to_source_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 2),
+      store_(around.shelf, to_store_, host_) {
+  engine_ = std::make_unique<Engine>(
+      Engine::Limits{.bytes_max = around.plan.bytes_max,
+                     .entry_bytes_max = around.plan.bytes_max,
+                     .shards = 2,
+                     .store_within = std::chrono::milliseconds(300),
+                     .pending_retry_after = std::chrono::milliseconds(50)},
+      Engine::Ports{host_, host_, host_, around.plan.with_store ? &store_ : nullptr});
+  for (PolicyNumber i = 0; i < around.plan.policies.size(); ++i) {
+    watches_.push_back(std::make_unique<Watch>(around, id, i));
+    auto source = std::make_shared<SimSource>(around.truth, to_source_, *watches_.back(),
+                                              around.plan.batch_max);
+    auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
+    auto defined = engine_->define(around.plan.policies[i], std::move(codec), std::move(source));
+    if (!defined) {
+      std::fprintf(stderr, "simulate: a plan's policy is refused: %s\n",
+                   defined.error().what.c_str());
+      std::abort();
+    }
+    policies_.push_back(*std::move(defined));
+  }
+}
+
+Instance::~Instance() = default;
+
+bool Instance::is_quiet() const {
+  const EngineStats stats = engine_->stats();
+  return stats.flights == 0 && stats.waiters == 0 && stats.invalidations_pending == 0;
+}
+
+void Instance::close(std::function<void()> ended) {
+  start(engine_->close(), std::move(ended));
+}
+
+bool Instance::crash() {
+  host_.die();
+  auto closed = std::make_shared<bool>(false);
+  close([closed] { *closed = true; });
+  const bool ended = host_.live_on_until([closed] { return *closed; });
+  if (ended) end();
+  return ended;
+}
+
+}  // namespace headrace::sim

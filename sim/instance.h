@@ -1,0 +1,67 @@
+// sim/instance.h: one process: a host, its ways, and a real engine on them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "headrace/engine.h"
+#include "sim/oracle.h"
+#include "sim/plan.h"
+#include "sim/shelf.h"
+
+namespace headrace::sim {
+
+// What all instances of a world share.
+struct Surroundings {
+  const Plan& plan;
+  Timeline& timeline;
+  Truth& truth;
+  Oracle& oracle;
+  Shelf& shelf;
+  const Weather& store_weather;
+  const Weather& source_weather;
+  std::function<void(const std::string&)> note;  // For the story.
+};
+
+class Instance {
+ public:
+  Instance(const Surroundings& around, HostId id, const Host::Traits& traits, std::uint64_t seed);
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  [[nodiscard]] HostId id() const noexcept { return host_.id(); }
+  [[nodiscard]] Host& host() noexcept { return host_; }
+  [[nodiscard]] Link& to_store() noexcept { return to_store_; }
+  // REQUIRES: it lives.
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] const PolicyHandle& policy(PolicyNumber number) const {
+    return policies_.at(number);
+  }
+  [[nodiscard]] bool lives() const noexcept { return engine_ != nullptr; }
+  [[nodiscard]] bool acts() const noexcept {
+    return lives() && !host_.is_dead() && !host_.stands_still();
+  }
+  [[nodiscard]] bool is_quiet() const;
+
+  // Between two events the process is no more.  False if its code did not come to its end.
+  [[nodiscard]] bool crash();
+  // Ends the engine in an orderly way; `ended` is called then.
+  void close(std::function<void()> ended);
+  void end() { engine_.reset(); }
+
+ private:
+  class Watch;
+
+  Host host_;
+  Link to_store_;
+  Link to_source_;
+  ShelfStore store_;
+  std::vector<std::unique_ptr<Watch>> watches_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<PolicyHandle> policies_;
+};
+
+}  // namespace headrace::sim

@@ -1,0 +1,141 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace headrace::sim {
+
+namespace {
+
+// What the coarse steps of a simulated reply may add to an age.
+constexpr Duration grain = std::chrono::milliseconds(1);
+
+// No load lives longer.
+constexpr Duration settled_after = std::chrono::seconds(5);
+
+// A strict reader is spared so many loads that lost their race.
+constexpr std::size_t reloads_at_least = 3;
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+void Floor::raise(Instant when, Version to) {
+  if (rises_.empty() || rises_.back().to < to) rises_.push_back({when, to});
+}
+
+Version Floor::at(Instant when) const {
+  const auto after = std::ranges::upper_bound(rises_, when, {}, &Rise::when);
+  return after == rises_.begin() ? 0 : std::prev(after)->to;
+}
+
+Duration Oracle::widened(Duration bound) const {
+  // Three clocks may take part: of who loaded, of the store, of who reads.
+  return bound + bound / 1'000'000 * 3 * rules_.drift_ppm_max + grain + stood_still_;
+}
+
+void Oracle::violated(std::string what) {
+  if (!violation_) violation_ = std::move(what);
+}
+
+void Oracle::answered(const Read& read, const Told& told, Duration age, std::string_view from) {
+  ++answers_;
+  const Instant now = timeline_.now();
+  const auto fail = [&](std::string_view rule, const std::string& why) {
+    violated(fmt::format(
+        "{}: instance {} answered v{} of {}/{} from {} ({} read, begun at {:.6f}); {}", rule,
+        read.host, told.version, rules_.policies[read.place.policy].name, read.place.entity, from,
+        name_of(read.level), seconds(read.began.time_since_epoch()), why));
+  };
+  if (told.version == 0 || told.version > truth_.latest(read.place.entity)) {
+    return fail("from the future", "there is no such version");
+  }
+  const Duration true_age = now - truth_.read_began(told.read);
+  const Duration bound = bound_of(rules_.policies[read.place.policy]);
+  const bool was_kept = from != "source";
+  const bool was_loaded = from != "memory";
+  if (was_kept && true_age > widened(bound)) {
+    fail("hard bound", fmt::format("its source read began {:.6f} s ago and the bound is {:.6f} s",
+                                   seconds(true_age), seconds(bound)));
+  }
+  if (widened(age) < true_age) {
+    fail("age", fmt::format("it says {:.6f} s and is {:.6f} s", seconds(age), seconds(true_age)));
+  }
+  const auto own = own_.find({read.host, read.place});
+  if (own != own_.end() && told.version < own->second.at(read.began)) {
+    fail("own truth", fmt::format("it had itself been told to invalidate all before v{}",
+                                  own->second.at(read.began)));
+  }
+  if (rules_.races_are_known && own != own_.end() && read.level == Level::strict && was_loaded &&
+      told.version < own->second.at(now) && races(read.place, read.began) <= reloads_at_least) {
+    fail("strict waiter",
+         fmt::format("while it waited all before v{} was invalidated there", own->second.at(now)));
+  }
+  const auto floor = everywhere_.find(read.place);
+  if (read.level == Level::strict && floor != everywhere_.end() &&
+      told.version < floor->second.at(read.began)) {
+    fail("everywhere", fmt::format("an invalidation of all before v{} had returned",
+                                   floor->second.at(read.began)));
+  }
+}
+
+std::size_t Oracle::races(Place place, Instant since) const {
+  const auto after = std::ranges::upper_bound(losses_, since);
+  auto count = static_cast<std::size_t>(losses_.end() - after);
+  for (const auto& [where, when] : invalidated_at_) {
+    if (where.second == place) count += invalidations(where.first, place, since);
+  }
+  return count;
+}
+
+std::size_t Oracle::invalidations(HostId host, Place place, Instant since) const {
+  const auto known = invalidated_at_.find({host, place});
+  if (known == invalidated_at_.end()) return 0;
+  const auto after = std::ranges::upper_bound(known->second, since);
+  return static_cast<std::size_t>(known->second.end() - after);
+}
+
+Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<Place>& places) {
+  Invalidation made{.host = host};
+  for (const Place& place : places) {
+    const Version covered = truth_.latest(place.entity);
+    own_[{host, place}].raise(timeline_.now(), covered);
+    made.covered.emplace_back(place, covered);
+    invalidated_at_[{host, place}].push_back(timeline_.now());
+  }
+  return made;
+}
+
+void Oracle::invalidation_held_everywhere(const Invalidation& invalidation) {
+  for (const auto& [place, version] : invalidation.covered) {
+    everywhere_[place].raise(timeline_.now(), version);
+  }
+}
+
+std::uint64_t Oracle::load_began(HostId host, Place place, bool must_be_alone) {
+  std::set<std::uint64_t>& under_way = loads_[{host, place}];
+  under_way.insert(++last_load_);
+  const bool is_settled = invalidations(host, place, timeline_.now() - settled_after) == 0;
+  if (must_be_alone && is_settled && under_way.size() > 1) {
+    violated(fmt::format("one load: instance {} loads {}/{} {} times at once", host,
+                         rules_.policies[place.policy].name, place.entity, under_way.size()));
+  }
+  return last_load_;
+}
+
+void Oracle::load_ended(HostId host, Place place, std::uint64_t ticket) {
+  const auto known = loads_.find({host, place});
+  if (known == loads_.end()) return;
+  known->second.erase(ticket);
+  if (known->second.empty()) loads_.erase(known);
+}
+
+void Oracle::host_died(HostId host) {
+  std::erase_if(own_, [host](const auto& one) { return one.first.first == host; });
+  std::erase_if(loads_, [host](const auto& one) { return one.first.first == host; });
+}
+
+}  // namespace headrace::sim

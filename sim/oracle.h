@@ -1,0 +1,122 @@
+// sim/oracle.h: judges every answer by all that has happened.
+//
+// It knows true time and every commit, so it can say of each answer which versions were allowed:
+//
+//   never from the future    a version is not answered before its commit;
+//   the hard bound           nor longer after the beginning of its source read than the policy
+//                            promises, whatever fails;
+//   own truth                once an instance has been told to invalidate, it never answers older;
+//   everywhere               nor does, on a strict read, any other, once that invalidation has
+//                            returned `everywhere`;
+//   strict waiters           are not answered by a load that an invalidation overtook, unless it is
+//                            the last of several in a row;
+//   the age                  is never said to be less than it is;
+//   one load                 an instance loads an entity once at a time, unless it was invalidated
+//                            not long ago: who waited for a load from before still gets its answer.
+//
+// A read costs O(log n) in the history of its entity.
+//
+// Source: protocol.md's invariants I1, I4 and I6; the interval form is that of Knossos' register.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "headrace/policy.h"
+#include "sim/timeline.h"
+#include "sim/truth.h"
+
+namespace headrace::sim {
+
+using PolicyNumber = std::size_t;
+
+// A versions' floor that rises with time.
+class Floor {
+ public:
+  void raise(Instant when, Version to);
+  // As it was at `when`.
+  [[nodiscard]] Version at(Instant when) const;
+
+ private:
+  struct Rise {
+    Instant when;
+    Version to;
+  };
+  std::vector<Rise> rises_;
+};
+
+struct Place {
+  PolicyNumber policy = 0;
+  EntityNumber entity = 0;
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+class Oracle {
+ public:
+  struct Rules {
+    std::int64_t drift_ppm_max = 0;  // No clock is further off.
+    // Loads lose their races to invalidations and losses of the store alone: no reader insists on
+    // the source and cuts others' loads off, and no lease runs out on its way.
+    bool races_are_known = true;
+    std::vector<Policy> policies{};
+  };
+  Oracle(Timeline& timeline, const Truth& truth, Rules rules)
+      : timeline_(timeline), truth_(truth), rules_(std::move(rules)) {}
+
+  struct Read {
+    HostId host = 0;
+    Place place{};
+    Level level = Level::bounded;
+    Instant began{};
+  };
+  // What was said and when; `from` for the story: "memory", "store", "source".
+  void answered(const Read& read, const Told& told, Duration age, std::string_view from);
+
+  // An invalidation is called at a host, and covers all that is committed.
+  struct Invalidation {
+    HostId host = 0;
+    std::vector<std::pair<Place, Version>> covered{};
+  };
+  [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places);
+  void invalidation_held_everywhere(const Invalidation& invalidation);
+
+  // Returns a ticket for the end.
+  [[nodiscard]] std::uint64_t load_began(HostId host, Place place, bool must_be_alone);
+  void load_ended(HostId host, Place place, std::uint64_t ticket);
+  // A record or all: whoever was at filling it has lost a race that nobody else took part in.
+  void store_lost_something() { losses_.push_back(timeline_.now()); }
+  // A guest's clock stands still for that long: nothing that is measured by it can be held to more.
+  void clock_stands_still(Duration length) { stood_still_ += length; }
+  // What was known of a host is no more: another process takes its place.
+  void host_died(HostId host);
+
+  void violated(std::string what);
+  [[nodiscard]] const std::optional<std::string>& violation() const noexcept { return violation_; }
+  [[nodiscard]] std::uint64_t answers() const noexcept { return answers_; }
+
+ private:
+  [[nodiscard]] Duration widened(Duration bound) const;
+  // How often the place was invalidated at the host after `since`.
+  [[nodiscard]] std::size_t invalidations(HostId host, Place place, Instant since) const;
+  // How often a load of the place can have lost its race after `since`, wherever it ran.
+  [[nodiscard]] std::size_t races(Place place, Instant since) const;
+
+  Timeline& timeline_;
+  const Truth& truth_;
+  const Rules rules_;
+  std::map<std::pair<HostId, Place>, Floor> own_;
+  std::map<Place, Floor> everywhere_;
+  std::map<std::pair<HostId, Place>, std::set<std::uint64_t>> loads_;
+  std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;
+  std::uint64_t last_load_ = 0;
+  std::vector<Instant> losses_;
+  Duration stood_still_{0};
+  std::optional<std::string> violation_;
+  std::uint64_t answers_ = 0;
+};
+
+}  // namespace headrace::sim

@@ -1,0 +1,142 @@
+#include "sim/oracle.h"
+
+#include <gtest/gtest.h>
+
+namespace headrace::sim {
+namespace {
+
+using std::chrono::seconds;
+
+class OracleTest : public testing::Test {
+ protected:
+  Timeline timeline{1};
+  Truth truth{timeline, 2};
+  Oracle oracle{timeline, truth, {.policies = {{.name = "p", .fresh_for = seconds(10)}}}};
+  const Place place{0, 1};
+
+  void wait(Duration time) { (void)timeline.step(timeline.now() + time); }
+  Told read_now() {
+    const std::uint64_t read = truth.begin_read(place.entity);
+    return truth.answer(place.entity, read);
+  }
+  void answer(const Told& told, HostId host = 1, Level level = Level::bounded,
+              std::optional<Duration> age = {}) {
+    oracle.answered({.host = host, .place = place, .level = level, .began = timeline.now()}, told,
+                    age.value_or(timeline.now() - truth.read_began(told.read)), "memory");
+  }
+  // The rule that was broken, if one was.
+  [[nodiscard]] std::string rule() const {
+    const std::string text = oracle.violation().value_or("");
+    return text.substr(0, text.find(':'));
+  }
+};
+
+TEST_F(OracleTest, WhatIsTrueMayBeAnswered) {
+  answer(read_now());
+  truth.commit(place.entity);
+  answer(read_now());
+  EXPECT_EQ(rule(), "");
+  EXPECT_EQ(oracle.answers(), 2u);
+}
+
+TEST_F(OracleTest, WhatIsNoMoreTrueMayBeAnsweredInsideTheBound) {
+  const Told old = read_now();
+  truth.commit(place.entity);
+  wait(seconds(9));
+  answer(old);
+  EXPECT_EQ(rule(), "");
+  wait(seconds(2));
+  answer(old);
+  EXPECT_EQ(rule(), "hard bound");
+}
+
+TEST_F(OracleTest, NothingComesFromTheFuture) {
+  answer({.version = 2, .read = read_now().read});
+  EXPECT_EQ(rule(), "from the future");
+}
+
+TEST_F(OracleTest, WhoInvalidatesNeverAnswersOlder) {
+  const Told old = read_now();
+  truth.commit(place.entity);
+  (void)oracle.invalidation_called(1, {place});
+  answer(old, 2);
+  EXPECT_EQ(rule(), "");
+  answer(old, 1);
+  EXPECT_EQ(rule(), "own truth");
+}
+
+TEST_F(OracleTest, AReadThatBeganBeforeMayBeOlder) {
+  const Told old = read_now();
+  truth.commit(place.entity);
+  const Oracle::Read began{.host = 1, .place = place, .began = timeline.now()};
+  wait(seconds(1));
+  (void)oracle.invalidation_called(1, {place});
+  oracle.answered(began, old, seconds(1), "source");
+  EXPECT_EQ(rule(), "");
+}
+
+TEST_F(OracleTest, OnceItHoldsEverywhereNoStrictReadIsOlder) {
+  const Told old = read_now();
+  truth.commit(place.entity);
+  const auto called = oracle.invalidation_called(1, {place});
+  answer(old, 2, Level::strict);
+  EXPECT_EQ(rule(), "");
+  oracle.invalidation_held_everywhere(called);
+  answer(old, 2);
+  EXPECT_EQ(rule(), "");
+  answer(old, 2, Level::strict);
+  EXPECT_EQ(rule(), "everywhere");
+}
+
+TEST_F(OracleTest, AStrictWaiterIsNotAnsweredByALoadThatWasOvertaken) {
+  const Told old = read_now();
+  Oracle::Read began{.host = 1, .place = place, .level = Level::strict, .began = timeline.now()};
+  wait(seconds(1));
+  truth.commit(place.entity);
+  (void)oracle.invalidation_called(1, {place});
+  oracle.answered(began, old, seconds(1), "memory");  // Confirmed before it was overtaken.
+  EXPECT_EQ(rule(), "");
+  oracle.answered(began, old, seconds(1), "source");
+  EXPECT_EQ(rule(), "strict waiter");
+}
+
+TEST_F(OracleTest, AnAgeIsNotSaidToBeLess) {
+  const Told old = read_now();
+  wait(seconds(5));
+  answer(old, 1, Level::bounded, seconds(5));
+  EXPECT_EQ(rule(), "");
+  answer(old, 1, Level::bounded, seconds(4));
+  EXPECT_EQ(rule(), "age");
+}
+
+TEST_F(OracleTest, OneLoadAtATimeBetweenInvalidations) {
+  const auto first = oracle.load_began(1, place, true);
+  EXPECT_EQ(rule(), "");
+  (void)oracle.load_began(2, place, true);  // Another instance.
+  (void)oracle.invalidation_called(1, {place});
+  const auto second = oracle.load_began(1, place, true);
+  EXPECT_EQ(rule(), "");
+  oracle.load_ended(1, place, first);
+  oracle.load_ended(1, place, second);
+  wait(seconds(6));
+  (void)oracle.load_began(1, place, true);
+  EXPECT_EQ(rule(), "");
+  (void)oracle.load_began(1, place, true);
+  EXPECT_EQ(rule(), "one load");
+}
+
+TEST(FloorTest, RisesAndIsRememberedAsItWas) {
+  Floor floor;
+  const Instant start{seconds(100)};
+  EXPECT_EQ(floor.at(start), 0u);
+  floor.raise(start, 3);
+  floor.raise(start + seconds(1), 2);  // Never falls.
+  floor.raise(start + seconds(2), 7);
+  EXPECT_EQ(floor.at(start - seconds(1)), 0u);
+  EXPECT_EQ(floor.at(start), 3u);
+  EXPECT_EQ(floor.at(start + seconds(1)), 3u);
+  EXPECT_EQ(floor.at(start + seconds(3)), 7u);
+}
+
+}  // namespace
+}  // namespace headrace::sim

@@ -1,0 +1,199 @@
+#include "sim/plan.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headrace::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What a seed turns on.  Each by itself, with the share given.
+struct Swarm {
+  bool slow, lossy, doubled, late, failing;       // Of the ways.
+  bool pauses, freezes, crashes, drift, wall;     // Of the hosts.
+  bool cuts, store_down, store_restarts, evicts;  // Of the store.
+  bool source_down;
+  bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
+};
+
+Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
+  const auto draw = [&](const char* name, std::uint64_t share) {
+    const bool on = chance.percent(share);
+    if (on) features.emplace_back(name);
+    return on;
+  };
+  return {.slow = draw("slow messages", 40),
+          .lossy = draw("lost messages", 25),
+          .doubled = draw("doubled commands", 25),
+          .late = draw("late commands", 25),
+          .failing = draw("refused calls", 15),
+          .pauses = draw("pauses", 25),
+          .freezes = draw("frozen guests", 10),
+          .crashes = draw("crashes", 20),
+          .drift = draw("drifting clocks", 30),
+          .wall = draw("stepping calendars", 20),
+          .cuts = draw("hosts cut off", 20),
+          .store_down = draw("store away", 20),
+          .store_restarts = draw("store restarts empty", 20),
+          .evicts = draw("evictions in the store", 30),
+          .source_down = draw("source away", 15),
+          .tags = draw("tags", 50),
+          .wide = draw("policies and everything invalidated", 25),
+          .puts = draw("puts", 25),
+          .strict = draw("strict reads", 50),
+          .forced = draw("forced reads", 20),
+          .abandon = draw("callers that leave", 20),
+          .bumps = draw("version bumps", 10),
+          .small_memory = draw("little memory", 20),
+          .batches = draw("batches", 25),
+          .stale = draw("stale answers", 40),
+          .long_lived = draw("long lives", 40)};
+}
+
+Weather weather_of(Chance& chance, const Swarm& swarm) {
+  Weather weather;
+  weather.delay_max = chance.between(milliseconds(1), milliseconds(20));
+  if (swarm.slow) weather.slow_percent = 1 + chance.below(30);
+  if (swarm.lossy) weather.lost_percent = 1 + chance.below(15);
+  if (swarm.doubled) weather.doubled_percent = 1 + chance.below(30);
+  if (swarm.late) weather.late_percent = 1 + chance.below(20);
+  if (swarm.failing) weather.failing_percent = 1 + chance.below(20);
+  return weather;
+}
+
+Policy policy_of(Chance& chance, const Swarm& swarm, std::size_t number) {
+  Policy policy{.name = "p" + std::to_string(number), .fields = {"version"}};
+  if (swarm.tags) policy.tags = {"all", "e:{entity}"};
+  if (swarm.strict && chance.percent(50)) policy.level = Level::strict;
+  policy.fresh_for = swarm.long_lived ? seconds(60) : chance.between(milliseconds(50), seconds(5));
+  if (swarm.stale) {
+    policy.stale_for = policy.fresh_for + chance.between(milliseconds(10), seconds(5));
+    if (chance.percent(50)) {
+      policy.stale_if_error_for = policy.stale_for + chance.between(milliseconds(10), seconds(5));
+    }
+  }
+  policy.jitter = chance.percent(50) ? 0.0 : 0.3;
+  policy.fetch_within = chance.between(milliseconds(100), seconds(2));
+  policy.load_within = policy.fetch_within + chance.between(Duration::zero(), seconds(2));
+  policy.retry_after = milliseconds(50);
+  policy.gather_within = swarm.batches ? milliseconds(2) : Duration::zero();
+  policy.batch_max = 4;
+  return policy;
+}
+
+Host::Traits traits_of(Chance& chance, const Swarm& swarm) {
+  Host::Traits traits{.ahead = chance.between(Duration::zero(), std::chrono::hours(100))};
+  if (swarm.drift) {
+    traits.drift_ppm =
+        static_cast<std::int64_t>(chance.below(2 * drift_ppm_max + 1)) - drift_ppm_max;
+  }
+  if (swarm.wall)
+    traits.wall_error = milliseconds(static_cast<long>(chance.below(7'200'000)) - 3'600'000);
+  return traits;
+}
+
+// How often each kind of step comes, relative to the others.
+std::vector<std::pair<Step::What, std::uint64_t>> weights_of(Chance& chance, const Swarm& swarm) {
+  using What = Step::What;
+  std::vector<std::pair<What, std::uint64_t>> weights{{What::read, 40 + chance.below(200)},
+                                                      {What::write, 5 + chance.below(60)},
+                                                      {What::invalidate, chance.below(10)}};
+  const auto add = [&](bool on, What what) {
+    if (on) weights.emplace_back(what, 1 + chance.below(6));
+  };
+  add(swarm.puts, What::put);
+  add(swarm.pauses, What::pause);
+  add(swarm.freezes, What::freeze);
+  add(swarm.crashes, What::crash);
+  add(swarm.wall, What::step_wall);
+  add(swarm.cuts, What::cut_store);
+  add(swarm.store_down, What::store_down);
+  add(swarm.store_restarts, What::store_restart);
+  add(swarm.evicts, What::evict);
+  add(swarm.source_down, What::source_down);
+  add(swarm.bumps, What::bump);
+  return weights;
+}
+
+// The switches of a step that its swarm does not know are taken out of `extra`.
+std::uint64_t extra_of(Chance& chance, const Swarm& swarm) {
+  std::uint64_t extra = chance.bits();
+  const auto keep = [&](bool on, unsigned which) {
+    if (!on) extra &= ~(std::uint64_t{0xff} << (which * 8));
+  };
+  keep(swarm.strict, 0);   // read: strictly.
+  keep(swarm.forced, 1);   // read: from the source.
+  keep(swarm.abandon, 2);  // read: leave before the end.
+  keep(swarm.tags, 3);     // invalidate: by tag.
+  keep(swarm.wide, 4);     // invalidate: a policy or everything.
+  return extra;
+}
+
+}  // namespace
+
+Plan plan_of(std::uint64_t seed) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 1);
+  Plan plan{.seed = seed};
+  const Swarm swarm = swarm_of(chance, plan.features);
+  plan.hosts = 1 + chance.below(3);
+  plan.entities = 1 + chance.below(4);
+  plan.with_store = plan.hosts > 1 || chance.percent(80);
+  plan.calm = !swarm.slow && !swarm.lossy && !swarm.late && !swarm.failing && !swarm.pauses &&
+              !swarm.freezes && !swarm.abandon && !swarm.source_down && !swarm.strict &&
+              !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps;
+  plan.races_are_known = !swarm.forced && !swarm.late && !swarm.lossy && !swarm.store_down;
+  plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
+  plan.batch_max = swarm.batches ? 4 : 1;
+  const std::size_t policies = 1 + chance.below(2);
+  for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
+  for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
+  plan.store_weather = weather_of(chance, swarm);
+  plan.source_weather = weather_of(chance, swarm);
+  plan.length = chance.between(seconds(2), seconds(20));
+  const auto weights = weights_of(chance, swarm);
+  std::uint64_t sum = 0;
+  for (const auto& [what, weight] : weights) sum += weight;
+  const std::size_t steps = 50 + chance.below(400);
+  for (std::size_t i = 0; i < steps; ++i) {
+    Step step;
+    std::uint64_t draw = chance.below(sum);
+    for (const auto& [what, weight] : weights) {
+      step.what = what;
+      if (draw < weight) break;
+      draw -= weight;
+    }
+    step.at = chance.between(Duration::zero(), plan.length);
+    step.host = chance.below(plan.hosts);
+    step.entity = chance.below(plan.entities);
+    step.policy = chance.below(policies);
+    step.length =
+        chance.between(milliseconds(1), chance.percent(80) ? milliseconds(500) : seconds(4));
+    step.extra = extra_of(chance, swarm);
+    plan.steps.push_back(step);
+  }
+  std::ranges::sort(plan.steps, {}, &Step::at);
+  return plan;
+}
+
+std::string_view name_of(Step::What what) noexcept {
+  static constexpr std::array<std::string_view, 14> names{"read",
+                                                          "write",
+                                                          "put",
+                                                          "invalidate",
+                                                          "pause",
+                                                          "freeze",
+                                                          "crash",
+                                                          "step of the calendar",
+                                                          "cut off from the store",
+                                                          "store away",
+                                                          "store restarts empty",
+                                                          "eviction in the store",
+                                                          "source away",
+                                                          "version bump"};
+  return names[static_cast<std::size_t>(what)];
+}
+
+}  // namespace headrace::sim

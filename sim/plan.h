@@ -1,0 +1,75 @@
+// sim/plan.h: what a world is made of, and what is done to it: all drawn from its seed.
+//
+// Each seed turns on some of the faults and features, not all (swarm testing): a fault that is
+// everywhere hides the others.  A plan is a list of steps; leaving steps out gives a smaller plan,
+// which is how a failing world is shrunk.
+//
+// Source: Groce et al., Swarm Testing, ISSTA 2012.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headrace/policy.h"
+#include "sim/host.h"
+#include "sim/link.h"
+#include "sim/truth.h"
+
+namespace headrace::sim {
+
+struct Step {
+  enum class What : std::uint8_t {
+    read,           // At a host; `extra`: how.
+    write,          // A commit, and the invalidation after it; `extra`: by what name, how late.
+    put,            // A commit, and the new value put into the cache.
+    invalidate,     // Without a commit.
+    pause,          // The host stands still for `length`, its clock goes on.
+    freeze,         // The same, and its clock stands still.
+    crash,          // The host dies, and another takes its place after `length`.
+    step_wall,      // Its calendar steps.
+    cut_store,      // The host does not reach the store for `length`.
+    store_down,     // Nobody does.
+    store_restart,  // The store comes back empty.
+    evict,          // The store loses a record.
+    source_down,    // The source is away for `length`.
+    bump,           // A policy gets a new version at a host.
+  };
+  What what = What::read;
+  Duration at{0};
+  std::size_t host = 0;
+  EntityNumber entity = 0;
+  std::size_t policy = 0;
+  Duration length{0};
+  std::uint64_t extra = 0;
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  std::size_t hosts = 1;
+  std::size_t entities = 1;
+  bool with_store = true;
+  bool calm = true;             // No fault that may make a load be given up.
+  bool races_are_known = true;  // See Oracle::Rules.
+  std::size_t bytes_max = 1 << 20;
+  std::size_t batch_max = 1;
+  std::vector<Policy> policies{};
+  std::vector<Host::Traits> traits{};
+  Weather store_weather{};
+  Weather source_weather{};
+  Duration length{0};
+  std::vector<Step> steps{};
+  std::vector<std::string> features{};  // For people: what is turned on.
+};
+
+inline constexpr std::int64_t drift_ppm_max = 2000;
+
+[[nodiscard]] Plan plan_of(std::uint64_t seed);
+[[nodiscard]] std::string_view name_of(Step::What what) noexcept;
+
+// How a step's `extra` is read.
+[[nodiscard]] constexpr std::uint64_t part(std::uint64_t extra, unsigned which) noexcept {
+  return extra >> (which * 8) & 0xff;
+}
+
+}  // namespace headrace::sim

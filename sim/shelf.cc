@@ -1,0 +1,94 @@
+#include "sim/shelf.h"
+
+#include <utility>
+#include <variant>
+
+namespace headrace::sim {
+
+template <class R>
+Task<Result<R>> ShelfStore::ask(std::function<R(kit::Slots&)> command, Link::Repeat repeat) {
+  std::function<Result<Said<R>>()> apply = [this, command] {
+    return Result<Said<R>>(Said<R>{.outcome = command(shelf_.slots()), .at = shelf_.now()});
+  };
+  auto call = link_.call<Said<R>>(std::move(apply), repeat);
+  Result<Said<R>> said = co_await std::move(call);
+  if (!said) co_return std::unexpected(std::move(said.error()));
+  server_was_ = said->at;
+  heard_at_ = host_.now();
+  co_return std::move(said->outcome);
+}
+
+Task<Result<void>> ShelfStore::tell(std::function<void(kit::Slots&)> command, Link::Repeat repeat) {
+  auto asked = ask<std::monostate>(
+      [command](kit::Slots& slots) {
+        command(slots);
+        return std::monostate();
+      },
+      repeat);
+  const Result<std::monostate> said = co_await std::move(asked);
+  if (!said) co_return std::unexpected(said.error());
+  co_return Result<void>();
+}
+
+Instant ShelfStore::server_now_at_least() const {
+  return server_was_ + (host_.now() - heard_at_);
+}
+
+Task<Result<Store::Claim>> ShelfStore::get_or_lease(StoreKey key, Token lease, Duration lease_for,
+                                                    std::vector<WatermarkId> watermarks) {
+  return ask<Claim>(
+      [this, key, lease, lease_for, marks = std::move(watermarks)](kit::Slots& slots) {
+        return slots.get_or_lease(key, lease, lease_for, marks, shelf_.now(), shelf_);
+      },
+      Link::Repeat::never);
+}
+
+Task<Result<Published>> ShelfStore::take_over(StoreKey key, Token expected, Token lease,
+                                              Duration lease_for) {
+  return ask<Published>(
+      [this, key, expected, lease, lease_for](kit::Slots& slots) {
+        return slots.take_over(key, expected, lease, lease_for, shelf_.now());
+      },
+      Link::Repeat::perhaps);
+}
+
+Task<Result<Published>> ShelfStore::publish(StoreKey key, Token expected, Envelope envelope,
+                                            Duration keep_for) {
+  const Instant called = server_now_at_least();
+  return ask<Published>(
+      [this, key, expected, kept = std::move(envelope), keep_for, called](kit::Slots& slots) {
+        return slots.publish(key, expected, kept, keep_for, called, shelf_.now());
+      },
+      Link::Repeat::perhaps);
+}
+
+Task<Result<void>> ShelfStore::release(StoreKey key, Token lease) {
+  return tell([this, key, lease](kit::Slots& slots) { slots.release(key, lease, shelf_.now()); },
+              Link::Repeat::perhaps);
+}
+
+Task<Result<void>> ShelfStore::put(StoreKey key, Envelope envelope, Duration keep_for) {
+  const Instant called = server_now_at_least();
+  return tell([key, kept = std::move(envelope), keep_for,
+               called](kit::Slots& slots) { slots.put(key, kept, keep_for, called); },
+              Link::Repeat::never);
+}
+
+Task<Result<void>> ShelfStore::invalidate(std::vector<StoreKey> keys) {
+  return tell([voided = std::move(keys)](kit::Slots& slots) { slots.invalidate(voided); },
+              Link::Repeat::perhaps);
+}
+
+Task<Result<void>> ShelfStore::renew(std::vector<WatermarkId> watermarks) {
+  return tell(
+      [this, marks = std::move(watermarks)](kit::Slots& slots) { slots.renew(marks, shelf_); },
+      Link::Repeat::perhaps);
+}
+
+Task<Result<Slot>> ShelfStore::look(StoreKey key, std::vector<WatermarkId> watermarks, Payload) {
+  return ask<Slot>([this, key, marks = std::move(watermarks)](
+                       kit::Slots& slots) { return slots.view(key, marks, shelf_.now(), shelf_); },
+                   Link::Repeat::perhaps);
+}
+
+}  // namespace headrace::sim

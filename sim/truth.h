@@ -1,0 +1,77 @@
+// sim/truth.h: the source: what is true when, and what each of its reads was told.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "headrace/source.h"
+#include "sim/link.h"
+
+namespace headrace::sim {
+
+using Version = std::uint64_t;
+using EntityNumber = std::size_t;
+
+// A value that knows where it comes from, as it lies in the caches.
+struct Told {
+  Version version = 0;
+  std::uint64_t read = 0;  // Which read of the source it was; see Truth::read_began().
+
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] static Told from(const std::string& text);
+};
+
+class Truth {
+ public:
+  Truth(Timeline& timeline, std::size_t entities);
+
+  [[nodiscard]] std::size_t entities() const noexcept { return history_.size(); }
+  [[nodiscard]] Version latest(EntityNumber entity) const { return history_.at(entity).size(); }
+  // When this version was true from; REQUIRES: 0 < version <= latest().
+  [[nodiscard]] Instant committed(EntityNumber entity, Version version) const {
+    return history_.at(entity).at(version - 1);
+  }
+  Version commit(EntityNumber entity);
+
+  // A read begins at whoever asks, and is answered here at some later moment.
+  [[nodiscard]] std::uint64_t begin_read(EntityNumber entity);
+  [[nodiscard]] Told answer(EntityNumber entity, std::uint64_t read) const {
+    return {.version = latest(entity), .read = read};
+  }
+  [[nodiscard]] Instant read_began(std::uint64_t read) const { return reads_.at(read); }
+  [[nodiscard]] std::uint64_t reads() const noexcept { return reads_.size(); }
+
+ private:
+  Timeline& timeline_;
+  std::vector<std::vector<Instant>> history_;  // Of each entity: when each version was committed.
+  std::vector<Instant> reads_;
+};
+
+// Who is told when a load begins and ends at one host.
+class LoadWatch {
+ public:
+  virtual ~LoadWatch() = default;
+  [[nodiscard]] virtual std::uint64_t load_began(EntityNumber entity) = 0;
+  virtual void load_ended(EntityNumber entity, std::uint64_t ticket) = 0;
+};
+
+// The source as one host sees it.
+class SimSource final : public Source {
+ public:
+  SimSource(Truth& truth, Link& link, LoadWatch& watch, std::size_t batch_max)
+      : truth_(truth), link_(link), watch_(watch), batch_max_(batch_max) {}
+
+  Task<Result<Fetched>> fetch(Fetch fetch) override;
+  Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override;
+  [[nodiscard]] std::size_t batch_max() const noexcept override { return batch_max_; }
+
+ private:
+  Truth& truth_;
+  Link& link_;
+  LoadWatch& watch_;
+  const std::size_t batch_max_;
+};
+
+}  // namespace headrace::sim

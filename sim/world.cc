@@ -1,0 +1,403 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace headrace::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+template <class Say>
+void World::tell(Say say) {
+  if (!tell_) return;
+  const double at = std::chrono::duration<double>(timeline_.now().time_since_epoch()).count();
+  story_.push_back(fmt::format("{:12.6f}  {}", at, say()));
+}
+
+World::World(const Plan& plan, bool tell)
+    : plan_(plan),
+      tell_(tell),
+      timeline_(plan.seed * 3 + 1),
+      truth_(timeline_, plan.entities),
+      oracle_(timeline_, truth_,
+              {.drift_ppm_max = drift_ppm_max,
+               .races_are_known = plan.races_are_known,
+               .policies = plan.policies}),
+      shelf_(timeline_, plan.seed * 3 + 2),
+      store_weather_(plan.store_weather),
+      source_weather_(plan.source_weather),
+      instances_(plan.hosts) {}
+
+void World::start_instance(std::size_t place) {
+  const HostId id = ++last_host_;
+  const Surroundings around{
+      plan_,           timeline_,
+      truth_,          oracle_,
+      shelf_,          store_weather_,
+      source_weather_, [this](const std::string& line) { tell([&] { return line; }); }};
+  const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
+  instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
+  tell([&] { return fmt::format("instance {} starts", id); });
+}
+
+World::Outcome World::run(const Plan& plan, bool tell) {
+  World world(plan, tell);
+  const Instant began = world.timeline_.now();
+  for (std::size_t place = 0; place < plan.hosts; ++place) world.start_instance(place);
+  for (const Step& step : plan.steps) {
+    world.timeline_.after(step.at, the_world, [&world, &step] { world.perform(step); });
+  }
+  world.run_until([] { return false; }, plan.length);
+  world.heal();
+  world.come_to_rest();
+  world.look_at_everything();
+  world.close_all();
+  return {.violation = world.oracle_.violation(),
+          .trace = world.timeline_.trace(),
+          .events = world.timeline_.events(),
+          .answers = world.oracle_.answers(),
+          .simulated = world.timeline_.now() - began,
+          .story = std::move(world.story_)};
+}
+
+template <class Done>
+bool World::run_until(Done done, Duration at_most) {
+  const Instant end = timeline_.now() + at_most;
+  while (!done()) {
+    if (oracle_.violation()) return false;
+    if (!timeline_.step(end)) return done();
+  }
+  return true;
+}
+
+void World::perform(const Step& step) {
+  if (oracle_.violation()) return;
+  using What = Step::What;
+  switch (step.what) {
+    case What::cut_store:
+    case What::store_down:
+    case What::store_restart:
+    case What::evict:
+    case What::source_down: return trouble(step);
+    case What::crash: return crash(step.host, step);
+    default: break;
+  }
+  Instance* const instance = instances_[step.host].get();
+  if (instance == nullptr || !instance->acts()) return;
+  switch (step.what) {
+    case What::read: return read(*instance, step);
+    case What::write: return write(*instance, step);
+    case What::put: return put(*instance, step);
+    case What::invalidate: {
+      std::vector<PolicyNumber> one{step.policy};
+      return invalidate(*instance, step, std::move(one));
+    }
+    case What::pause: return stand_still(*instance, step, false);
+    case What::freeze: return stand_still(*instance, step, true);
+    case What::bump: return bump(*instance, step);
+    case What::step_wall:
+      instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
+                                 std::chrono::hours(1));
+      return;
+    default: return;
+  }
+}
+
+void World::read(Instance& instance, const Step& step) {
+  ReadOptions options;
+  if (part(step.extra, 0) % 4 == 1) options.level = Level::strict;
+  if (part(step.extra, 1) % 8 == 1) options.refresh = true;
+  const Place place{step.policy, step.entity};
+  if (part(step.extra, 2) % 4 != 1) return ask(instance, place, options, false);
+  // A caller that does not wait to the end.
+  auto lookup = std::make_shared<AnyLookup>(
+      instance.engine().read(instance.policy(place.policy), std::to_string(place.entity), options));
+  timeline_.after(step.length % milliseconds(50), instance.id(), [lookup] {});
+}
+
+void World::ask(Instance& instance, Place place, ReadOptions options, bool must_answer) {
+  const Level own = plan_.policies[place.policy].level;
+  const Oracle::Read read{.host = instance.id(),
+                          .place = place,
+                          .level = std::max(own, options.level.value_or(Level::bounded)),
+                          .began = timeline_.now()};
+  begin(instance.id());
+  tell([&] {
+    return fmt::format("instance {} is asked for {}/{}{}", read.host,
+                       plan_.policies[place.policy].name, place.entity,
+                       read.level == Level::strict ? ", strictly" : "");
+  });
+  Instance* const who = &instance;
+  instance.engine()
+      .read(instance.policy(place.policy), std::to_string(place.entity), options)
+      .then([this, read, who, must_answer](const AnyResult& outcome) {
+        end(read.host);
+        if (who->host().is_dead()) return;
+        if (!outcome) {
+          tell([&] {
+            return fmt::format("instance {} fails: {}", read.host, outcome.error().what);
+          });
+          if (must_answer)
+            oracle_.violated("no answer after all was healed: " + outcome.error().what);
+          return;
+        }
+        const Told told = Told::from(*static_cast<const std::string*>(outcome->entry().value()));
+        tell([&] {
+          return fmt::format("instance {} answers v{} of {}/{} from {} ({})", read.host,
+                             told.version, plan_.policies[read.place.policy].name,
+                             read.place.entity, name_of(outcome->origin()),
+                             name_of(outcome->reason()));
+        });
+        timeline_.mix(told.version * 8 + static_cast<std::uint64_t>(outcome->origin()));
+        oracle_.answered(read, told, outcome->age(), name_of(outcome->origin()));
+      });
+}
+
+std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
+                                 std::optional<EntityNumber> entity) const {
+  std::vector<Place> all;
+  for (const PolicyNumber policy : policies) {
+    for (EntityNumber one = 0; one < plan_.entities; ++one) {
+      if (!entity || *entity == one) all.push_back({policy, one});
+    }
+  }
+  return all;
+}
+
+void World::write(Instance& instance, const Step& step) {
+  if (putting_[step.entity] > 0) return;  // Two who write one entity at once must not put.
+  const Version version = truth_.commit(step.entity);
+  tell([&] {
+    return fmt::format("instance {} commits v{} of {}", instance.id(), version, step.entity);
+  });
+  std::vector<PolicyNumber> every;
+  for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) every.push_back(i);
+  if (part(step.extra, 5) % 3 == 0) return invalidate(instance, step, std::move(every));
+  Instance* const who = &instance;
+  begin(instance.id());
+  instance.host().post_at(instance.host().now() + step.length % milliseconds(50),
+                          [this, who, step, policies = std::move(every)] {
+                            end(who->id());
+                            if (who->acts()) invalidate(*who, step, policies);
+                          });
+}
+
+void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies) {
+  Invalidation what;
+  std::vector<Place> covered = places(policies, step.entity);
+  std::string name = "its key";
+  if (part(step.extra, 4) % 8 == 1) {
+    what.everything = true;
+    policies.clear();
+    for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) policies.push_back(i);
+    covered = places(policies, std::nullopt);
+    name = "everything";
+  } else if (part(step.extra, 4) % 8 == 2) {
+    for (const PolicyNumber one : policies) what.policies.push_back(plan_.policies[one].name);
+    covered = places(policies, std::nullopt);
+    name = "its policies";
+  } else if (part(step.extra, 3) % 2 == 1) {
+    what.tags.push_back("e:" + std::to_string(step.entity));
+    policies.clear();
+    for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) policies.push_back(i);
+    covered = places(policies, step.entity);
+    name = "its tag";
+  } else {
+    for (const PolicyNumber one : policies) {
+      what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
+    }
+  }
+  auto made = std::make_unique<Invalidating>();
+  made->host = instance.id();
+  made->what = oracle_.invalidation_called(instance.id(), covered);
+  Invalidating* const here = made.get();
+  invalidating_.push_back(std::move(made));
+  tell([&] {
+    return fmt::format("instance {} invalidates {} by {}", here->host, step.entity, name);
+  });
+  begin(instance.id());
+  Instance* const who = &instance;
+  start(instance.engine().invalidate(std::move(what)), [this, here, who](const Result<Held>& held) {
+    end(here->host);
+    if (who->host().is_dead()) return;
+    here->held = held && *held == Held::everywhere;
+    tell([&] {
+      return fmt::format("instance {}: the invalidation {}", here->host,
+                         here->held ? "holds everywhere" : "is pending");
+    });
+    if (here->held) oracle_.invalidation_held_everywhere(here->what);
+  });
+}
+
+void World::put(Instance& instance, const Step& step) {
+  if (putting_[step.entity] > 0 || !under_way_.empty()) return;  // Only where nobody else writes.
+  const Version version = truth_.commit(step.entity);
+  const Told told{.version = version, .read = truth_.begin_read(step.entity)};
+  tell([&] {
+    return fmt::format("instance {} commits v{} of {} and puts it", instance.id(), version,
+                       step.entity);
+  });
+  ++putting_[step.entity];
+  std::vector<PolicyNumber> others;
+  for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) {
+    if (i != step.policy) others.push_back(i);
+  }
+  Step plain = step;
+  plain.extra = 0;
+  if (!others.empty()) invalidate(instance, plain, std::move(others));
+  auto made = std::make_unique<Invalidating>();
+  made->host = instance.id();
+  made->what = oracle_.invalidation_called(instance.id(), {{step.policy, step.entity}});
+  Invalidating* const here = made.get();
+  invalidating_.push_back(std::move(made));
+  begin(instance.id());
+  Instance* const who = &instance;
+  start(instance.engine().put(instance.policy(step.policy), std::to_string(step.entity),
+                              Kind::value, std::make_shared<const std::string>(told.text())),
+        [this, here, who, entity = step.entity](const Result<Held>& held) {
+          end(here->host);
+          --putting_[entity];
+          if (who->host().is_dead()) return;
+          here->held = held && *held == Held::everywhere;
+          tell([&] {
+            return fmt::format("instance {}: the put {}", here->host,
+                               here->held ? "holds everywhere" : "is pending");
+          });
+          if (here->held) oracle_.invalidation_held_everywhere(here->what);
+        });
+}
+
+void World::bump(Instance& instance, const Step& step) {
+  std::vector<PolicyNumber> one{step.policy};
+  (void)oracle_.invalidation_called(instance.id(), places(one, std::nullopt));
+  tell([&] { return fmt::format("instance {} bumps {}", instance.id(), step.policy); });
+  begin(instance.id());
+  start(instance.engine().change(plan_.policies[step.policy].name, {.bump_version = true}),
+        [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
+}
+
+void World::stand_still(Instance& instance, const Step& step, bool frozen) {
+  tell([&] {
+    return fmt::format("instance {} stands still{}", instance.id(),
+                       frozen ? ", its clock too" : "");
+  });
+  instance.host().stand_still(frozen);
+  if (frozen) oracle_.clock_stands_still(step.length);
+  timeline_.after(step.length, the_world, [this, who = &instance] {
+    if (!who->host().stands_still()) return;
+    who->host().go_on();
+    tell([&] { return fmt::format("instance {} goes on", who->id()); });
+  });
+}
+
+void World::crash(std::size_t place, const Step& step) {
+  if (!instances_[place]) return;
+  Instance& dying = *instances_[place];
+  tell([&] { return fmt::format("instance {} dies", dying.id()); });
+  if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
+  under_way_.erase(dying.id());
+  dead_.push_back(std::move(instances_[place]));
+  timeline_.after(step.length, the_world, [this, place] {
+    if (!instances_[place]) start_instance(place);
+  });
+}
+
+// What befalls the servers and the ways to them.
+void World::trouble(const Step& step) {
+  using What = Step::What;
+  tell([&] { return std::string(name_of(step.what)); });
+  switch (step.what) {
+    case What::evict: oracle_.store_lost_something(); return shelf_.evict(step.extra);
+    case What::store_restart: oracle_.store_lost_something(); return shelf_.restart_empty();
+    case What::cut_store: {
+      Instance* const who = instances_[step.host].get();
+      if (who == nullptr) return;
+      who->to_store().cut(true);
+      timeline_.after(step.length, the_world, [who] { who->to_store().cut(false); });
+      return;
+    }
+    case What::store_down:
+      ++store_downs_;
+      store_weather_.down = true;
+      timeline_.after(step.length, the_world, [this] {
+        if (!healed_) store_weather_.down = --store_downs_ > 0;
+      });
+      return;
+    case What::source_down:
+      ++source_downs_;
+      source_weather_.down = true;
+      timeline_.after(step.length, the_world, [this] {
+        if (!healed_) source_weather_.down = --source_downs_ > 0;
+      });
+      return;
+    default: return;
+  }
+}
+
+void World::heal() {
+  tell([] { return std::string("all is healed"); });
+  store_weather_ = {};
+  source_weather_ = {};
+  healed_ = true;
+  for (std::size_t place = 0; place < instances_.size(); ++place) {
+    if (!instances_[place]) start_instance(place);
+    if (instances_[place]->host().stands_still()) instances_[place]->host().go_on();
+    instances_[place]->to_store().cut(false);
+  }
+}
+
+void World::come_to_rest() {
+  const auto at_rest = [this] {
+    return under_way_.empty() &&
+           std::ranges::all_of(instances_, [](const auto& one) { return one->is_quiet(); });
+  };
+  if (!run_until(at_rest, seconds(120))) {
+    oracle_.violated("the world does not come to rest after all was healed");
+  }
+  // What was only pending has been delivered by now, unless its instance died before.
+  for (const auto& one : invalidating_) {
+    const bool lives = std::ranges::any_of(
+        instances_, [&](const auto& instance) { return instance->id() == one->host; });
+    if (lives && !one->held) oracle_.invalidation_held_everywhere(one->what);
+  }
+}
+
+void World::look_at_everything() {
+  if (oracle_.violation()) return;
+  for (const auto& instance : instances_) {
+    for (PolicyNumber policy = 0; policy < plan_.policies.size(); ++policy) {
+      for (EntityNumber entity = 0; entity < plan_.entities; ++entity) {
+        ask(*instance, {policy, entity}, {}, true);
+        ask(*instance, {policy, entity}, {.level = Level::strict}, true);
+      }
+    }
+  }
+  if (!run_until([this] { return under_way_.empty(); }, seconds(60))) {
+    oracle_.violated("the last reads do not end");
+  }
+}
+
+void World::close_all() {
+  for (const auto& instance : instances_) {
+    if (!instance) continue;
+    auto closed = std::make_shared<bool>(false);
+    instance->close([closed] { *closed = true; });
+    const Instant end = timeline_.now() + seconds(60);
+    while (!*closed && timeline_.step(end)) {
+    }
+    if (!*closed) {
+      oracle_.violated("an engine does not close");
+      if (!instance->crash()) std::abort();
+      continue;
+    }
+    const EngineStats stats = instance->engine().stats();
+    if (stats.flights + stats.waiters > 0) oracle_.violated("a closed engine has loads or waiters");
+    for (const std::string& fault : instance->engine().audit()) oracle_.violated("audit: " + fault);
+    instance->end();
+  }
+}
+
+}  // namespace headrace::sim

@@ -1,0 +1,93 @@
+// sim/world.h: one world: a plan, carried out, healed, and judged.
+//
+// Several instances of the real engine, one source, one shared store, one thread, one time.  First
+// the plan's steps happen, with all its faults; then everything heals and comes to rest; then what
+// is left behind is looked at: every answer, every count, every record.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/instance.h"
+#include "sim/oracle.h"
+#include "sim/plan.h"
+
+namespace headrace::sim {
+
+class World {
+ public:
+  struct Outcome {
+    std::optional<std::string> violation{};
+    std::uint64_t trace = 0;  // The same for the same plan, always.
+    std::uint64_t events = 0;
+    std::uint64_t answers = 0;
+    Duration simulated{0};
+    std::vector<std::string> story{};  // What happened, if it was asked for.
+  };
+
+  [[nodiscard]] static Outcome run(const Plan& plan, bool tell);
+
+ private:
+  // An invalidation under way, and whose it is.
+  struct Invalidating {
+    HostId host = 0;
+    Oracle::Invalidation what{};
+    bool held = false;
+  };
+
+  World(const Plan& plan, bool tell);
+
+  void start_instance(std::size_t place);
+  void perform(const Step& step);
+  void read(Instance& instance, const Step& step);
+  void ask(Instance& instance, Place place, ReadOptions options, bool must_answer);
+  void write(Instance& instance, const Step& step);
+  void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
+  void put(Instance& instance, const Step& step);
+  void bump(Instance& instance, const Step& step);
+  void stand_still(Instance& instance, const Step& step, bool frozen);
+  void crash(std::size_t place, const Step& step);
+  void trouble(const Step& step);
+  void heal();
+  void come_to_rest();
+  void look_at_everything();
+  void close_all();
+
+  // Runs until `done` or until that much time has passed; true if done.
+  template <class Done>
+  bool run_until(Done done, Duration at_most);
+  [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
+                                          std::optional<EntityNumber> entity) const;
+  template <class Say>
+  void tell(Say say);
+  void begin(HostId host) { ++under_way_[host]; }
+  void end(HostId host) {
+    const auto known = under_way_.find(host);
+    if (known != under_way_.end() && --known->second == 0) under_way_.erase(known);
+  }
+
+  const Plan& plan_;
+  const bool tell_;
+  Timeline timeline_;
+  Truth truth_;
+  Oracle oracle_;
+  Shelf shelf_;
+  Weather store_weather_;
+  Weather source_weather_;
+  int store_downs_ = 0;
+  int source_downs_ = 0;
+  bool healed_ = false;
+  HostId last_host_ = 0;
+  std::vector<std::unique_ptr<Instance>> instances_;  // By their place; none between two lives.
+  std::vector<std::unique_ptr<Instance>> dead_;  // What is still on its way may point into them.
+  std::vector<std::unique_ptr<Invalidating>> invalidating_;
+  std::map<EntityNumber, int> putting_;
+  std::map<HostId, int> under_way_;  // What was begun at each instance, and has not ended.
+  std::vector<std::string> story_;
+};
+
+}  // namespace headrace::sim
