@@ -46,8 +46,10 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
       Engine::Ports{host_, host_, host_, around.plan.with_store ? &store_ : nullptr});
   for (PolicyNumber i = 0; i < around.plan.policies.size(); ++i) {
     watches_.push_back(std::make_unique<Watch>(around, id, i));
-    auto source = std::make_shared<SimSource>(around.truth, to_source_, *watches_.back(),
-                                              around.plan.batch_max);
+    auto source = std::make_shared<SimSource>(
+        around.truth, to_source_, *watches_.back(),
+        SimSource::Options{.batch_max = around.plan.batch_max,
+                           .says_unchanged = around.plan.says_unchanged});
     auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
     auto defined = engine_->define(around.plan.policies[i], std::move(codec), std::move(source));
     if (!defined) {

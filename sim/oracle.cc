@@ -41,8 +41,9 @@ void Oracle::violated(std::string what) {
   if (!violation_) violation_ = std::move(what);
 }
 
-void Oracle::answered(const Read& read, const Told& told, Duration age, std::string_view from) {
+void Oracle::answered(const Read& read, const Said& said) {
   ++answers_;
+  const auto& [kind, told, age, from] = said;
   const Instant now = timeline_.now();
   const auto fail = [&](std::string_view rule, const std::string& why) {
     violated(fmt::format(
@@ -53,8 +54,12 @@ void Oracle::answered(const Read& read, const Told& told, Duration age, std::str
   if (told.version == 0 || told.version > truth_.latest(read.place.entity)) {
     return fail("from the future", "there is no such version");
   }
+  if ((kind == Kind::absent) != truth_.is_absent(told.version)) {
+    return fail("the kind", kind == Kind::absent ? "it is a value" : "it is an absence");
+  }
   const Duration true_age = now - truth_.read_began(told.read);
-  const Duration bound = bound_of(rules_.policies[read.place.policy]);
+  const Policy& policy = rules_.policies[read.place.policy];
+  const Duration bound = kind == Kind::absent ? policy.absent_for : bound_of(policy);
   const bool was_kept = from != "source";
   const bool was_loaded = from != "memory";
   if (was_kept && true_age > widened(bound)) {
@@ -101,7 +106,16 @@ std::size_t Oracle::invalidations(HostId host, Place place, Instant since) const
 Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<Place>& places) {
   Invalidation made{.host = host};
   for (const Place& place : places) {
-    const Version covered = truth_.latest(place.entity);
+    const auto one = invalidation_called(host, {place}, truth_.latest(place.entity));
+    made.covered.push_back(one.covered.front());
+  }
+  return made;
+}
+
+Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<Place>& places,
+                                                 Version covered) {
+  Invalidation made{.host = host};
+  for (const Place& place : places) {
     own_[{host, place}].raise(timeline_.now(), covered);
     made.covered.emplace_back(place, covered);
     invalidated_at_[{host, place}].push_back(timeline_.now());

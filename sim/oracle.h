@@ -3,6 +3,7 @@
 // It knows true time and every commit, so it can say of each answer which versions were allowed:
 //
 //   never from the future    a version is not answered before its commit;
+//   the kind                 an absence is answered as absence, and a value as value;
 //   the hard bound           nor longer after the beginning of its source read than the policy
 //                            promises, whatever fails;
 //   own truth                once an instance has been told to invalidate, it never answers older;
@@ -74,7 +75,13 @@ class Oracle {
     Instant began{};
   };
   // What was said and when; `from` for the story: "memory", "store", "source".
-  void answered(const Read& read, const Told& told, Duration age, std::string_view from);
+  struct Said {
+    Kind kind = Kind::value;
+    Told told{};
+    Duration age{0};
+    std::string_view from = "source";
+  };
+  void answered(const Read& read, const Said& said);
 
   // An invalidation is called at a host, and covers all that is committed.
   struct Invalidation {
@@ -82,6 +89,9 @@ class Oracle {
     std::vector<std::pair<Place, Version>> covered{};
   };
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places);
+  // The same of all that was committed before and with `version`.
+  [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places,
+                                                 Version version);
   void invalidation_held_everywhere(const Invalidation& invalidation);
 
   // Returns a ticket for the end.

@@ -10,7 +10,7 @@ using std::chrono::seconds;
 class OracleTest : public testing::Test {
  protected:
   Timeline timeline{1};
-  Truth truth{timeline, 2};
+  Truth truth{timeline, 2, false};
   Oracle oracle{timeline, truth, {.policies = {{.name = "p", .fresh_for = seconds(10)}}}};
   const Place place{0, 1};
 
@@ -21,8 +21,10 @@ class OracleTest : public testing::Test {
   }
   void answer(const Told& told, HostId host = 1, Level level = Level::bounded,
               std::optional<Duration> age = {}) {
-    oracle.answered({.host = host, .place = place, .level = level, .began = timeline.now()}, told,
-                    age.value_or(timeline.now() - truth.read_began(told.read)), "memory");
+    oracle.answered({.host = host, .place = place, .level = level, .began = timeline.now()},
+                    {.told = told,
+                     .age = age.value_or(timeline.now() - truth.read_began(told.read)),
+                     .from = "memory"});
   }
   // The rule that was broken, if one was.
   [[nodiscard]] std::string rule() const {
@@ -50,6 +52,19 @@ TEST_F(OracleTest, WhatIsNoMoreTrueMayBeAnsweredInsideTheBound) {
   EXPECT_EQ(rule(), "hard bound");
 }
 
+TEST_F(OracleTest, AnAbsenceIsNoValue) {
+  Truth deleting(timeline, 2, true);
+  Oracle judge(timeline, deleting, {.policies = {{.name = "p", .fresh_for = seconds(10)}}});
+  deleting.commit(place.entity);
+  deleting.commit(place.entity);  // The third is the absence.
+  const Told told = deleting.answer(place.entity, deleting.begin_read(place.entity));
+  const Oracle::Read asked{.host = 1, .place = place, .began = timeline.now()};
+  judge.answered(asked, {.kind = Kind::absent, .told = told});
+  EXPECT_FALSE(judge.violation());
+  judge.answered(asked, {.told = told});
+  EXPECT_TRUE(judge.violation().value_or("").starts_with("the kind"));
+}
+
 TEST_F(OracleTest, NothingComesFromTheFuture) {
   answer({.version = 2, .read = read_now().read});
   EXPECT_EQ(rule(), "from the future");
@@ -71,7 +86,7 @@ TEST_F(OracleTest, AReadThatBeganBeforeMayBeOlder) {
   const Oracle::Read began{.host = 1, .place = place, .began = timeline.now()};
   wait(seconds(1));
   (void)oracle.invalidation_called(1, {place});
-  oracle.answered(began, old, seconds(1), "source");
+  oracle.answered(began, {.told = old, .age = seconds(1), .from = "source"});
   EXPECT_EQ(rule(), "");
 }
 
@@ -94,9 +109,11 @@ TEST_F(OracleTest, AStrictWaiterIsNotAnsweredByALoadThatWasOvertaken) {
   wait(seconds(1));
   truth.commit(place.entity);
   (void)oracle.invalidation_called(1, {place});
-  oracle.answered(began, old, seconds(1), "memory");  // Confirmed before it was overtaken.
+  oracle.answered(
+      began,
+      {.told = old, .age = seconds(1), .from = "memory"});  // Confirmed before it was overtaken.
   EXPECT_EQ(rule(), "");
-  oracle.answered(began, old, seconds(1), "source");
+  oracle.answered(began, {.told = old, .age = seconds(1), .from = "source"});
   EXPECT_EQ(rule(), "strict waiter");
 }
 

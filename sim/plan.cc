@@ -17,6 +17,7 @@ struct Swarm {
   bool cuts, store_down, store_restarts, evicts;  // Of the store.
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
+  bool deletes, unchanged, many, write_through, rolls;
 };
 
 Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
@@ -50,7 +51,12 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .small_memory = draw("little memory", 20),
           .batches = draw("batches", 25),
           .stale = draw("stale answers", 40),
-          .long_lived = draw("long lives", 40)};
+          .long_lived = draw("long lives", 40),
+          .deletes = draw("deletes", 30),
+          .unchanged = draw("revisions", 30),
+          .many = draw("reads of many", 20),
+          .write_through = draw("writes through", 30),
+          .rolls = draw("switches", 15)};
 }
 
 Weather weather_of(Chance& chance, const Swarm& swarm) {
@@ -75,6 +81,10 @@ Policy policy_of(Chance& chance, const Swarm& swarm, std::size_t number) {
       policy.stale_if_error_for = policy.stale_for + chance.between(milliseconds(10), seconds(5));
     }
   }
+  if (swarm.deletes && chance.percent(70)) {
+    policy.absent_for = chance.between(milliseconds(20), policy.fresh_for);
+  }
+  if (swarm.write_through) policy.writable = {"version"};
   policy.jitter = chance.percent(50) ? 0.0 : 0.3;
   policy.fetch_within = chance.between(milliseconds(100), seconds(2));
   policy.load_within = policy.fetch_within + chance.between(Duration::zero(), seconds(2));
@@ -115,6 +125,9 @@ std::vector<std::pair<Step::What, std::uint64_t>> weights_of(Chance& chance, con
   add(swarm.evicts, What::evict);
   add(swarm.source_down, What::source_down);
   add(swarm.bumps, What::bump);
+  add(swarm.many, What::read_many);
+  add(swarm.write_through, What::write_through);
+  add(swarm.rolls, What::roll);
   return weights;
 }
 
@@ -143,10 +156,14 @@ Plan plan_of(std::uint64_t seed) {
   plan.with_store = plan.hosts > 1 || chance.percent(80);
   plan.calm = !swarm.slow && !swarm.lossy && !swarm.late && !swarm.failing && !swarm.pauses &&
               !swarm.freezes && !swarm.abandon && !swarm.source_down && !swarm.strict &&
-              !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps;
-  plan.races_are_known = !swarm.forced && !swarm.late && !swarm.lossy && !swarm.store_down;
+              !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps && !swarm.rolls &&
+              !swarm.write_through;
+  plan.races_are_known = !swarm.write_through && !swarm.rolls && !swarm.bumps && !swarm.forced &&
+                         !swarm.late && !swarm.lossy && !swarm.store_down;
   plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
   plan.batch_max = swarm.batches ? 4 : 1;
+  plan.deletes = swarm.deletes;
+  plan.says_unchanged = swarm.unchanged;
   const std::size_t policies = 1 + chance.below(2);
   for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
@@ -179,7 +196,7 @@ Plan plan_of(std::uint64_t seed) {
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 14> names{"read",
+  static constexpr std::array<std::string_view, 17> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -192,7 +209,10 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "store restarts empty",
                                                           "eviction in the store",
                                                           "source away",
-                                                          "version bump"};
+                                                          "version bump",
+                                                          "read of all",
+                                                          "write through",
+                                                          "switch"};
   return names[static_cast<std::size_t>(what)];
 }
 

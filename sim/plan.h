@@ -34,6 +34,9 @@ struct Step {
     evict,          // The store loses a record.
     source_down,    // The source is away for `length`.
     bump,           // A policy gets a new version at a host.
+    read_many,      // All entities at once.
+    write_through,  // The engine writes, and invalidates what depends on it.
+    roll,           // A policy is switched at a host; `extra`: to what.
   };
   What what = What::read;
   Duration at{0};
@@ -53,6 +56,8 @@ struct Plan {
   bool races_are_known = true;  // See Oracle::Rules.
   std::size_t bytes_max = 1 << 20;
   std::size_t batch_max = 1;
+  bool deletes = false;
+  bool says_unchanged = false;
   std::vector<Policy> policies{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};

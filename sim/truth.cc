@@ -17,8 +17,8 @@ Told Told::from(const std::string& text) {
   return told;
 }
 
-Truth::Truth(Timeline& timeline, std::size_t entities)
-    : timeline_(timeline), history_(entities, {timeline.now()}) {}
+Truth::Truth(Timeline& timeline, std::size_t entities, bool deletes)
+    : timeline_(timeline), deletes_(deletes), history_(entities, {timeline.now()}) {}
 
 Version Truth::commit(EntityNumber entity) {
   history_.at(entity).push_back(timeline_.now());
@@ -38,7 +38,24 @@ Task<Result<Fetched>> SimSource::fetch(Fetch fetch) {
   const Result<Told> told = co_await std::move(call);
   watch_.load_ended(entity, ticket);
   if (!told) co_return std::unexpected(told.error());
-  co_return Fetched{.payload = told->text()};
+  co_return fetched(*told, fetch.revision);
+}
+
+// The revision tells which read it was, also where there is no value that could.
+Fetched SimSource::fetched(const Told& told, const std::string& known) const {
+  if (truth_.is_absent(told.version)) return {.kind = Kind::absent, .revision = told.text()};
+  const bool same = !known.empty() && Told::from(known).version == told.version;
+  if (same && options_.says_unchanged) return {.unchanged = true, .revision = told.text()};
+  return {.payload = told.text(), .revision = told.text()};
+}
+
+Task<Result<Written>> SimSource::write(Write write) {
+  const EntityNumber entity = std::stoul(write.entity);
+  auto call =
+      link_.call<Version>([this, entity] { return truth_.commit(entity); }, Link::Repeat::never);
+  const Result<Version> version = co_await std::move(call);
+  if (!version) co_return std::unexpected(version.error());
+  co_return Written{.revision = std::to_string(*version), .writes = 1};
 }
 
 Task<std::vector<Result<Fetched>>> SimSource::fetch_many(std::vector<Fetch> fetches) {
@@ -62,7 +79,7 @@ Task<std::vector<Result<Fetched>>> SimSource::fetch_many(std::vector<Fetch> fetc
   std::vector<Result<Fetched>> answers;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     if (told) {
-      answers.emplace_back(Fetched{.payload = (*told)[i].text()});
+      answers.emplace_back(fetched((*told)[i], fetches[i].revision));
     } else {
       answers.emplace_back(std::unexpected(told.error()));
     }

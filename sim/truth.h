@@ -25,7 +25,8 @@ struct Told {
 
 class Truth {
  public:
-  Truth(Timeline& timeline, std::size_t entities);
+  // With `deletes` every third version of an entity is its absence.
+  Truth(Timeline& timeline, std::size_t entities, bool deletes);
 
   [[nodiscard]] std::size_t entities() const noexcept { return history_.size(); }
   [[nodiscard]] Version latest(EntityNumber entity) const { return history_.at(entity).size(); }
@@ -34,6 +35,9 @@ class Truth {
     return history_.at(entity).at(version - 1);
   }
   Version commit(EntityNumber entity);
+  [[nodiscard]] bool is_absent(Version version) const noexcept {
+    return deletes_ && version % 3 == 0;
+  }
 
   // A read begins at whoever asks, and is answered here at some later moment.
   [[nodiscard]] std::uint64_t begin_read(EntityNumber entity);
@@ -45,6 +49,7 @@ class Truth {
 
  private:
   Timeline& timeline_;
+  const bool deletes_;
   std::vector<std::vector<Instant>> history_;  // Of each entity: when each version was committed.
   std::vector<Instant> reads_;
 };
@@ -60,18 +65,29 @@ class LoadWatch {
 // The source as one host sees it.
 class SimSource final : public Source {
  public:
-  SimSource(Truth& truth, Link& link, LoadWatch& watch, std::size_t batch_max)
-      : truth_(truth), link_(link), watch_(watch), batch_max_(batch_max) {}
+  struct Options {
+    std::size_t batch_max = 1;
+    bool says_unchanged = false;  // To who already holds what is true.
+  };
+  SimSource(Truth& truth, Link& link, LoadWatch& watch, Options options)
+      : truth_(truth), link_(link), watch_(watch), options_(options) {}
 
   Task<Result<Fetched>> fetch(Fetch fetch) override;
   Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override;
-  [[nodiscard]] std::size_t batch_max() const noexcept override { return batch_max_; }
+  [[nodiscard]] std::size_t batch_max() const noexcept override { return options_.batch_max; }
+  [[nodiscard]] std::vector<Dependency> dependencies() const override {
+    return {{.database = "simulated", .collection = "entities"}};
+  }
+  [[nodiscard]] bool is_writable() const noexcept override { return true; }
+  Task<Result<Written>> write(Write write) override;
 
  private:
+  [[nodiscard]] Fetched fetched(const Told& told, const std::string& known) const;
+
   Truth& truth_;
   Link& link_;
   LoadWatch& watch_;
-  const std::size_t batch_max_;
+  const Options options_;
 };
 
 }  // namespace headrace::sim

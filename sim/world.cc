@@ -1,6 +1,7 @@
 #include "sim/world.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ World::World(const Plan& plan, bool tell)
     : plan_(plan),
       tell_(tell),
       timeline_(plan.seed * 3 + 1),
-      truth_(timeline_, plan.entities),
+      truth_(timeline_, plan.entities, plan.deletes),
       oracle_(timeline_, truth_,
               {.drift_ppm_max = drift_ppm_max,
                .races_are_known = plan.races_are_known,
@@ -98,6 +99,9 @@ void World::perform(const Step& step) {
     case What::pause: return stand_still(*instance, step, false);
     case What::freeze: return stand_still(*instance, step, true);
     case What::bump: return bump(*instance, step);
+    case What::read_many: return read_many(*instance, step);
+    case What::write_through: return write_through(*instance, step);
+    case What::roll: return roll(*instance, step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));
@@ -118,11 +122,28 @@ void World::read(Instance& instance, const Step& step) {
   timeline_.after(step.length % milliseconds(50), instance.id(), [lookup] {});
 }
 
+void World::read_many(Instance& instance, const Step& step) {
+  std::vector<std::string> entities;
+  for (EntityNumber one = 0; one < plan_.entities; ++one) entities.push_back(std::to_string(one));
+  entities.push_back(std::to_string(step.entity));  // One of them twice.
+  auto lookups = instance.engine().read_many(instance.policy(step.policy), entities);
+  for (std::size_t i = 0; i < lookups.size(); ++i) {
+    await(instance, {step.policy, std::stoul(entities[i])}, Level::bounded, std::move(lookups[i]),
+          false);
+  }
+}
+
 void World::ask(Instance& instance, Place place, ReadOptions options, bool must_answer) {
-  const Level own = plan_.policies[place.policy].level;
+  auto lookup =
+      instance.engine().read(instance.policy(place.policy), std::to_string(place.entity), options);
+  await(instance, place, options.level.value_or(Level::bounded), std::move(lookup), must_answer);
+}
+
+void World::await(Instance& instance, Place place, Level level, AnyLookup lookup,
+                  bool must_answer) {
   const Oracle::Read read{.host = instance.id(),
                           .place = place,
-                          .level = std::max(own, options.level.value_or(Level::bounded)),
+                          .level = std::max(plan_.policies[place.policy].level, level),
                           .began = timeline_.now()};
   begin(instance.id());
   tell([&] {
@@ -130,30 +151,81 @@ void World::ask(Instance& instance, Place place, ReadOptions options, bool must_
                        plan_.policies[place.policy].name, place.entity,
                        read.level == Level::strict ? ", strictly" : "");
   });
-  Instance* const who = &instance;
-  instance.engine()
-      .read(instance.policy(place.policy), std::to_string(place.entity), options)
-      .then([this, read, who, must_answer](const AnyResult& outcome) {
-        end(read.host);
-        if (who->host().is_dead()) return;
-        if (!outcome) {
+  std::move(lookup).then([this, read, who = &instance, must_answer](const AnyResult& outcome) {
+    end(read.host);
+    if (who->host().is_dead()) return;
+    if (!outcome) {
+      tell([&] { return fmt::format("instance {} fails: {}", read.host, outcome.error().what); });
+      if (must_answer) {
+        oracle_.violated("no answer after all was healed: " + outcome.error().what);
+      }
+      return;
+    }
+    const Entry& entry = outcome->entry();
+    // What was put has no revision; an absence has nothing else.
+    const Told told =
+        Told::from(entry.revision().empty() ? *static_cast<const std::string*>(entry.value())
+                                            : entry.revision());
+    tell([&] {
+      return fmt::format("instance {} answers v{} of {}/{} from {} ({})", read.host, told.version,
+                         plan_.policies[read.place.policy].name, read.place.entity,
+                         name_of(outcome->origin()), name_of(outcome->reason()));
+    });
+    timeline_.mix(told.version * 8 + static_cast<std::uint64_t>(outcome->origin()));
+    const bool torn =
+        entry.kind() == Kind::value &&
+        Told::from(*static_cast<const std::string*>(entry.value())).version != told.version;
+    if (torn) oracle_.violated("torn: a value of one version has the revision of another");
+    oracle_.answered(read, {.kind = entry.kind(),
+                            .told = told,
+                            .age = outcome->age(),
+                            .from = name_of(outcome->origin())});
+  });
+}
+
+// The engine commits and invalidates by itself; what it has covered is known when it returns.
+void World::write_through(Instance& instance, const Step& step) {
+  if (putting_[step.entity] > 0) return;
+  tell([&] { return fmt::format("instance {} writes {} through", instance.id(), step.entity); });
+  Write write{.entity = std::to_string(step.entity), .fields = {{"version", "1"}}};
+  write.deadline = instance.host().now() + seconds(2);
+  begin(instance.id());
+  ++putting_[step.entity];
+  start(instance.engine().write(instance.policy(step.policy), std::move(write)),
+        [this, who = &instance, id = instance.id(),
+         entity = step.entity](const Result<WriteOutcome>& outcome) {
+          end(id);
+          --putting_[entity];
+          if (who->host().is_dead()) return;
           tell([&] {
-            return fmt::format("instance {} fails: {}", read.host, outcome.error().what);
+            return fmt::format("instance {}: the write {}", id,
+                               outcome ? "made v" + outcome->revision : outcome.error().what);
           });
-          if (must_answer)
-            oracle_.violated("no answer after all was healed: " + outcome.error().what);
-          return;
-        }
-        const Told told = Told::from(*static_cast<const std::string*>(outcome->entry().value()));
-        tell([&] {
-          return fmt::format("instance {} answers v{} of {}/{} from {} ({})", read.host,
-                             told.version, plan_.policies[read.place.policy].name,
-                             read.place.entity, name_of(outcome->origin()),
-                             name_of(outcome->reason()));
+          if (!outcome) return;
+          std::vector<PolicyNumber> every;
+          for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) every.push_back(i);
+          auto made = std::make_unique<Invalidating>();
+          made->host = id;
+          made->what = oracle_.invalidation_called(id, places(every, entity),
+                                                   std::stoull(outcome->revision));
+          made->held = outcome->held == Held::everywhere;
+          if (made->held) oracle_.invalidation_held_everywhere(made->what);
+          invalidating_.push_back(std::move(made));
         });
-        timeline_.mix(told.version * 8 + static_cast<std::uint64_t>(outcome->origin()));
-        oracle_.answered(read, told, outcome->age(), name_of(outcome->origin()));
-      });
+}
+
+void World::roll(Instance& instance, const Step& step) {
+  static constexpr std::array<Rollout, 4> to{Rollout::on, Rollout::off, Rollout::percentage,
+                                             Rollout::shadow};
+  PolicyChange change{.rollout = to[step.extra % to.size()]};
+  if (change.rollout == Rollout::percentage) change.percentage = 50;
+  tell([&] {
+    return fmt::format("instance {} switches {} to {}", instance.id(), step.policy,
+                       name_of(*change.rollout));
+  });
+  begin(instance.id());
+  start(instance.engine().change(plan_.policies[step.policy].name, change),
+        [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
 }
 
 std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
@@ -234,6 +306,7 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
 
 void World::put(Instance& instance, const Step& step) {
   if (putting_[step.entity] > 0 || !under_way_.empty()) return;  // Only where nobody else writes.
+  if (truth_.is_absent(truth_.latest(step.entity) + 1)) return;  // An absence is not put.
   const Version version = truth_.commit(step.entity);
   const Told told{.version = version, .read = truth_.begin_read(step.entity)};
   tell([&] {
@@ -381,6 +454,8 @@ void World::look_at_everything() {
 }
 
 void World::close_all() {
+  // Whoever waits for a mismatch to settle holds on to what it depends on.
+  run_until([] { return false; }, seconds(2));
   for (const auto& instance : instances_) {
     if (!instance) continue;
     auto closed = std::make_shared<bool>(false);

@@ -44,7 +44,11 @@ class World {
   void start_instance(std::size_t place);
   void perform(const Step& step);
   void read(Instance& instance, const Step& step);
+  void read_many(Instance& instance, const Step& step);
   void ask(Instance& instance, Place place, ReadOptions options, bool must_answer);
+  void await(Instance& instance, Place place, Level level, AnyLookup lookup, bool must_answer);
+  void write_through(Instance& instance, const Step& step);
+  void roll(Instance& instance, const Step& step);
   void write(Instance& instance, const Step& step);
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
   void put(Instance& instance, const Step& step);
