@@ -20,6 +20,7 @@ namespace http = boost::beast::http;
 using ErrorCode = boost::beast::error_code;
 using View = boost::beast::string_view;
 
+constexpr std::string_view last_chunk = "0\r\n\r\n";
 constexpr std::size_t reserve_bytes_max = 64 << 10;  // Of what a header merely promises.
 
 // Headers that reuse the strings of the message before.
@@ -185,6 +186,9 @@ Parsed feed(M& machine, std::string_view bytes) {
     machine.fault = too_long(machine, bytes);
     return {.state = Parse::failed, .used = 0};
   }
+  // Beast asserts that it is not called again in the midst of a last chunk that follows no other.
+  const bool is_chunked = machine.is_header_done() && machine.chunked();
+  if (is_chunked && bytes.size() < last_chunk.size()) return {.state = Parse::more, .used = 0};
   ErrorCode error;
   const std::size_t used = machine.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   const std::size_t left = bytes.size() - used;

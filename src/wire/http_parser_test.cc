@@ -165,6 +165,16 @@ TEST(RequestParser, ManySmallHeadersAreOneHeader) {
   EXPECT_EQ(parser.fault().status, 431);
 }
 
+TEST(RequestParser, ChunksMayArriveByteByByte) {
+  const std::string head = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string_view chunks :
+       {"0\r\n\r\n", "000;a=b\r\nT: t\r\n\r\n", "1\r\nx\r\n0\r\n\r\n"}) {
+    RequestParser parser;
+    EXPECT_EQ(drip(parser, head + std::string(chunks)), Parse::done) << chunks;
+    EXPECT_EQ(parser.take().body, chunks.contains('x') ? "x" : "");
+  }
+}
+
 TEST(RequestParser, HalfARequestIsNoRequest) {
   for (std::size_t size = 0; size < simple.size(); ++size) {
     EXPECT_EQ(fault_in(simple.substr(0, size)), -1) << size;
