@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
+#include <cerrno>
 #include <future>
 #include <optional>
 #include <utility>
@@ -66,6 +67,7 @@ class Client {
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t size = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (size < 0 && errno == EINTR) continue;
       if (size <= 0) break;
       bytes.remove_prefix(static_cast<std::size_t>(size));
     }
@@ -76,6 +78,7 @@ class Client {
     char room[16384];
     for (;;) {
       const ssize_t size = ::recv(socket_, room, sizeof room, 0);
+      if (size < 0 && errno == EINTR) continue;  // By libFuzzer's own alarm.
       demand(size >= 0, "the server answers or closes");
       if (size == 0) return all;
       all.append(room, static_cast<std::size_t>(size));
