@@ -4,11 +4,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
 #include <cerrno>
 #include <future>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "headrace/sync.h"
@@ -131,7 +133,9 @@ std::vector<Dependency> Truth::dependencies() const {
 }
 
 Task<Result<Written>> Truth::write(Write write) {
+  std::set<std::string> names;
   for (const auto& [name, value] : write.fields) {
+    demand(names.insert(name).second, "a field is written once");
     demand(std::ranges::find(fields, name) != std::end(fields), "only what is writable is written");
     demand(is_json(value), "a field's new value is JSON");
   }

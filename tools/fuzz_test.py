@@ -55,6 +55,12 @@ class Canary(unittest.TestCase):
         self.assertEqual(command[-1], str(found[0].resolve()))
         self.assertNotEqual(subprocess.run(command, capture_output=True, check=False).returncode, 0)
 
+    def test_what_was_found_before_is_found_again(self):
+        for _ in range(2):
+            status, said = self.run_fuzz("canary", "--seconds", str(SECONDS), "--seed", "5")
+            self.assertEqual(status, 1, said)
+            self.assertRegex(said, r"(?m)^canary\s.*\s1$")
+
     def test_without_a_finding_all_is_well(self):
         # Too short for the fault.
         status, said = self.run_fuzz("canary", "--seconds", "1", "--max-len", "4")
