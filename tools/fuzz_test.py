@@ -63,9 +63,12 @@ class Canary(unittest.TestCase):
 
     def test_without_a_finding_all_is_well(self):
         # Too short for the fault.
-        status, said = self.run_fuzz("canary", "--seconds", "1", "--max-len", "4")
+        status, said = self.run_fuzz("canary", "--seconds", "1", "--max-len", "4", "--keep")
         self.assertEqual(status, 0, said)
         self.assertRegex(said, r"(?m)^canary\s+[\d,]{3,}\s+[\d,]+\s+\d+\s+\d+\s+0$")
+        kept = list((self.build / "none/canary").iterdir())
+        self.assertIn(f"0 inputs were kept, {len(kept)} are now", said)
+        self.assertGreater(len(kept), 0)
 
     def test_a_program_that_does_not_run_is_a_failure(self):
         program = self.build / "fuzz/canary_fuzz"
