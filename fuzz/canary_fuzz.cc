@@ -13,10 +13,10 @@ namespace {
 volatile char read_last = 0;
 
 bool is_open(std::string_view text) {
-  if (text.size() < 5 || text[0] != 'r') return false;
+  if (text.size() < 4 || text[0] != 'r') return false;
   if (text[1] != 'a') return false;
   if (text[2] != 'c') return false;
-  return text[3] == 'e';
+  return text[3] == 'e' && text.size() > 4;
 }
 
 }  // namespace

@@ -67,8 +67,8 @@ class Canary(unittest.TestCase):
         self.assertEqual(status, 0, said)
         self.assertRegex(said, r"(?m)^canary\s+[\d,]{3,}\s+[\d,]+\s+\d+\s+\d+\s+0$")
         kept = list((self.build / "none/canary").iterdir())
-        self.assertIn(f"0 inputs were kept, {len(kept)} are now", said)
-        self.assertGreater(len(kept), 0)
+        self.assertIn(f"0 inputs were kept, and {len(kept)} are added", said)
+        self.assertIn(b"race", [path.read_bytes()[:4] for path in kept])
 
     def test_a_program_that_does_not_run_is_a_failure(self):
         program = self.build / "fuzz/canary_fuzz"
@@ -103,6 +103,19 @@ class Canary(unittest.TestCase):
         done = subprocess.run([os.environ["FUZZ_REPLAY"], self.build / "empty"],
                               capture_output=True, check=False)
         self.assertEqual(done.returncode, 1)
+
+
+class Keeping(unittest.TestCase):
+    def test_inputs_are_chosen_by_what_none_has_reached(self):
+        control = "5\n1\n/k/a\n/c/b\n/c/c\n/c/d\n/c/e\n" \
+            "STARTED 0 3\nFT 0 1 2\nCOV 0 7\nSTARTED 1 3\nFT 1 1 3\nCOV 1\n" \
+            "STARTED 2 3\nFT 2 1 3 4 5\nCOV 2\nSTARTED 3 3\nFT 3 2\nCOV 3\n" \
+            "STARTED 4 3\nFT 4 6\nCOV 4\n"
+        reached = fuzz.reached_by(control)
+        self.assertEqual(reached["/c/b"], {"1", "3"})
+        self.assertEqual(fuzz.choose(reached, {"/k/a"}, 9), ["/c/c", "/c/e"])
+        self.assertEqual(fuzz.choose(reached, {"/k/a"}, 1), ["/c/c"])
+        self.assertEqual(fuzz.choose(reached, {"/k/a"}, -3), [])
 
 
 class Arguments(unittest.TestCase):
