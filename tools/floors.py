@@ -14,7 +14,7 @@ from source_tree import CPP, PROOFS, blank, paths_of, read_text
 EVERYTHING = "everything"
 POSIX = re.compile(r"(sys|netinet|arpa|net|linux)/|(unistd|fcntl|signal|pthread|poll|dlfcn|errno"
                    r"|time|netdb|pwd|grp|sched|syslog|stdlib|string|stdio|stdint|stddef)\.h$")
-FOLDERS = ("src", "include", "apps", "tests", "bench", "examples")
+FOLDERS = ("src", "include", "apps", "tests", "bench", "fuzz", "examples")
 
 Breach = collections.namedtuple("Breach", "path line text")
 

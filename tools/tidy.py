@@ -34,8 +34,8 @@ class File:
         self.lines = text.removesuffix("\n").split("\n")
         self.top = self.path.parts[0]
         self.is_cpp = self.path.suffix in CPP
-        self.is_test = self.path.stem.endswith(PROOFS) or self.top in ("tests", "bench")
-        self.is_golden = self.path.parts[:2] == ("tests", "golden")
+        self.is_test = self.path.stem.endswith(PROOFS) or self.top in ("tests", "bench", "fuzz")
+        self.is_golden = self.path.parts[:2] in (("tests", "golden"), ("fuzz", "corpus"))
         self.is_script = text.startswith("#!")
         self.is_code = not self.is_golden and (
             self.is_cpp or self.is_script or self.path.name == "CMakeLists.txt"

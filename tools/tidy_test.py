@@ -55,6 +55,7 @@ class Rules(unittest.TestCase):
         self.passes("src/core/a.cc", "// " + "é" * 97 + "\n")
         self.breaks("tabs", "cmake/a.cmake", "if(a)\n\tb()\n")
         self.breaks("trailing_blanks", "README.md", "a \n", "a\r\n")
+        self.passes("fuzz/corpus/http/a", "a\r\n", "a \n", "a\t")
         self.breaks("final_newline", "README.md", "a")
 
     def test_left_for_later(self):

@@ -123,6 +123,18 @@ TEST_F(MemoryTest, ExpiryCatchesUpAfterAPause) {
   EXPECT_EQ(memory.expire(start + std::chrono::hours(10)), 30u);
 }
 
+// As when a load took longer than its answer may be kept.
+TEST_F(MemoryTest, WhatIsGoneWhenItComesLeavesAtTheNextTurn) {
+  const Instant now = start + seconds(20);
+  memory.expire(now);
+  keep(make({.entity = "late", .lives = seconds(1)}));
+  keep(make({.entity = "later", .lives = seconds(2)}));
+  keep(make({.entity = "alive", .lives = seconds(30)}));
+  EXPECT_TRUE(memory.erase(1, hash_of(1, "late"), "late"));
+  EXPECT_EQ(memory.expire(now + milliseconds(250)), 1u);
+  EXPECT_EQ(memory.stats().entries, 1u);
+}
+
 TEST_F(MemoryTest, AMovedTagDropsItsEntries) {
   auto cell = std::make_shared<TagCell>();
   keep(make({.entity = "a", .stamps = {{cell, 1}}}));

@@ -20,6 +20,7 @@ namespace http = boost::beast::http;
 using ErrorCode = boost::beast::error_code;
 using View = boost::beast::string_view;
 
+constexpr std::string_view last_chunk = "0\r\n\r\n";
 constexpr std::size_t reserve_bytes_max = 64 << 10;  // Of what a header merely promises.
 
 // Headers that reuse the strings of the message before.
@@ -151,25 +152,56 @@ HttpFault fault_of(const ErrorCode& error, const HttpLimits& limits) {
   return {.status = 400, .what = "this is not HTTP/1.1: " + error.message()};
 }
 
+// How much of `bytes`, which begin inside a header, is still the header's.
+std::size_t header_part(std::string_view bytes) {
+  constexpr std::string_view line_end = "\r\n";
+  if (bytes.starts_with(line_end)) return line_end.size();
+  const std::size_t last_line_end = bytes.find("\r\n\r\n");
+  return last_line_end == std::string_view::npos ? bytes.size() : last_line_end + 4;
+}
+
+// Whether `bytes` make the header too long.  Beast counts the first line and the fields apart.
+template <class M>
+bool passes_header_limit(const M& machine, std::string_view bytes) {
+  const std::size_t limit = machine.limits.header_bytes_max;
+  if (machine.is_header_done() || machine.header_bytes + bytes.size() <= limit) return false;
+  return machine.header_bytes + header_part(bytes) > limit;
+}
+
+// 414 if the first line alone is too long.
+template <class M>
+HttpFault too_long(const M& machine, std::string_view bytes) {
+  const HttpLimits& limits = machine.limits;
+  const bool has_line =
+      machine.got_first_line || bytes.substr(0, limits.header_bytes_max).contains("\r\n");
+  if (has_line) return fault_of(http::make_error_code(http::error::header_limit), limits);
+  return {.status = 414, .what = "the request line is too long"};
+}
+
 // Feeds the machine; on failure the fault is in `machine.fault`.
 template <class M>
 Parsed feed(M& machine, std::string_view bytes) {
   if (machine.fault) return {.state = Parse::failed, .used = 0};
+  if (passes_header_limit(machine, bytes)) {
+    machine.fault = too_long(machine, bytes);
+    return {.state = Parse::failed, .used = 0};
+  }
+  // Beast asserts that it is not called again in the midst of a last chunk that follows no other.
+  const bool is_chunked = machine.is_header_done() && machine.chunked();
+  if (is_chunked && bytes.size() < last_chunk.size()) return {.state = Parse::more, .used = 0};
   ErrorCode error;
   const std::size_t used = machine.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   const std::size_t left = bytes.size() - used;
   if (!machine.is_header_done()) machine.header_bytes += used;
-  const bool over = machine.header_bytes + left > machine.limits.header_bytes_max;
   if (error == http::error::need_more || !error) {
     if (machine.is_done()) return {.state = Parse::done, .used = used};
     // Bodies are taken as they come; what waits for its end is a line, and lines have a limit.
-    const bool stuck = left >= machine.limits.header_bytes_max;
-    if (!stuck && (machine.is_header_done() || !over)) return {.state = Parse::more, .used = used};
+    if (left < machine.limits.header_bytes_max) return {.state = Parse::more, .used = used};
     error = http::make_error_code(http::error::header_limit);
   }
-  if (!machine.fault) machine.fault = fault_of(error, machine.limits);
-  if (machine.fault->status == 431 && !machine.got_first_line) {
-    machine.fault = HttpFault{.status = 414, .what = "the request line is too long"};
+  if (!machine.fault) {
+    machine.fault = error == http::error::header_limit ? too_long(machine, bytes)
+                                                       : fault_of(error, machine.limits);
   }
   return {.state = Parse::failed, .used = used};
 }

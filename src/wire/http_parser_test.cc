@@ -134,6 +134,22 @@ TEST(RequestParser, LimitsAreKeptToTheByte) {
   EXPECT_EQ(fault_in(chunked + "1;" + std::string(200, 'x'), limits), 431) << "an endless line";
 }
 
+// Beast takes the first line and the fields for two headers, if they come together.
+TEST(RequestParser, AHeaderHasOneLimitHoweverItArrives) {
+  const std::string line = "GET /" + std::string(30, 'a') + " HTTP/1.1\r\n";
+  const std::string request = line + "Host: h\r\nA: " + std::string(40, 'b') + "\r\n\r\n";
+  const HttpLimits exact{.header_bytes_max = request.size()};
+  const HttpLimits less{.header_bytes_max = request.size() - 1};
+  EXPECT_EQ(fault_in(request, exact), 0);
+  EXPECT_EQ(fault_in(request + request, exact), 0) << "what follows does not count";
+  EXPECT_EQ(fault_in(request, less), 431);
+  RequestParser parser(exact);
+  EXPECT_EQ(drip(parser, request), Parse::done);
+  RequestParser refusing(less);
+  EXPECT_EQ(drip(refusing, request), Parse::failed);
+  EXPECT_EQ(refusing.fault().status, 431) << "not 414: the line is short enough";
+}
+
 // Beast's own limit begins anew with each portion.
 TEST(RequestParser, ManySmallHeadersAreOneHeader) {
   RequestParser parser(HttpLimits{.header_bytes_max = 100});
@@ -147,6 +163,16 @@ TEST(RequestParser, ManySmallHeadersAreOneHeader) {
   }
   ASSERT_EQ(state, Parse::failed);
   EXPECT_EQ(parser.fault().status, 431);
+}
+
+TEST(RequestParser, ChunksMayArriveByteByByte) {
+  const std::string head = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string_view chunks :
+       {"0\r\n\r\n", "000;a=b\r\nT: t\r\n\r\n", "1\r\nx\r\n0\r\n\r\n"}) {
+    RequestParser parser;
+    EXPECT_EQ(drip(parser, head + std::string(chunks)), Parse::done) << chunks;
+    EXPECT_EQ(parser.take().body, chunks.contains('x') ? "x" : "");
+  }
 }
 
 TEST(RequestParser, HalfARequestIsNoRequest) {
