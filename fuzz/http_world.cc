@@ -191,18 +191,18 @@ std::string World::exchange(std::string_view bytes) {
   demand(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "there are sockets");
   const Client client(ends[0]);
   client.send(bytes);
-  std::promise<void> ended;
-  boost::asio::post(runtime().loops().at(0), [&, socket = ends[1]] {
+  const auto ended = std::make_shared<std::promise<void>>();
+  boost::asio::post(runtime().loops().at(0), [&, ended, socket = ends[1]] {
     io::Tcp::socket accepted(runtime().loops().at(0), io::Tcp::v4(), socket);
     auto stream = std::make_shared<io::Stream>(runtime(), 0, std::move(accepted), [] {});
     stream->peer = "the client";
     auto session =
         std::make_shared<http::Session>(io::Connection(std::move(stream)), api_, runtime(),
                                         http::SessionLimits{.http = http_limits()});
-    start(http::Session::run(std::move(session)), [&ended] { ended.set_value(); });
+    start(http::Session::run(std::move(session)), [ended] { ended->set_value(); });
   });
   std::string answers = client.receive();
-  ended.get_future().wait();
+  ended->get_future().wait();
   return answers;
 }
 
