@@ -35,6 +35,7 @@ class Instance {
   [[nodiscard]] HostId id() const noexcept { return host_.id(); }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
+  [[nodiscard]] bool is_dead() const noexcept { return host_.is_dead(); }
   // REQUIRES: it lives.
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   [[nodiscard]] const PolicyHandle& policy(PolicyNumber number) const {

@@ -132,9 +132,14 @@ int run(int argc, char** argv) {
   Options options;
   app.add_option("--seed", options.seed, "Tell what happens in this one world");
   app.add_option("--first", options.first, "The first seed")->capture_default_str();
-  app.add_option("--worlds", options.worlds, "How many worlds")->capture_default_str();
-  app.add_option("--minutes", options.minutes, "Begin no world after so many minutes");
-  app.add_option("--jobs", options.jobs, "Processes side by side")->capture_default_str();
+  app.add_option("--worlds", options.worlds, "How many worlds")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--minutes", options.minutes, "Begin no world after so many minutes")
+      ->check(CLI::Range(1, 24 * 60));
+  app.add_option("--jobs", options.jobs, "Processes side by side")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   app.add_option("--mutant", options.mutant, "Take this mechanism of the protocol out");
   app.add_flag("--mutants", options.table,
                "Take each mechanism out, and say how soon that is seen");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,15 @@ namespace headrace::sim {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+namespace {
+
+// A healed world has so long ...
+constexpr Duration rest_within = seconds(120);    // ... to come to rest,
+constexpr Duration answers_within = seconds(60);  // to answer its last reads,
+constexpr Duration closes_within = seconds(60);   // and to close an engine.
+
+}  // namespace
 
 template <class Say>
 void World::tell(Say say) {
@@ -202,11 +212,9 @@ void World::write_through(Instance& instance, const Step& step) {
                                outcome ? "made v" + outcome->revision : outcome.error().what);
           });
           if (!outcome) return;
-          std::vector<PolicyNumber> every;
-          for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) every.push_back(i);
           auto made = std::make_unique<Invalidating>();
           made->host = id;
-          made->what = oracle_.invalidation_called(id, places(every, entity),
+          made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
                                                    std::stoull(outcome->revision));
           made->held = outcome->held == Held::everywhere;
           if (made->held) oracle_.invalidation_held_everywhere(made->what);
@@ -219,13 +227,44 @@ void World::roll(Instance& instance, const Step& step) {
                                              Rollout::shadow};
   PolicyChange change{.rollout = to[step.extra % to.size()]};
   if (change.rollout == Rollout::percentage) change.percentage = 50;
-  tell([&] {
-    return fmt::format("instance {} switches {} to {}", instance.id(), step.policy,
-                       name_of(*change.rollout));
-  });
+  change_policy(instance, step, change, name_of(*change.rollout));
+}
+
+void World::change_policy(Instance& instance, const Step& step, const PolicyChange& change,
+                          std::string_view to) {
+  tell(
+      [&] { return fmt::format("instance {} switches {} to {}", instance.id(), step.policy, to); });
   begin(instance.id());
   start(instance.engine().change(plan_.policies[step.policy].name, change),
         [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
+}
+
+std::vector<PolicyNumber> World::every_policy() const {
+  std::vector<PolicyNumber> every(plan_.policies.size());
+  std::iota(every.begin(), every.end(), PolicyNumber{0});
+  return every;
+}
+
+// An invalidation begins at this moment; what is to be seen of it is noted before.
+World::Invalidating* World::call(Instance& instance, const std::vector<Place>& covered) {
+  auto made = std::make_unique<Invalidating>();
+  made->host = instance.id();
+  made->what = oracle_.invalidation_called(instance.id(), covered);
+  begin(instance.id());
+  invalidating_.push_back(std::move(made));
+  return invalidating_.back().get();
+}
+
+void World::returned(const Instance& instance, Invalidating& invalidating, const Result<Held>& held,
+                     std::string_view what) {
+  end(invalidating.host);
+  if (instance.is_dead()) return;
+  invalidating.held = held && *held == Held::everywhere;
+  tell([&] {
+    return fmt::format("instance {}: the {} {}", invalidating.host, what,
+                       invalidating.held ? "holds everywhere" : "is pending");
+  });
+  if (invalidating.held) oracle_.invalidation_held_everywhere(invalidating.what);
 }
 
 std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
@@ -245,8 +284,7 @@ void World::write(Instance& instance, const Step& step) {
   tell([&] {
     return fmt::format("instance {} commits v{} of {}", instance.id(), version, step.entity);
   });
-  std::vector<PolicyNumber> every;
-  for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) every.push_back(i);
+  std::vector<PolicyNumber> every = every_policy();
   if (part(step.extra, 5) % 3 == 0) return invalidate(instance, step, std::move(every));
   Instance* const who = &instance;
   begin(instance.id());
@@ -263,9 +301,7 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
   std::string name = "its key";
   if (part(step.extra, 4) % 8 == 1) {
     what.everything = true;
-    policies.clear();
-    for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) policies.push_back(i);
-    covered = places(policies, std::nullopt);
+    covered = places(every_policy(), std::nullopt);
     name = "everything";
   } else if (part(step.extra, 4) % 8 == 2) {
     for (const PolicyNumber one : policies) what.policies.push_back(plan_.policies[one].name);
@@ -273,35 +309,21 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
     name = "its policies";
   } else if (part(step.extra, 3) % 2 == 1) {
     what.tags.push_back("e:" + std::to_string(step.entity));
-    policies.clear();
-    for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) policies.push_back(i);
-    covered = places(policies, step.entity);
+    covered = places(every_policy(), step.entity);
     name = "its tag";
   } else {
     for (const PolicyNumber one : policies) {
       what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
     }
   }
-  auto made = std::make_unique<Invalidating>();
-  made->host = instance.id();
-  made->what = oracle_.invalidation_called(instance.id(), covered);
-  Invalidating* const here = made.get();
-  invalidating_.push_back(std::move(made));
+  Invalidating* const here = call(instance, covered);
   tell([&] {
     return fmt::format("instance {} invalidates {} by {}", here->host, step.entity, name);
   });
-  begin(instance.id());
-  Instance* const who = &instance;
-  start(instance.engine().invalidate(std::move(what)), [this, here, who](const Result<Held>& held) {
-    end(here->host);
-    if (who->host().is_dead()) return;
-    here->held = held && *held == Held::everywhere;
-    tell([&] {
-      return fmt::format("instance {}: the invalidation {}", here->host,
-                         here->held ? "holds everywhere" : "is pending");
-    });
-    if (here->held) oracle_.invalidation_held_everywhere(here->what);
-  });
+  start(instance.engine().invalidate(std::move(what)),
+        [this, here, who = &instance](const Result<Held>& held) {
+          returned(*who, *here, held, "invalidation");
+        });
 }
 
 void World::put(Instance& instance, const Step& step) {
@@ -321,35 +343,19 @@ void World::put(Instance& instance, const Step& step) {
   Step plain = step;
   plain.extra = 0;
   if (!others.empty()) invalidate(instance, plain, std::move(others));
-  auto made = std::make_unique<Invalidating>();
-  made->host = instance.id();
-  made->what = oracle_.invalidation_called(instance.id(), {{step.policy, step.entity}});
-  Invalidating* const here = made.get();
-  invalidating_.push_back(std::move(made));
-  begin(instance.id());
-  Instance* const who = &instance;
+  Invalidating* const here = call(instance, {{step.policy, step.entity}});
   start(instance.engine().put(instance.policy(step.policy), std::to_string(step.entity),
                               Kind::value, std::make_shared<const std::string>(told.text())),
-        [this, here, who, entity = step.entity](const Result<Held>& held) {
-          end(here->host);
+        [this, here, who = &instance, entity = step.entity](const Result<Held>& held) {
           --putting_[entity];
-          if (who->host().is_dead()) return;
-          here->held = held && *held == Held::everywhere;
-          tell([&] {
-            return fmt::format("instance {}: the put {}", here->host,
-                               here->held ? "holds everywhere" : "is pending");
-          });
-          if (here->held) oracle_.invalidation_held_everywhere(here->what);
+          returned(*who, *here, held, "put");
         });
 }
 
 void World::bump(Instance& instance, const Step& step) {
   std::vector<PolicyNumber> one{step.policy};
   (void)oracle_.invalidation_called(instance.id(), places(one, std::nullopt));
-  tell([&] { return fmt::format("instance {} bumps {}", instance.id(), step.policy); });
-  begin(instance.id());
-  start(instance.engine().change(plan_.policies[step.policy].name, {.bump_version = true}),
-        [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
+  change_policy(instance, step, {.bump_version = true}, "its next version");
 }
 
 void World::stand_still(Instance& instance, const Step& step, bool frozen) {
@@ -427,7 +433,7 @@ void World::come_to_rest() {
     return under_way_.empty() &&
            std::ranges::all_of(instances_, [](const auto& one) { return one->is_quiet(); });
   };
-  if (!run_until(at_rest, seconds(120))) {
+  if (!run_until(at_rest, rest_within)) {
     oracle_.violated("the world does not come to rest after all was healed");
   }
   // What was only pending has been delivered by now, unless its instance died before.
@@ -448,7 +454,7 @@ void World::look_at_everything() {
       }
     }
   }
-  if (!run_until([this] { return under_way_.empty(); }, seconds(60))) {
+  if (!run_until([this] { return under_way_.empty(); }, answers_within)) {
     oracle_.violated("the last reads do not end");
   }
 }
@@ -460,7 +466,7 @@ void World::close_all() {
     if (!instance) continue;
     auto closed = std::make_shared<bool>(false);
     instance->close([closed] { *closed = true; });
-    const Instant end = timeline_.now() + seconds(60);
+    const Instant end = timeline_.now() + closes_within;
     while (!*closed && timeline_.step(end)) {
     }
     if (!*closed) {

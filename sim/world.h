@@ -64,6 +64,12 @@ class World {
   // Runs until `done` or until that much time has passed; true if done.
   template <class Done>
   bool run_until(Done done, Duration at_most);
+  void change_policy(Instance& instance, const Step& step, const PolicyChange& change,
+                     std::string_view to);
+  [[nodiscard]] Invalidating* call(Instance& instance, const std::vector<Place>& covered);
+  void returned(const Instance& instance, Invalidating& invalidating, const Result<Held>& held,
+                std::string_view what);
+  [[nodiscard]] std::vector<PolicyNumber> every_policy() const;
   [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
                                           std::optional<EntityNumber> entity) const;
   template <class Say>

@@ -65,7 +65,7 @@ class Rules(unittest.TestCase):
 
     def test_machines_and_registries(self):
         self.breaks("machine", "README.md", "see /wor" "k/main\n", "cd /hom" "e/anna/headrace\n")
-        self.passes("README.md", "framework/main, ${CMAKE}/work/a\n")
+        self.passes("README.md", "framework/main, ${CMAKE}/" + "work/a\n")
         self.breaks("registry", "README.md", "from https://deb.debia" "n.org/a\n",
                     "http://registry.npmj" "s.org\n")
 

@@ -16,7 +16,7 @@ namespace headrace {
 
 struct Envelope {
   Token id{};     // Of this envelope; random, never reused.
-  Token lease{};  // Under which it was filled; none for a put.
+  Token lease{};  // Under which it was filled; none for a refresh.
   Kind kind = Kind::value;
   std::string key{};                    // Key::bytes(), to notice a collision of StoreKeys.
   WallTime read_wall{};                 // When the source was read, for people.

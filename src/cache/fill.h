@@ -37,6 +37,9 @@ class Fill {
   static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
   static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
   static constexpr int take_overs_max = 3;
+  // Of the time that a reader waits, each load may spend so small a part on another's lease: a
+  // strict reader may wait for a load that has begun, then for its own, and then for the source.
+  static constexpr int lease_waits_part = 3;
 
   struct Setup {
     Purpose purpose = Purpose::read;

@@ -67,8 +67,8 @@ bool Engine::Impl::prepare(Load& load) {
       .lease = load.lease,
       .chance = ports_.random.bits(),
       .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at(),
-      // A strict reader may wait for a load that has begun and then for its own.
-      .lease_waits_max = std::min(Fill::lease_waits_total_max, compiled.policy.fetch_within / 3)});
+      .lease_waits_max = std::min(Fill::lease_waits_total_max,
+                                  compiled.policy.fetch_within / Fill::lease_waits_part)});
   auto key = Key::make(compiled.key_scope, load.entity);
   assert(key.has_value());  // The names were checked by define(), the entity by the read.
   load.key = std::string(key->bytes());

@@ -23,6 +23,17 @@ class SlowWayTest : public BenchTop {
     ASSERT_TRUE(close());
     make_engine();
   }
+  // A read just before the end of fresh_for, whose store answers just after it.
+  Outcome ask_slowly() {
+    world.advance(milliseconds(9500));
+    store.hold_answers = true;
+    Outcome late = ask("1");
+    world.advance(milliseconds(800));
+    store.hold_answers = false;
+    store.release_held();
+    world.run();
+    return late;
+  }
   StoreKey slot = store_key_of("default", "users", "1");
 };
 
@@ -30,13 +41,7 @@ class SlowWayTest : public BenchTop {
 TEST_F(SlowWayTest, AHitThatGrewTooOldWhileItWasConfirmedIsNotAnswered) {
   be_strict();
   read("1");
-  world.advance(milliseconds(9500));
-  store.hold_answers = true;
-  const Outcome late = ask("1");
-  world.advance(milliseconds(800));
-  store.hold_answers = false;
-  store.release_held();
-  world.run();
+  const Outcome late = ask_slowly();
   ASSERT_TRUE(*late && (*late)->has_value());
   EXPECT_EQ((**late)->origin(), Origin::source);
   EXPECT_LT((**late)->age(), seconds(1));
@@ -45,13 +50,7 @@ TEST_F(SlowWayTest, AHitThatGrewTooOldWhileItWasConfirmedIsNotAnswered) {
 TEST_F(SlowWayTest, WhatTheStoreAnsweredLongAgoIsJudgedByItsAgeNow) {
   read("1");
   restart();
-  world.advance(milliseconds(9500));
-  store.hold_answers = true;
-  const Outcome late = ask("1");
-  world.advance(milliseconds(800));
-  store.hold_answers = false;
-  store.release_held();
-  world.run();
+  const Outcome late = ask_slowly();
   ASSERT_TRUE(*late && (*late)->has_value());
   EXPECT_EQ((**late)->origin(), Origin::source);
 }
