@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headrace/engine.h"
+#include "sim/channel.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
@@ -20,8 +21,11 @@ struct Surroundings {
   Truth& truth;
   Oracle& oracle;
   Shelf& shelf;
+  Channel& channel;
   const Weather& store_weather;
   const Weather& source_weather;
+  const Weather& bus_weather;
+  const Delivery& bus_delivery;
   std::function<void(const std::string&)> note;  // For the story.
 };
 
@@ -35,6 +39,8 @@ class Instance {
   [[nodiscard]] HostId id() const noexcept { return host_.id(); }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
+  [[nodiscard]] Link& to_bus() noexcept { return to_bus_; }
+  [[nodiscard]] ChannelBus& bus() noexcept { return bus_; }
   [[nodiscard]] bool is_dead() const noexcept { return host_.is_dead(); }
   // REQUIRES: it lives.
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
@@ -59,7 +65,9 @@ class Instance {
   Host host_;
   Link to_store_;
   Link to_source_;
+  Link to_bus_;
   ShelfStore store_;
+  ChannelBus bus_;
   std::vector<std::unique_ptr<Watch>> watches_;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;

@@ -79,12 +79,26 @@ void Oracle::answered(const Read& read, const Said& said) {
     fail("strict waiter",
          fmt::format("while it waited all before v{} was invalidated there", own->second.at(now)));
   }
-  const auto floor = everywhere_.find(read.place);
-  if (read.level == Level::strict && floor != everywhere_.end() &&
-      told.version < floor->second.at(read.began)) {
-    fail("everywhere", fmt::format("an invalidation of all before v{} had returned",
-                                   floor->second.at(read.began)));
+  const auto [rule, least] = least_of(read);
+  if (told.version < least) {
+    fail(rule, fmt::format("an invalidation of all before v{} had returned", least));
   }
+}
+
+// What an invalidation that has returned asks of this read: the strongest that there is.
+Oracle::Least Oracle::least_of(const Read& read) const {
+  const auto at = [&](const std::map<Place, Floor>& floors, Instant when) -> Version {
+    const auto known = floors.find(read.place);
+    return known == floors.end() ? 0 : known->second.at(when);
+  };
+  if (read.level == Level::strict) return Least{"everywhere", at(confirmed_, read.began)};
+  if (!rules_.with_bus) return {};
+  if (quiet_) return Least{"quiet", at(confirmed_, read.began)};
+  if (rules_.bus_bound == Duration::zero()) return {};
+  const Least bounded{"the bus bound", at(confirmed_, read.began - widened(rules_.bus_bound))};
+  if (!rules_.bus_is_sound) return bounded;
+  const Least waited{"waited", at(waited_, read.began - stood_still_)};
+  return waited.version > bounded.version ? waited : bounded;
 }
 
 std::size_t Oracle::races(Place place, Instant since) const {
@@ -123,9 +137,10 @@ Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<
   return made;
 }
 
-void Oracle::invalidation_held_everywhere(const Invalidation& invalidation) {
+void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
   for (const auto& [place, version] : invalidation.covered) {
-    everywhere_[place].raise(timeline_.now(), version);
+    confirmed_[place].raise(timeline_.now(), version);
+    if (waited) waited_[place].raise(timeline_.now(), version);
   }
 }
 

@@ -8,7 +8,11 @@
 //                            promises, whatever fails;
 //   own truth                once an instance has been told to invalidate, it never answers older;
 //   everywhere               nor does, on a strict read, any other, once that invalidation has
-//                            returned `everywhere`;
+//                            returned;
+//   the bus bound            nor, on any read, once a bus_bound has passed since then, if there is
+//                            a bus that notices what it loses;
+//   waited                   nor at once, if the invalidation waited until it held everywhere;
+//   quiet                    nor ever, once all is healed and has come to rest;
 //   strict waiters           are not answered by a load that an invalidation overtook, unless it is
 //                            the last of several in a row;
 //   the age                  is never said to be less than it is;
@@ -63,6 +67,9 @@ class Oracle {
     // Loads lose their races to invalidations and losses of the store alone: no reader insists on
     // the source and cuts others' loads off, and no lease runs out on its way.
     bool races_are_known = true;
+    bool with_bus = false;
+    Duration bus_bound{0};  // Zero: nothing is promised before all is quiet.
+    bool bus_is_sound = true;
     std::vector<Policy> policies{};
   };
   Oracle(Timeline& timeline, const Truth& truth, Rules rules)
@@ -92,7 +99,10 @@ class Oracle {
   // The same of all that was committed before and with `version`.
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places,
                                                  Version version);
-  void invalidation_held_everywhere(const Invalidation& invalidation);
+  // The store has confirmed it, and the bus has taken it; `waited`: no memory can answer older.
+  void invalidation_held(const Invalidation& invalidation, bool waited);
+  // All is healed and at rest.
+  void all_is_quiet() { quiet_ = true; }
 
   // Returns a ticket for the end.
   [[nodiscard]] std::uint64_t load_began(HostId host, Place place, bool must_be_alone);
@@ -109,6 +119,12 @@ class Oracle {
   [[nodiscard]] std::uint64_t answers() const noexcept { return answers_; }
 
  private:
+  // The oldest version that a read may be answered with, and the rule that says so.
+  struct Least {
+    std::string_view rule{};
+    Version version = 0;
+  };
+  [[nodiscard]] Least least_of(const Read& read) const;
   [[nodiscard]] Duration widened(Duration bound) const;
   // How often the place was invalidated at the host after `since`.
   [[nodiscard]] std::size_t invalidations(HostId host, Place place, Instant since) const;
@@ -119,7 +135,9 @@ class Oracle {
   const Truth& truth_;
   const Rules rules_;
   std::map<std::pair<HostId, Place>, Floor> own_;
-  std::map<Place, Floor> everywhere_;
+  std::map<Place, Floor> confirmed_;
+  std::map<Place, Floor> waited_;
+  bool quiet_ = false;
   std::map<std::pair<HostId, Place>, std::set<std::uint64_t>> loads_;
   std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;
   std::uint64_t last_load_ = 0;

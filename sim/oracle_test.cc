@@ -96,7 +96,7 @@ TEST_F(OracleTest, OnceItHoldsEverywhereNoStrictReadIsOlder) {
   const auto called = oracle.invalidation_called(1, {place});
   answer(old, 2, Level::strict);
   EXPECT_EQ(rule(), "");
-  oracle.invalidation_held_everywhere(called);
+  oracle.invalidation_held(called, false);
   answer(old, 2);
   EXPECT_EQ(rule(), "");
   answer(old, 2, Level::strict);

@@ -18,6 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
+  bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
 };
 
 Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
@@ -56,7 +57,13 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .unchanged = draw("revisions", 30),
           .many = draw("reads of many", 20),
           .write_through = draw("writes through", 30),
-          .rolls = draw("switches", 15)};
+          .rolls = draw("switches", 15),
+          .bus = draw("a bus", 65),
+          .bus_cuts = draw("hosts cut off from the bus", 30),
+          .bus_silent = draw("losses that nobody notices", 20),
+          .bus_down = draw("bus away", 15),
+          .bus_reorders = draw("messages out of their order", 20),
+          .waits = draw("invalidations that wait", 25)};
 }
 
 Weather weather_of(Chance& chance, const Swarm& swarm) {
@@ -128,6 +135,8 @@ std::vector<std::pair<Step::What, std::uint64_t>> weights_of(Chance& chance, con
   add(swarm.many, What::read_many);
   add(swarm.write_through, What::write_through);
   add(swarm.rolls, What::roll);
+  add(swarm.bus && (swarm.bus_cuts || swarm.bus_silent), What::cut_bus);
+  add(swarm.bus && swarm.bus_down, What::bus_down);
   return weights;
 }
 
@@ -142,6 +151,8 @@ std::uint64_t extra_of(Chance& chance, const Swarm& swarm) {
   keep(swarm.abandon, 2);  // read: leave before the end.
   keep(swarm.tags, 3);     // invalidate: by tag.
   keep(swarm.wide, 4);     // invalidate: a policy or everything.
+  keep(swarm.waits, 6);    // invalidate: wait until it holds everywhere.
+  keep(swarm.crashes, 7);  // invalidate: and die when it has returned.
   return extra;
 }
 
@@ -160,6 +171,12 @@ Plan plan_of(std::uint64_t seed) {
               !swarm.write_through;
   plan.races_are_known = !swarm.write_through && !swarm.rolls && !swarm.bumps && !swarm.forced &&
                          !swarm.late && !swarm.lossy && !swarm.store_down;
+  plan.with_bus = swarm.bus;
+  plan.bus_is_sound = !swarm.bus_silent;
+  plan.bus_bound = chance.between(milliseconds(300), milliseconds(1500));
+  // Whoever hears nothing reads strictly, and forgets what it was at when it hears again.
+  plan.calm = plan.calm && !swarm.bus;
+  plan.races_are_known = plan.races_are_known && !swarm.bus;
   plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
   plan.batch_max = swarm.batches ? 4 : 1;
   plan.deletes = swarm.deletes;
@@ -169,6 +186,11 @@ Plan plan_of(std::uint64_t seed) {
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
   plan.store_weather = weather_of(chance, swarm);
   plan.source_weather = weather_of(chance, swarm);
+  plan.bus_weather = weather_of(chance, swarm);
+  plan.bus_delivery.way = weather_of(chance, swarm);
+  if (swarm.bus_silent) plan.bus_delivery.lost_percent = chance.below(10);
+  plan.bus_is_known = !swarm.crashes;
+  if (swarm.bus_reorders) plan.bus_delivery.reordered_percent = 1 + chance.below(30);
   plan.length = chance.between(seconds(2), seconds(20));
   const auto weights = weights_of(chance, swarm);
   std::uint64_t sum = 0;
@@ -196,7 +218,7 @@ Plan plan_of(std::uint64_t seed) {
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 17> names{"read",
+  static constexpr std::array<std::string_view, 19> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -212,7 +234,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "version bump",
                                                           "read of all",
                                                           "write through",
-                                                          "switch"};
+                                                          "switch",
+                                                          "cut off from the bus",
+                                                          "bus away"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "headrace/policy.h"
+#include "sim/channel.h"
 #include "sim/host.h"
 #include "sim/link.h"
 #include "sim/truth.h"
@@ -37,6 +38,8 @@ struct Step {
     read_many,      // All entities at once.
     write_through,  // The engine writes, and invalidates what depends on it.
     roll,           // A policy is switched at a host; `extra`: to what.
+    cut_bus,        // The host does not reach the bus, or does not hear it; `extra`: which.
+    bus_down,       // Nobody does.
   };
   What what = What::read;
   Duration at{0};
@@ -52,6 +55,10 @@ struct Plan {
   std::size_t hosts = 1;
   std::size_t entities = 1;
   bool with_store = true;
+  bool with_bus = false;
+  bool bus_is_sound = true;  // What it loses, its clients notice.
+  bool bus_is_known = true;  // Nobody dies with something on its lips that nobody has heard.
+  Duration bus_bound = std::chrono::seconds(1);
   bool calm = true;             // No fault that may make a load be given up.
   bool races_are_known = true;  // See Oracle::Rules.
   std::size_t bytes_max = 1 << 20;
@@ -62,6 +69,8 @@ struct Plan {
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
   Weather source_weather{};
+  Weather bus_weather{};
+  Delivery bus_delivery{};
   Duration length{0};
   std::vector<Step> steps{};
   std::vector<std::string> features{};  // For people: what is turned on.

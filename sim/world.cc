@@ -15,9 +15,20 @@ using std::chrono::seconds;
 namespace {
 
 // A healed world has so long ...
-constexpr Duration rest_within = seconds(120);    // ... to come to rest,
-constexpr Duration answers_within = seconds(60);  // to answer its last reads,
-constexpr Duration closes_within = seconds(60);   // and to close an engine.
+constexpr Duration rest_within = seconds(120);        // ... to come to rest,
+constexpr Duration beats_within = seconds(6);         // to hear of each other,
+constexpr Duration connections_within = seconds(15);  // also where nobody noticed a loss,
+constexpr Duration answers_within = seconds(60);      // to answer its last reads,
+constexpr Duration closes_within = seconds(60);       // and to close an engine.
+
+// How late an invalidation may reach another memory.
+Duration promised_bound(const Plan& plan) {
+  if (!plan.with_bus || plan.bus_is_sound) return plan.bus_bound;
+  // What is lost silently shows with the next beat of its origin, or as that one's silence; but if
+  // nobody had heard of it yet, nobody misses it.
+  constexpr Duration beat_within = seconds(2);
+  return plan.bus_is_known ? 3 * plan.bus_bound + beat_within : Duration::zero();
+}
 
 }  // namespace
 
@@ -36,19 +47,30 @@ World::World(const Plan& plan, bool tell)
       oracle_(timeline_, truth_,
               {.drift_ppm_max = drift_ppm_max,
                .races_are_known = plan.races_are_known,
+               .with_bus = plan.with_bus,
+               .bus_bound = promised_bound(plan),
+               .bus_is_sound = plan.bus_is_sound,
                .policies = plan.policies}),
       shelf_(timeline_, plan.seed * 3 + 2),
       store_weather_(plan.store_weather),
       source_weather_(plan.source_weather),
+      bus_weather_(plan.bus_weather),
+      bus_delivery_(plan.bus_delivery),
       instances_(plan.hosts) {}
 
 void World::start_instance(std::size_t place) {
   const HostId id = ++last_host_;
-  const Surroundings around{
-      plan_,           timeline_,
-      truth_,          oracle_,
-      shelf_,          store_weather_,
-      source_weather_, [this](const std::string& line) { tell([&] { return line; }); }};
+  const Surroundings around{plan_,
+                            timeline_,
+                            truth_,
+                            oracle_,
+                            shelf_,
+                            channel_,
+                            store_weather_,
+                            source_weather_,
+                            bus_weather_,
+                            bus_delivery_,
+                            [this](const std::string& line) { tell([&] { return line; }); }};
   const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
   instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
   tell([&] { return fmt::format("instance {} starts", id); });
@@ -92,8 +114,10 @@ void World::perform(const Step& step) {
     case What::store_down:
     case What::store_restart:
     case What::evict:
-    case What::source_down: return trouble(step);
-    case What::crash: return crash(step.host, step);
+    case What::source_down:
+    case What::bus_down:
+    case What::cut_bus: return trouble(step);
+    case What::crash: return crash(step.host, step.length);
     default: break;
   }
   Instance* const instance = instances_[step.host].get();
@@ -216,8 +240,8 @@ void World::write_through(Instance& instance, const Step& step) {
           made->host = id;
           made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
                                                    std::stoull(outcome->revision));
-          made->held = outcome->held == Held::everywhere;
-          if (made->held) oracle_.invalidation_held_everywhere(made->what);
+          made->held = outcome->held != Held::pending;
+          if (made->held) oracle_.invalidation_held(made->what, false);
           invalidating_.push_back(std::move(made));
         });
 }
@@ -259,12 +283,21 @@ void World::returned(const Instance& instance, Invalidating& invalidating, const
                      std::string_view what) {
   end(invalidating.host);
   if (instance.is_dead()) return;
-  invalidating.held = held && *held == Held::everywhere;
+  invalidating.held = held && *held != Held::pending;
   tell([&] {
-    return fmt::format("instance {}: the {} {}", invalidating.host, what,
-                       invalidating.held ? "holds everywhere" : "is pending");
+    return fmt::format("instance {}: the {} holds: {}", invalidating.host, what,
+                       held ? name_of(*held) : held.error().what);
   });
-  if (invalidating.held) oracle_.invalidation_held_everywhere(invalidating.what);
+  const bool waited = invalidating.waits && held && *held == Held::everywhere;
+  if (invalidating.held) oracle_.invalidation_held(invalidating.what, waited);
+  if (invalidating.dies) {
+    timeline_.after(Duration::zero(), the_world, [this, id = invalidating.host] {
+      if (healed_) return;
+      for (std::size_t place = 0; place < instances_.size(); ++place) {
+        if (instances_[place] && instances_[place]->id() == id) crash(place, seconds(1));
+      }
+    });
+  }
 }
 
 std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
@@ -317,10 +350,15 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
     }
   }
   Invalidating* const here = call(instance, covered);
+  here->waits = part(step.extra, 6) % 2 == 1;
+  here->dies = part(step.extra, 7) % 4 == 1;
+  if (here->dies && !plan_.bus_is_sound) swallow_words_of(instance.id());
   tell([&] {
-    return fmt::format("instance {} invalidates {} by {}", here->host, step.entity, name);
+    return fmt::format("instance {} invalidates {} by {}{}", here->host, step.entity, name,
+                       here->waits ? ", and waits" : "");
   });
-  start(instance.engine().invalidate(std::move(what)),
+  start(instance.engine().invalidate(std::move(what),
+                                     here->waits ? Wait::everywhere : Wait::confirmed),
         [this, here, who = &instance](const Result<Held>& held) {
           returned(*who, *here, held, "invalidation");
         });
@@ -372,14 +410,14 @@ void World::stand_still(Instance& instance, const Step& step, bool frozen) {
   });
 }
 
-void World::crash(std::size_t place, const Step& step) {
+void World::crash(std::size_t place, Duration away) {
   if (!instances_[place]) return;
   Instance& dying = *instances_[place];
   tell([&] { return fmt::format("instance {} dies", dying.id()); });
   if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
   under_way_.erase(dying.id());
   dead_.push_back(std::move(instances_[place]));
-  timeline_.after(step.length, the_world, [this, place] {
+  timeline_.after(away, the_world, [this, place] {
     if (!instances_[place]) start_instance(place);
   });
 }
@@ -398,33 +436,60 @@ void World::trouble(const Step& step) {
       timeline_.after(step.length, the_world, [who] { who->to_store().cut(false); });
       return;
     }
-    case What::store_down:
-      ++store_downs_;
-      store_weather_.down = true;
-      timeline_.after(step.length, the_world, [this] {
-        if (!healed_) store_weather_.down = --store_downs_ > 0;
-      });
-      return;
-    case What::source_down:
-      ++source_downs_;
-      source_weather_.down = true;
-      timeline_.after(step.length, the_world, [this] {
-        if (!healed_) source_weather_.down = --source_downs_ > 0;
-      });
-      return;
+    case What::cut_bus: return cut_bus(step);
+    case What::store_down: return take_away(store_weather_, store_downs_, step.length);
+    case What::source_down: return take_away(source_weather_, source_downs_, step.length);
+    case What::bus_down: return take_away(bus_weather_, bus_downs_, step.length);
     default: return;
   }
+}
+
+void World::take_away(Weather& weather, int& downs, Duration length) {
+  ++downs;
+  weather.down = true;
+  timeline_.after(length, the_world, [this, &weather, &downs] {
+    if (!healed_) weather.down = --downs > 0;
+  });
+}
+
+// For a moment nobody else hears what comes, and nobody notices.
+void World::swallow_words_of(HostId host) {
+  for (const auto& one : instances_) {
+    if (!one || one->id() == host) continue;
+    one->bus().lose_connection(ChannelBus::Loss::silent);
+    timeline_.after(seconds(1), the_world, [who = one.get()] { who->bus().go_on(); });
+  }
+}
+
+// The way there, the connection that brings messages, or both.
+void World::cut_bus(const Step& step) {
+  Instance* const who = instances_[step.host].get();
+  if (who == nullptr) return;
+  const std::uint64_t which = part(step.extra, 5) % 3;
+  const bool silent = !plan_.bus_is_sound && step.entity % 2 == 0;
+  const bool hears = which == 0;
+  who->to_bus().cut(which != 1);
+  if (!hears) {
+    who->bus().lose_connection(silent ? ChannelBus::Loss::silent : ChannelBus::Loss::noticed);
+  }
+  timeline_.after(silent ? step.length + seconds(5) : step.length, the_world, [who, hears] {
+    who->to_bus().cut(false);
+    if (!hears) who->bus().go_on();
+  });
 }
 
 void World::heal() {
   tell([] { return std::string("all is healed"); });
   store_weather_ = {};
   source_weather_ = {};
+  bus_weather_ = {};
+  bus_delivery_ = {};
   healed_ = true;
   for (std::size_t place = 0; place < instances_.size(); ++place) {
     if (!instances_[place]) start_instance(place);
     if (instances_[place]->host().stands_still()) instances_[place]->host().go_on();
     instances_[place]->to_store().cut(false);
+    instances_[place]->to_bus().cut(false);
   }
 }
 
@@ -440,8 +505,13 @@ void World::come_to_rest() {
   for (const auto& one : invalidating_) {
     const bool lives = std::ranges::any_of(
         instances_, [&](const auto& instance) { return instance->id() == one->host; });
-    if (lives && !one->held) oracle_.invalidation_held_everywhere(one->what);
+    if (lives && !one->held) oracle_.invalidation_held(one->what, false);
   }
+  // Every lost connection is back by then, and every beat has told what it has to tell.
+  if (plan_.with_bus) {
+    run_until([] { return false; }, plan_.bus_is_sound ? beats_within : connections_within);
+  }
+  oracle_.all_is_quiet();
 }
 
 void World::look_at_everything() {

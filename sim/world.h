@@ -37,6 +37,8 @@ class World {
     HostId host = 0;
     Oracle::Invalidation what{};
     bool held = false;
+    bool waits = false;  // Until it holds everywhere.
+    bool dies = false;   // Its instance, as soon as it has returned.
   };
 
   World(const Plan& plan, bool tell);
@@ -54,8 +56,11 @@ class World {
   void put(Instance& instance, const Step& step);
   void bump(Instance& instance, const Step& step);
   void stand_still(Instance& instance, const Step& step, bool frozen);
-  void crash(std::size_t place, const Step& step);
+  void crash(std::size_t place, Duration away);
   void trouble(const Step& step);
+  void cut_bus(const Step& step);
+  void swallow_words_of(HostId host);
+  void take_away(Weather& weather, int& downs, Duration length);
   void heal();
   void come_to_rest();
   void look_at_everything();
@@ -88,8 +93,12 @@ class World {
   Shelf shelf_;
   Weather store_weather_;
   Weather source_weather_;
+  Channel channel_;
+  Weather bus_weather_;
+  Delivery bus_delivery_;
   int store_downs_ = 0;
   int source_downs_ = 0;
+  int bus_downs_ = 0;
   bool healed_ = false;
   HostId last_host_ = 0;
   std::vector<std::unique_ptr<Instance>> instances_;  // By their place; none between two lives.

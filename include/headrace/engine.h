@@ -19,8 +19,10 @@
 #include <string_view>
 #include <vector>
 
+#include "headrace/bus.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
+#include "headrace/invalidation.h"
 #include "headrace/key.h"
 #include "headrace/lookup.h"
 #include "headrace/policy.h"
@@ -63,28 +65,22 @@ struct ReadOptions {
   std::optional<Level> level{};      // Instead of the policy's, if stricter.
 };
 
-// What to invalidate.  All that is named is invalidated together.
-struct Invalidation {
-  struct KeyName {
-    std::string policy{};
-    std::string entity{};
-  };
-  std::vector<KeyName> keys{};
-  std::vector<std::string> tags{};
-  std::vector<std::string> policies{};
-  bool everything = false;
-
-  [[nodiscard]] bool is_empty() const noexcept {
-    return keys.empty() && tags.empty() && policies.empty() && !everything;
-  }
+// How far an invalidation goes before it returns.
+enum class Wait : std::uint8_t {
+  confirmed,   // Until the store has confirmed it and the bus has taken it.
+  everywhere,  // Until no instance's memory can answer older any more: a bus_bound longer.
 };
 
-// When an invalidation holds.
+// Where an invalidation holds.
 enum class Held : std::uint8_t {
-  everywhere,  // In memory and in the store.
-  pending,     // In this instance.  The store has not confirmed; what is affected bypasses it, and
-               // the invalidation is sent again until it is acknowledged.
+  everywhere,  // In the store, and in every memory.
+  soon,        // In this instance, in the store, for strict reads everywhere; and in other memories
+               // within the engine's bus_bound.
+  pending,     // In this instance.  The store or the bus has not confirmed; what is affected
+               // bypasses the store, and the invalidation is sent again until it is acknowledged.
 };
+// "everywhere", "soon", "pending".
+[[nodiscard]] std::string_view name_of(Held held) noexcept;
 
 // How a write through the engine ended.
 struct WriteOutcome {
@@ -165,12 +161,24 @@ class Engine {
     Duration store_within = std::chrono::seconds(1);  // The longest wait for one store call.
     Duration pending_retry_after = std::chrono::milliseconds(200);
     Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
+
+    // With a bus: how long memory answers by itself after the last proof that every invalidation
+    // was heard; and so how late an invalidation may reach another instance's memory.
+    Duration bus_bound = std::chrono::seconds(1);
+    Duration bus_proof_every = std::chrono::milliseconds(250);
+    Duration bus_within = std::chrono::seconds(1);       // The longest wait for one bus call.
+    Duration bus_silence_max = std::chrono::seconds(1);  // Who is silent for longer may have died.
+    std::size_t bus_origins_max = 4096;                  // Other engines known at once.
+    std::size_t bus_queue_max = 65536;                   // Messages that the bus has not taken yet.
+    std::size_t bus_batch_max = 256;                     // Messages in one publish.
+    std::int64_t clock_drift_ppm_max = 1000;  // No clock runs faster or slower than that.
   };
   struct Ports {
     Clock& clock;
     Executor& executor;
     Random& random;
     Store* store = nullptr;  // None: memory alone.
+    Bus* bus = nullptr;      // None: nobody else invalidates, or every read is strict.
   };
 
   // REQUIRES: limits that are not zero, but for those that say what zero means.
@@ -211,10 +219,11 @@ class Engine {
                                                  ReadOptions options = {});
 
   // Once this has ended with `everywhere`, no read that starts later is answered with what the
-  // source said before this was called.  With `pending` the same holds for this instance.
+  // source said before this was called.  With `soon` the same holds for this instance and for
+  // strict reads, and for all others a bus_bound later; with `pending`, for this instance.
   // May return: invalid_argument (a bad name; nothing was done), refused, closed.  An unknown
   // policy is no error: it may be known to other versions of the program.
-  [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what);
+  [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what, Wait wait = Wait::confirmed);
 
   // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.
   // Without a store, in memory.  Not ordered against writers that run at the same time: where two

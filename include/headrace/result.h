@@ -26,6 +26,7 @@ enum class Code : std::uint8_t {
   refused,             // A limit was reached; the text names it.  Slow down, then try again.
   too_large,           // A value or a key is over its limit; the text names it.
   store_unavailable,   // The store could not be reached or is broken.  Reads go on without it.
+  bus_unavailable,     // The bus could not be reached.  Memory answers only what is confirmed.
   damaged,             // Bytes that cannot be decoded.
   cancelled,           // Nobody waits for this any more.
   not_allowed,         // The policy does not allow this; the text says what it does allow.

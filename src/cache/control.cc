@@ -83,7 +83,12 @@ Engine::Impl::Impl(Limits limits, Ports ports)
       flights_({.shards = limits_.shards,
                 .flights_max = limits_.flights_max,
                 .waiters_max = limits_.waiters_max}),
-      quarantine_(limits_.pending_max) {}
+      quarantine_(limits_.pending_max),
+      hearing_({.proof_lasts = limits_.bus_bound,
+                .silence_max = limits_.bus_silence_max,
+                .origins_max = limits_.bus_origins_max},
+               ports.random.token(), ports.bus != nullptr),
+      outbox_(limits_.bus_queue_max) {}
 
 void Engine::Impl::schedule_expiry() {
   const std::scoped_lock lock(timer_mutex_);
@@ -159,12 +164,13 @@ void Engine::Impl::undefine(std::string_view policy) {
 // what its stored answers hang on: they shall not count when it comes back.
 void Engine::Impl::forget_stored(const Compiled& compiled) {
   if (ports_.store == nullptr || !compiled.is_storable()) return;
-  Orders orders{.keys = {},
-                .watermarks = {WatermarkId::of(
-                    policy_watermark(compiled.policy.tenant, compiled.policy.name))}};
-  const bool one_by_one = quarantine_.hold(orders);
+  Outdating what{.names = {.policies = {compiled.policy.name}},
+                 .orders = {.keys = {},
+                            .watermarks = {WatermarkId::of(
+                                policy_watermark(compiled.policy.tenant, compiled.policy.name))}}};
+  what.one_by_one = quarantine_.hold(what.orders);
   gate_.enter();
-  start(deliver(std::move(orders), one_by_one),
+  start(deliver(std::move(what), Wait::confirmed),
         [self = shared_from_this()](const Held&) { self->gate_.leave(); });
 }
 
@@ -214,7 +220,8 @@ Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange c
     // find the old entries.
     Invalidation what;
     what.policies.push_back(policy);
-    const Result<Held> held = co_await invalidate(std::move(what));
+    auto invalidating = invalidate(std::move(what), Wait::confirmed);
+    const Result<Held> held = co_await std::move(invalidating);
     if (!held) co_return std::unexpected(held.error());
   }
   co_return known->view();
@@ -257,8 +264,11 @@ Task<void> Engine::Impl::close() {
     const std::scoped_lock lock(timer_mutex_);
     if (expiry_timer_ != Executor::TimerId::none) ports_.executor.cancel(expiry_timer_);
     expiry_timer_ = Executor::TimerId::none;
+    if (proof_timer_ != Executor::TimerId::none) ports_.executor.cancel(proof_timer_);
+    proof_timer_ = Executor::TimerId::none;
   }
   flights_.stop_all();
+  spread_behind({.kind = BusMessage::Kind::farewell});
   co_await gate_.empty();
 }
 

@@ -18,8 +18,18 @@ const ValueCodec& bytes_codec() {
   return codec;
 }
 
+std::string_view name_of(Held held) noexcept {
+  switch (held) {
+    case Held::everywhere: return "everywhere";
+    case Held::soon: return "soon";
+    case Held::pending: return "pending";
+  }
+  return "pending";
+}
+
 Engine::Engine(Limits limits, Ports ports) : impl_(std::make_shared<Impl>(limits, ports)) {
   impl_->schedule_expiry();
+  impl_->join_bus();
 }
 
 Engine::~Engine() = default;
@@ -58,8 +68,8 @@ std::vector<AnyLookup> Engine::read_many(const PolicyHandle& policy,
   return impl_->read_many(policy, entities, options);
 }
 
-Task<Result<Held>> Engine::invalidate(Invalidation what) {
-  return impl_->invalidate(std::move(what));
+Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {
+  return impl_->invalidate(std::move(what), wait);
 }
 Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kind,
                                std::shared_ptr<const void> value) {

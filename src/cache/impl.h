@@ -1,7 +1,8 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
 // read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
-// invalidate.cc invalidates and puts, write.cc writes through, control.cc declares and switches
+// invalidate.cc invalidates, pending.cc repeats what the store has not confirmed, put.cc puts,
+// bus.cc tells others and hears them, write.cc writes through, control.cc declares and switches
 // policies, explain.cc explains.
 #pragma once
 
@@ -17,10 +18,13 @@
 
 #include "cache/fill.h"
 #include "cache/gate.h"
+#include "cache/hearing.h"
+#include "cache/outbox.h"
 #include "cache/policy_state.h"
 #include "cache/quarantine.h"
 #include "cache/tags.h"
 #include "cache/within.h"
+#include "core/mutants.h"
 #include "flight/flight.h"
 #include "headrace/engine.h"
 #include "memory/memory.h"
@@ -90,6 +94,13 @@ struct Load {
 };
 using LoadRef = std::shared_ptr<Load>;
 
+// One invalidation under way: what it names, and what it asks of the store.
+struct Outdating {
+  Invalidation names{};
+  Orders orders{};
+  bool one_by_one = true;  // How it is held in quarantine.
+};
+
 // One write under way.
 struct Writing {
   PolicyHandle policy{};
@@ -98,7 +109,7 @@ struct Writing {
   std::atomic<bool> given_up{false};  // Nobody waits for its end: it must invalidate by itself.
 };
 
-class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
+class Engine::Impl final : public BusListener, public std::enable_shared_from_this<Engine::Impl> {
  public:
   Impl(Limits limits, Ports ports);
 
@@ -127,7 +138,9 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
                                    const std::vector<std::string>& entities, ReadOptions options);
 
   // invalidate.cc
-  Task<Result<Held>> invalidate(Invalidation what);
+  Task<Result<Held>> invalidate(Invalidation what, Wait wait);
+
+  // put.cc
   Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                          std::shared_ptr<const void> value);
 
@@ -136,6 +149,11 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
 
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
+
+  // bus.cc
+  void join_bus();
+  void heard(const BusMessage& message) override;
+  void missed() override;
 
  private:
   // read.cc
@@ -189,15 +207,34 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   void cut_off(std::uint32_t scope);
   void sweep_soon();
   Task<Held> invalidate_now(Invalidation what);
-  Task<Held> deliver(Orders orders, bool one_by_one);
+  Task<Held> deliver(Outdating what, Wait wait);
   Task<Result<void>> send(Orders orders);
-  void keep_pending(Orders orders, bool one_by_one);
+
+  // pending.cc
+  void keep_pending(Outdating what);
   Task<void> retry_pending();
+
+  // bus.cc
+  // Whether memory may answer at `at` by itself.
+  [[nodiscard]] bool may_answer(Instant at) const noexcept {
+    return hearing_.is_live(at) || removed(Mechanism::session);
+  }
+  void schedule_proof();
+  void prove_and_repeat();
+  Task<void> prove();
+  Task<Result<void>> say(BusMessage message);
+  Task<void> empty_outbox();
+  [[nodiscard]] static BusMessage message_of(const Outdating& what);
+  Task<Held> spread(BusMessage message, Wait wait);
+  void spread_behind(BusMessage message);
+  void forget_memory();
+  [[nodiscard]] static Error bus_is_late();
+
+  // put.cc
   Task<bool> put_in_store(PolicyState::Snapshot snapshot, std::string entity, Envelope envelope,
                           Instant began, Duration keep_for);
-  Result<Held> put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
-                             const std::string& entity, Kind kind,
-                             std::shared_ptr<const void> value);
+  void put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
+                     const std::string& entity, Kind kind, std::shared_ptr<const void> value);
 
   // write.cc
   Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
@@ -213,6 +250,11 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
     return within(ports_.executor, gate_, std::move(task),
                   ports_.clock.now() + limits_.store_within, std::move(late));
   }
+  template <class T>
+  auto bus_call(Task<Result<T>> task) {
+    return within(ports_.executor, gate_, std::move(task), ports_.clock.now() + limits_.bus_within,
+                  bus_is_late());
+  }
   [[nodiscard]] std::uint32_t next_scope() { return scopes_.fetch_add(1) + 1; }
 
   const Limits limits_;
@@ -221,6 +263,8 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   FlightTable flights_;
   Tags tags_;
   Quarantine quarantine_;
+  Hearing hearing_;
+  Outbox outbox_;
   Gate gate_;
   std::atomic<std::uint32_t> scopes_{0};
   std::atomic<bool> reads_on_{true};
@@ -231,16 +275,13 @@ class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
   std::map<std::string, PolicyHandle, std::less<>> policies_;
 
   // Invalidations that the store has not acknowledged, in their order.
-  struct PendingOrders {
-    Orders orders;
-    bool one_by_one = true;
-  };
   mutable std::mutex pending_mutex_;
-  std::vector<PendingOrders> pending_;
+  std::vector<Outdating> pending_;
   bool retrying_ = false;
 
   std::mutex timer_mutex_;
   Executor::TimerId expiry_timer_ = Executor::TimerId::none;
+  Executor::TimerId proof_timer_ = Executor::TimerId::none;
 };
 
 }  // namespace headrace

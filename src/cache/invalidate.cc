@@ -1,9 +1,9 @@
-// The life of an invalidation, and of a put.
+// The life of an invalidation.
 //
 // The order is the protocol: first this instance (quarantine, then fence and memory), so that it
 // never answers with older data itself; then the store, until it has confirmed; only then the
-// quarantine ends and the caller is told.  What the store does not confirm in time stays in
-// quarantine and is sent again, in the order in which it came.
+// quarantine ends, the others are told, and the caller is.  What the store does not confirm in time
+// stays in quarantine and is sent again, in the order in which it came.
 #include <algorithm>
 #include <cassert>
 
@@ -123,7 +123,7 @@ void Engine::Impl::sweep_soon() {
   });
 }
 
-Task<Result<Held>> Engine::Impl::invalidate(Invalidation what) {
+Task<Result<Held>> Engine::Impl::invalidate(Invalidation what, Wait wait) {
   if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
   if (what.is_empty()) {
     co_return failure(Code::invalid_argument, "an invalidation must name something");
@@ -139,7 +139,9 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what) {
   if (!orders) co_return std::unexpected(std::move(orders.error()));
   const bool one_by_one = quarantine_.hold(*orders);
   outdate(what);
-  co_return co_await deliver(*std::move(orders), one_by_one);
+  auto delivering = deliver({std::move(what), *std::move(orders), one_by_one}, wait);
+  const Held held = co_await std::move(delivering);
+  co_return held;
 }
 
 // The same for names of the engine's own, however many, and after close() too: what has changed
@@ -152,23 +154,31 @@ Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
   }
   const bool one_by_one = quarantine_.hold(*orders);
   outdate(what);
-  co_return co_await deliver(*std::move(orders), one_by_one);
+  auto delivering = deliver({std::move(what), *std::move(orders), one_by_one}, Wait::confirmed);
+  const Held held = co_await std::move(delivering);
+  co_return held;
 }
 
 // REQUIRES: the orders are in quarantine.
-Task<Held> Engine::Impl::deliver(Orders orders, bool one_by_one) {
-  if (ports_.store == nullptr) {
-    quarantine_.release(orders, one_by_one);
-    co_return Held::everywhere;
+Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
+  if (removed(Mechanism::store_before_bus)) {
+    auto early = spread(message_of(what), wait);
+    (void)co_await std::move(early);
   }
-  const Result<void> sent = co_await send(orders);
-  if (!sent) {
-    sometimes(Mark::invalidation_pending);
-    keep_pending(std::move(orders), one_by_one);
-    co_return Held::pending;
+  if (ports_.store != nullptr) {
+    auto sending = send(what.orders);
+    const Result<void> sent = co_await std::move(sending);
+    if (!sent) {
+      sometimes(Mark::invalidation_pending);
+      keep_pending(std::move(what));
+      co_return Held::pending;
+    }
   }
-  quarantine_.release(orders, one_by_one);
-  co_return Held::everywhere;
+  quarantine_.release(what.orders, what.one_by_one);
+  if (removed(Mechanism::store_before_bus)) co_return Held::everywhere;
+  auto spreading = spread(message_of(what), wait);
+  const Held held = co_await std::move(spreading);
+  co_return held;
 }
 
 Task<Result<void>> Engine::Impl::send(Orders orders) {
@@ -183,172 +193,6 @@ Task<Result<void>> Engine::Impl::send(Orders orders) {
     if (!done) co_return std::unexpected(done.error());
   }
   co_return Result<void>();
-}
-
-void Engine::Impl::keep_pending(Orders orders, bool one_by_one) {
-  {
-    const std::scoped_lock lock(pending_mutex_);
-    // Past its limit the list folds into one order that covers all: the cache's own watermark.
-    const bool fold = pending_.size() >= limits_.pending_max;
-    if (fold) {
-      Orders everything{.keys = {}, .watermarks = {WatermarkId::of(cache_watermark)}};
-      const bool held = quarantine_.hold(everything);
-      for (const PendingOrders& one : pending_) quarantine_.release(one.orders, one.one_by_one);
-      pending_.clear();
-      quarantine_.release(orders, one_by_one);
-      pending_.push_back({std::move(everything), held});
-    } else {
-      pending_.push_back({std::move(orders), one_by_one});
-    }
-    if (retrying_) return;
-    retrying_ = true;
-  }
-  gate_.enter();
-  start(retry_pending(), [self = shared_from_this()] { self->gate_.leave(); });
-}
-
-Task<void> Engine::Impl::retry_pending() {
-  while (true) {
-    Pause pause{ports_.executor, ports_.clock.now() + limits_.pending_retry_after};
-    co_await pause;
-    std::vector<PendingOrders> batch;
-    {
-      const std::scoped_lock lock(pending_mutex_);
-      batch.swap(pending_);
-    }
-    std::size_t delivered = 0;
-    for (const PendingOrders& one : batch) {
-      const Result<void> sent = co_await send(one.orders);
-      if (!sent) break;
-      quarantine_.release(one.orders, one.one_by_one);
-      sometimes(Mark::pending_delivered);
-      ++delivered;
-    }
-    const std::scoped_lock lock(pending_mutex_);
-    batch.erase(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(delivered));
-    pending_.insert(pending_.begin(), std::make_move_iterator(batch.begin()),
-                    std::make_move_iterator(batch.end()));
-    if (pending_.empty() || closed_.load()) {
-      retrying_ = false;
-      co_return;
-    }
-  }
-}
-
-Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Kind kind,
-                                     std::shared_ptr<const void> value) {
-  if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
-  if (entity.size() > entity_bytes_max) {
-    co_return failure(Code::too_large, "the entity is over 1024 bytes (entity_bytes_max)");
-  }
-  const PolicyState::Snapshot snapshot = policy->snapshot();
-  const Compiled& compiled = *snapshot.compiled;
-  std::string payload;
-  if (kind == Kind::value) {
-    if (!value) co_return failure(Code::invalid_argument, "a value is missing");
-    if (compiled.is_storable()) payload = compiled.codec->encode(value.get());
-    const std::size_t bytes =
-        compiled.is_storable() ? payload.size() : compiled.codec->bytes(value.get());
-    if (bytes > compiled.policy.value_bytes_max) {
-      co_return failure(Code::too_large, "the value has " + std::to_string(bytes) +
-                                             " bytes; the policy's value_bytes_max is " +
-                                             std::to_string(compiled.policy.value_bytes_max));
-    }
-  }
-  const Instant began = ports_.clock.now();
-  const WallTime began_wall = ports_.clock.wall_now();
-  Invalidation what;
-  what.keys.push_back({compiled.policy.name, entity});
-  Result<Orders> orders = resolve(what);
-  if (!orders) co_return std::unexpected(std::move(orders.error()));
-  const bool one_by_one = quarantine_.hold(*orders);
-  outdate(what);
-  const Duration keep_for = ages_of(compiled.policy, kind, 0).gone;
-  const bool with_store = ports_.store != nullptr && compiled.is_storable();
-  if (!with_store) {
-    quarantine_.release(*orders, one_by_one);
-    co_return put_in_memory(*policy, snapshot, entity, kind, std::move(value));
-  }
-  if (keep_for > Duration::zero()) {
-    const auto key = Key::make(compiled.key_scope, entity);
-    Envelope envelope{.id = ports_.random.token(),
-                      .kind = kind,
-                      .key = std::string(key->bytes()),
-                      .read_wall = began_wall,
-                      .payload = std::move(payload)};
-    auto putting = put_in_store(snapshot, entity, std::move(envelope), began, keep_for);
-    const bool done = co_await std::move(putting);
-    if (done) {
-      quarantine_.release(*orders, one_by_one);
-      co_return Held::everywhere;
-    }
-  }
-  // What cannot be put must at least be voided.
-  sometimes(Mark::put_voided);
-  co_return co_await deliver(*std::move(orders), one_by_one);
-}
-
-// Through a lease, as a load does it: what arrives too late finds its lease gone, and cannot bring
-// back what was invalidated after it.  True if the store holds the value now.
-Task<bool> Engine::Impl::put_in_store(PolicyState::Snapshot snapshot, std::string entity,
-                                      Envelope envelope, Instant began, Duration keep_for) {
-  const Compiled& compiled = *snapshot.compiled;
-  const Policy& policy = compiled.policy;
-  const StoreKey key = store_key_of(policy.tenant, policy.name, entity);
-  const std::vector<WatermarkId> ids = compiled.watermarks_of(entity);
-  envelope.lease = ports_.random.token();
-  for (int tries = 0; tries < Fill::take_overs_max; ++tries) {
-    auto asked =
-        store_call(ports_.store->get_or_lease(key, envelope.lease, policy.load_within, ids));
-    const Result<Store::Claim> claim = co_await asked;
-    if (!claim || claim->slot.watermarks.size() != ids.size()) co_return false;
-    if (!claim->granted) {
-      auto taking = store_call(
-          ports_.store->take_over(key, claim->slot.token, envelope.lease, policy.load_within));
-      const Result<Published> taken = co_await taking;
-      if (!taken) co_return false;
-      if (*taken == Published::refused) continue;
-    }
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      envelope.watermarks.push_back({ids[i], claim->slot.watermarks[i]});
-    }
-    envelope.age_at_publish = ports_.clock.now() - began;
-    const Token lease = envelope.lease;
-    auto publishing = store_call(ports_.store->publish(key, lease, std::move(envelope),
-                                                       keep_for - (ports_.clock.now() - began)));
-    const Result<Published> outcome = co_await publishing;
-    co_return outcome.has_value() && *outcome == Published::stored;
-  }
-  co_return false;
-}
-
-// Without a store the value goes where an invalidation will look for it.  It is kept behind the
-// same fence as a load's, so that an invalidation that comes in between wins.
-Result<Held> Engine::Impl::put_in_memory(const PolicyState& policy,
-                                         const PolicyState::Snapshot& snapshot,
-                                         const std::string& entity, Kind kind,
-                                         std::shared_ptr<const void> value) {
-  const Compiled& compiled = *snapshot.compiled;
-  const std::uint64_t hash = PolicyState::hash_of(snapshot.scope, entity);
-  const auto ids = compiled.watermarks_of(entity);
-  const auto stamps = tags_.stamp(std::span(ids).subspan(compiled.watermarks.size()));
-  const Ages ages = ages_of(compiled.policy, kind, hash);
-  if (ages.gone <= Duration::zero()) return Held::everywhere;
-  const Instant now = ports_.clock.now();
-  const std::size_t bytes = kind == Kind::value ? compiled.codec->bytes(value.get()) : 0;
-  const EntryRef entry = Entry::make({.scope = snapshot.scope,
-                                      .entity = entity,
-                                      .kind = kind,
-                                      .value = kind == Kind::value ? std::move(value) : nullptr,
-                                      .value_bytes = bytes,
-                                      .is_plain = compiled.codec->is_plain,
-                                      .read_at = now,
-                                      .fresh_until = now + ages.fresh,
-                                      .stale_until = now + ages.stale,
-                                      .gone_at = now + ages.gone,
-                                      .stamps = stamps});
-  (void)memory_.keep(entry, [&] { return policy.scope() == snapshot.scope && all_hold(stamps); });
-  return Held::everywhere;
 }
 
 }  // namespace headrace

@@ -57,8 +57,8 @@ bool Engine::Impl::prepare(Load& load) {
     const EntryRef kept = memory_.find(load.snapshot.scope, load.hash, load.entity, now);
     load.basis = kept;
   }
-  // What only memory holds is no answer where the store has to confirm it.
-  load.needs_store = load.strict && with_store;
+  // What only memory holds is no answer where the store has to confirm it, or others may know more.
+  load.needs_store = load.strict && (with_store || ports_.bus != nullptr);
   const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
   load.fill.emplace(Fill::Setup{
       .purpose = load.purpose,

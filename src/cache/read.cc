@@ -15,6 +15,8 @@ EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view en
   if (PolicyState::route(dial, entity) != Route::cached) return {};
   const std::uint64_t hash = PolicyState::hash_of(dial.scope, entity);
   at = ports_.clock.now_at_most();
+  if (!may_answer(at)) [[unlikely]]
+    return {};
   EntryRef::Bare seen = memory_.glance(dial.scope, hash, entity, at);
   if (seen.entry == nullptr) [[unlikely]] {
     // Under the lock: what a glance has missed may be there.
@@ -68,6 +70,10 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
   }
   read->level =
       std::max(read->snapshot.compiled->policy.level, options.level.value_or(Level::bounded));
+  if (!may_answer(ports_.clock.now())) {
+    sometimes(Mark::session_ran_out);  // As a strict read: only what is confirmed.
+    read->level = std::max(read->level, Level::strict);
+  }
   switch (PolicyState::route(policy->dial(), entity)) {
     case Route::off:
       read->purpose = Fill::Purpose::bypass;
@@ -274,15 +280,17 @@ void Engine::Impl::leave(const std::shared_ptr<Read>& read) {
   if (flight) flights_.leave(flight, read->waiter);
 }
 
-// A strict hit is a copy that the store has just confirmed.  Without a store this instance hears of
-// every invalidation itself, so its own fence is proof enough.
+// A strict hit is a copy that the store has just confirmed.  Where there is neither store nor bus
+// this instance makes every invalidation itself, so its own fence is proof enough; where only a bus
+// is, nothing is.
 Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
   const Instant now = ports_.clock.now();
   EntryRef entry;
   {
     // A copy is counted: a thread's few pins are not for what waits for a store.
     const EntryRef found = memory_.find(read->snapshot.scope, read->hash, read->entity, now);
-    entry = found;
+    const bool confirmable = ports_.store != nullptr && read->snapshot.compiled->is_storable();
+    if (ports_.bus == nullptr || confirmable) entry = found;
   }
   if (entry && now < entry->stale_until()) {
     Result<bool> holds = true;

@@ -35,6 +35,12 @@ enum class Mark : std::uint8_t {
   strict_denied,           // ... or told that it is no more.
   strict_reloaded,         // A strict reader did not take a load that had lost its race.
   put_voided,              // A value that could not be put was voided instead.
+  session_ran_out,         // A read came while nothing proved that all was heard.
+  gap_noticed,             // Numbers on the bus showed that something was missing.
+  bus_missed,              // The bus itself said so.
+  origin_fell_silent,      // Another engine was not heard any more.
+  bus_repeated,            // The bus did not take a batch, which was published again.
+  invalidation_unsaid,     // The bus did not take an invalidation in time.
   last,
 };
 
@@ -72,7 +78,13 @@ constexpr void sometimes(Mark) noexcept {}
       "a strict hit confirmed",
       "a strict hit denied",
       "a strict reload",
-      "a put that became an invalidation"};
+      "a put that became an invalidation",
+      "a read without proof that all was heard",
+      "a gap in what the bus brings",
+      "a loss that the bus told of",
+      "another engine that fell silent",
+      "a batch published again",
+      "an invalidation that the bus did not take in time"};
   return names[static_cast<std::size_t>(mark)];
 }
 

@@ -14,21 +14,28 @@
 namespace headrace {
 
 enum class Mechanism : std::uint8_t {
-  memory_fence,     // A load is kept in memory only if nothing it depends on was invalidated.
-  store_fence,      // A store takes an envelope only for the token that its slot holds.
-  join_rule,        // A read joins only a flight that began after the last invalidation.
-  quarantine,       // What is being invalidated bypasses the store until the store has confirmed.
-  watermark_check,  // An envelope counts only while its watermarks are the store's.
-  strict_reload,    // A strict read does not take the outcome of a load that lost its race.
-  validation,       // A strict hit is confirmed by the store.
-  single_flight,    // One load however many ask.
+  memory_fence,      // A load is kept in memory only if nothing it depends on was invalidated.
+  store_fence,       // A store takes an envelope only for the token that its slot holds.
+  join_rule,         // A read joins only a flight that began after the last invalidation.
+  quarantine,        // What is being invalidated bypasses the store until the store has confirmed.
+  watermark_check,   // An envelope counts only while its watermarks are the store's.
+  strict_reload,     // A strict read does not take the outcome of a load that lost its race.
+  validation,        // A strict hit is confirmed by the store.
+  single_flight,     // One load however many ask.
+  session,           // Memory answers by itself only while it is proved that all was heard.
+  gap_detection,     // What the bus has lost shows in the numbers of what it brings.
+  silence,           // Who falls silent on the bus may have died with a message unheard.
+  canary,            // A proof counts only if a beat of our own has come back.
+  store_before_bus,  // Others hear of an invalidation only once the store has confirmed it.
+  wait_everywhere,   // Who asks for it waits until every proof from before has run out.
   last,
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
-      "memory_fence",    "store_fence",   "join_rule",  "quarantine",
-      "watermark_check", "strict_reload", "validation", "single_flight"};
+      "memory_fence",  "store_fence", "join_rule",        "quarantine",     "watermark_check",
+      "strict_reload", "validation",  "single_flight",    "session",        "gap_detection",
+      "silence",       "canary",      "store_before_bus", "wait_everywhere"};
   return names[static_cast<std::size_t>(mechanism)];
 }
 

@@ -17,6 +17,7 @@ std::string_view name_of(Code code) noexcept {
     case Code::refused: return "refused";
     case Code::too_large: return "too-large";
     case Code::store_unavailable: return "store-unavailable";
+    case Code::bus_unavailable: return "bus-unavailable";
     case Code::damaged: return "damaged";
     case Code::cancelled: return "cancelled";
     case Code::not_allowed: return "not-allowed";

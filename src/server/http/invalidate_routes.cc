@@ -50,6 +50,12 @@ Answered answered(Held held) {
     answered.response.body = R"({"held":"everywhere"})";
     return answered;
   }
+  if (held == Held::soon) {
+    answered.response.body =
+        R"({"held":"soon","detail":"It holds in this instance, in the store and for strict reads, )"
+        R"(and within the bus bound in every other memory."})";
+    return answered;
+  }
   answered.response.status = 202;
   answered.response.body =
       R"({"held":"pending","detail":"It holds in this instance.  The store has not confirmed it; )"

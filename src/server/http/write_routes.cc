@@ -108,7 +108,7 @@ Answered answered(const WriteOutcome& outcome) {
   Answered answered;
   answered.response.headers = {{"Content-Type", "application/json"}};
   JsonObject json(answered.response.body);
-  json.text("held", outcome.held == Held::everywhere ? "everywhere" : "pending");
+  json.text("held", name_of(outcome.held));
   json.text("revision", outcome.revision);
   return answered;
 }

@@ -1,0 +1,80 @@
+// headrace/bus.h: the port to the bus, on which instances hear of each other's invalidations.
+//
+// A bus takes messages in an order of its own and hands each to every instance, the one that sent
+// it included.  Whoever listens can ask for a proof that it has heard all; without one it must not
+// answer from memory what another instance may have invalidated.  Only invalidations travel, and
+// what proves that they do: a fill tells nobody.
+//
+// Threads:   every member may be called from any thread; a task ends on any thread.  A listener is
+//            called by one thread at a time.
+// Errors:    bus_unavailable when the bus cannot do it now.  A failed publish may have happened, in
+//            part or whole, now or later; who published repeats it until it is acknowledged.
+// Lifetimes: arguments are taken by value and belong to the task.  A bus must outlive its tasks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "headrace/invalidation.h"
+#include "headrace/key.h"
+#include "headrace/result.h"
+#include "headrace/task.h"
+#include "headrace/token.h"
+
+namespace headrace {
+
+struct BusMessage {
+  enum class Kind : std::uint8_t {
+    invalidation,
+    beat,      // Nothing new: shows how far its origin has come, and that the bus delivers.
+    farewell,  // The last of its origin, which ends in good order.
+  };
+
+  Kind kind = Kind::invalidation;
+  Token origin{};  // Of one engine from its beginning to its end; random.
+  // An invalidation's own number, from 1 without gaps; of all others, the number of the last
+  // invalidation that its origin has published before.
+  std::uint64_t sequence = 0;
+  std::uint64_t beat = 0;  // A beat's own number.
+
+  // Of an invalidation: what it names, for memories; and the store's names of the same, with the
+  // incarnation of the store that has acknowledged it.
+  Invalidation names{};
+  std::vector<StoreKey> keys{};
+  std::vector<WatermarkId> watermarks{};
+  Token incarnation{};
+};
+
+class BusListener {
+ public:
+  virtual ~BusListener() = default;
+
+  // All that the message calls for has been done when this returns.  A message may come twice, and
+  // those of one origin out of their order.
+  virtual void heard(const BusMessage& message) = 0;
+
+  // Messages may have been missed: the connection was lost, or what was still to be read is gone.
+  virtual void missed() = 0;
+};
+
+class Bus {
+ public:
+  virtual ~Bus() = default;
+
+  // Has messages handed to `listener` from now on, while it lives.  Called once.
+  virtual void listen(std::weak_ptr<BusListener> listener) = 0;
+
+  // Ends well once the bus has taken all of `messages`, in their order: every barrier that begins
+  // later, wherever it is, ends well only after they were heard there, or missed() was called.
+  [[nodiscard]] virtual Task<Result<void>> publish(std::vector<BusMessage> messages) = 0;
+
+  // Ends well once every message that the bus had taken before this was called has been heard here,
+  // or missed() was called instead.
+  [[nodiscard]] virtual Task<Result<void>> barrier() = 0;
+
+  // Ends all work of the bus's own.  Idempotent.
+  virtual void close() = 0;
+};
+
+}  // namespace headrace

@@ -1,0 +1,248 @@
+// Two engines on one store and one bus: what one invalidates, the other's memory drops, or does not
+// trust any more.
+#include "headrace/bus.h"
+
+#include "kit/bench_top.h"
+#include "kit/plain_bus.h"
+
+namespace headrace {
+namespace {
+
+using kit::BenchTop;
+using kit::PlainBus;
+using kit::PlainStore;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class BusTest : public BenchTop {
+ protected:
+  BusTest() {
+    // The bench top's own engine has no bus: it is replaced.
+    EXPECT_TRUE(close());
+    engine = make(bus);
+    define(plain_policy());
+    second = make(second_bus);
+    auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+    second_users = *second->define(plain_policy(), codec, source);
+    source->rows["1"] = "v1";
+    source->rows["2"] = "w1";
+    world.run();
+  }
+
+  void TearDown() override {
+    bus.fails = second_bus.fails = false;
+    start(second->close(), [] {});
+    let_go();
+    EXPECT_THAT(second->audit(), testing::IsEmpty());
+    second.reset();
+    BenchTop::TearDown();
+  }
+
+  std::unique_ptr<Engine> make(PlainBus& on) {
+    const Engine::Limits limits{.bytes_max = 1 << 20, .shards = 4};
+    return std::make_unique<Engine>(limits, Engine::Ports{world, world, world, &store, &on});
+  }
+
+  AnyResult second_reads(std::string_view entity, ReadOptions options = {}) {
+    const Outcome outcome = catch_outcome(second->read(second_users, entity, options));
+    world.run();
+    return *outcome ? **outcome : AnyResult(failure(Code::timed_out, "the read has not ended"));
+  }
+  // Both hold v1 in memory; then the source has v2.
+  void fill_both() {
+    read("1");
+    second_reads("1");
+    ASSERT_EQ(second_reads("1")->origin(), Origin::memory);
+    source->rows["1"] = "v2";
+  }
+  // Lets both prove that they have heard all.
+  void beat() { world.advance(milliseconds(300)); }
+
+  kit::BusServer server;
+  PlainBus bus{server};
+  PlainBus second_bus{server};
+  std::unique_ptr<Engine> second;
+  PolicyHandle second_users;
+};
+
+TEST_F(BusTest, AnInvalidationReachesTheOthersMemory) {
+  fill_both();
+  EXPECT_EQ(**invalidate(key("1")), Held::soon);
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, ByEveryName) {
+  for (const Invalidation& what : {key("1"), tag("user:1"), whole_policy(), everything()}) {
+    source->rows["1"] = "v1";
+    invalidate(everything());
+    fill_both();
+    invalidate(what);
+    EXPECT_EQ(text(second_reads("1")), "v2");
+  }
+}
+
+TEST_F(BusTest, WhatIsNotNamedStays) {
+  fill_both();
+  second_reads("2");
+  invalidate(key("1"));
+  EXPECT_EQ(second_reads("2")->origin(), Origin::memory);
+}
+
+TEST_F(BusTest, APutReachesTheOthersMemoryToo) {
+  fill_both();
+  EXPECT_EQ(**put("1", "v2"), Held::soon);
+  EXPECT_EQ(text(second_reads("1")), "v2");
+  EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+}
+
+TEST_F(BusTest, AMessageThatComesTwiceIsHeardOnce) {
+  second_bus.doubles = true;
+  fill_both();
+  invalidate(key("1"));
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, ALoadUnderWayIsCutOff) {
+  source->hold_after = true;
+  const Outcome old = catch_outcome(second->read(second_users, "1"));
+  world.run();
+  source->rows["1"] = "v2";
+  invalidate(key("1"));
+  source->hold_after = false;
+  const AnyResult answer = second_reads("1");  // Does not join it.
+  EXPECT_EQ(text(answer), "v2");
+  let_go();
+  EXPECT_EQ(text(second_reads("1")), "v2");  // Nor is what it brought kept.
+}
+
+TEST_F(BusTest, WithoutProofMemoryIsConfirmedByTheStore) {
+  fill_both();
+  second_bus.fails = true;
+  world.advance(seconds(1));
+  ASSERT_TRUE(world.run(store.invalidate({store_key_of("default", "users", "1")}))->has_value());
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, WithoutProofAndStoreTheSourceAnswers) {
+  fill_both();
+  second_bus.fails = true;
+  store.mood = PlainStore::Mood::failing;
+  world.advance(seconds(1));
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, AProofIsGoodAgainWithoutAnythingBeingLoaded) {
+  fill_both();
+  second_bus.fails = true;
+  world.advance(seconds(2));
+  second_bus.fails = false;
+  beat();
+  const auto reads = source->reads;
+  EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+  EXPECT_EQ(source->reads, reads);
+}
+
+TEST_F(BusTest, WhoIsDeafAndDoesNotKnowItFindsOutByItsOwnBeat) {
+  fill_both();
+  second_bus.deaf = true;
+  invalidate(key("1"));
+  EXPECT_EQ(text(second_reads("1")), "v1");  // Within the bound.
+  world.advance(seconds(1));
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, WhatWasLostShowsWithTheNextBeat) {
+  fill_both();
+  second_bus.deaf = true;
+  invalidate(key("1"));
+  second_bus.deaf = false;
+  beat();
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, WhatWasLostOfOneThatDiedShowsAsItsSilence) {
+  beat();  // They have heard of each other.
+  fill_both();
+  second_bus.deaf = true;
+  invalidate(key("1"));
+  bus.fails = true;  // It says nothing any more.
+  second_bus.deaf = false;
+  world.advance(milliseconds(2300));
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, AFarewellIsNoSilence) {
+  second_reads("1");
+  ASSERT_TRUE(close());
+  const auto reads = source->reads;
+  world.advance(seconds(5));
+  EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+  EXPECT_EQ(source->reads, reads);
+}
+
+TEST_F(BusTest, ALossThatTheBusNoticesEmptiesMemory) {
+  fill_both();
+  second_bus.deaf = true;
+  invalidate(key("1"));
+  second_bus.deaf = false;
+  second_bus.notice();
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, TheBusHearsOnlyWhatTheStoreHasConfirmed) {
+  fill_both();
+  const auto before = server.taken().size();
+  store.mood = PlainStore::Mood::failing;
+  EXPECT_EQ(**invalidate(key("1")), Held::pending);
+  EXPECT_EQ(server.taken().size(), before);
+  store.mood = PlainStore::Mood::well;
+  beat();
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, WhatTheBusDoesNotTakeIsPendingAndSaidLater) {
+  fill_both();
+  bus.fails = true;
+  std::optional<Held> held;
+  start(engine->invalidate(key("1")), [&](const Result<Held>& outcome) { held = *outcome; });
+  world.run();
+  EXPECT_FALSE(held.has_value());
+  world.advance(seconds(1));
+  EXPECT_EQ(held, Held::pending);
+  bus.fails = false;
+  beat();
+  EXPECT_EQ(text(second_reads("1")), "v2");
+}
+
+TEST_F(BusTest, WhoWaitsReturnsOnceEveryProofFromBeforeHasRunOut) {
+  fill_both();
+  std::optional<Held> held;
+  start(engine->invalidate(key("1"), Wait::everywhere),
+        [&](const Result<Held>& outcome) { held = *outcome; });
+  world.advance(seconds(1));
+  EXPECT_FALSE(held.has_value());
+  world.advance(milliseconds(2));
+  EXPECT_EQ(held, Held::everywhere);
+}
+
+TEST_F(BusTest, BeforeTheFirstProofReadsAreStrict) {
+  PlainBus late(server);
+  late.fails = true;
+  const auto third = make(late);
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+  const PolicyHandle users_there = *third->define(plain_policy(), codec, source);
+  const auto ask_third = [&] {
+    const Outcome outcome = catch_outcome(third->read(users_there, "1"));
+    world.run();
+    return text(outcome);
+  };
+  EXPECT_EQ(ask_third(), "v1");
+  source->rows["1"] = "v2";
+  invalidate(key("1"));
+  EXPECT_EQ(ask_third(), "v2");
+  start(third->close(), [] {});
+  world.advance(seconds(3));
+}
+
+}  // namespace
+}  // namespace headrace

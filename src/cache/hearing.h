@@ -1,0 +1,87 @@
+// cache/hearing.h: what this instance has heard on the bus, and until when it may trust that.
+//
+// The bus lease: a barrier that began at some moment and came back proves that everything the bus
+// had taken by that moment was heard.  For a fixed time after it memory may answer by itself, since
+// an invalidation that returned before that time began was among what was heard.
+//
+// A bus may lose messages without noticing.  Each origin numbers its invalidations, and its beats
+// tell how far it has come: what is missing shows as a gap, at the latest with its next beat.  An
+// origin that falls silent may have died with a message on its lips, which counts as a gap too.
+// And a beat of our own has to come back before a barrier counts: who hears not even itself is not
+// subscribed any more.
+//
+// Nothing here is measured on two clocks.  Threads: any member from any thread.
+//
+// Source: protocol.md 4.4, the session proof; Gray and Cheriton, Leases, SOSP 1989.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "headrace/bus.h"
+#include "headrace/time.h"
+
+namespace headrace {
+
+class Hearing {
+ public:
+  struct Limits {
+    Duration proof_lasts{};
+    Duration silence_max{};       // Whoever is not heard for longer may have died.
+    std::size_t origins_max = 0;  // Known at once; past it, one is forgotten as if it had died.
+  };
+
+  // Without a bus nobody else invalidates anything, and nothing has to be proved.
+  Hearing(Limits limits, Token self, bool has_bus);
+
+  [[nodiscard]] Token self() const noexcept { return self_; }
+
+  // Whether memory may answer at `at` by itself.
+  [[nodiscard]] bool is_live(Instant at) const noexcept {
+    return at < live_until_.load(std::memory_order_acquire);
+  }
+
+  enum class News : std::uint8_t {
+    own,    // This instance's.
+    known,  // Heard before, or something that has been made good for.
+    next,   // The next of its origin.
+    gap,    // It is new, and something before it is missing.
+  };
+  [[nodiscard]] News heard(const BusMessage& message, Instant now);
+
+  // The number of the next beat of our own.
+  [[nodiscard]] std::uint64_t next_beat() noexcept { return ++beats_; }
+
+  // A barrier that began at `began`, after the bus had taken our beat `beat`, has come back.
+  // Returns false if that proves nothing: the beat has not been heard.
+  [[nodiscard]] bool proved(Instant began, std::uint64_t beat);
+
+  // Whether somebody has fallen silent; who has is forgotten.
+  [[nodiscard]] bool somebody_fell_silent(Instant now);
+
+  [[nodiscard]] std::size_t origins() const;
+
+ private:
+  struct TokenHash {
+    std::size_t operator()(const Token& token) const noexcept { return token.low; }
+  };
+  struct Origin {
+    std::uint64_t sequence = 0;  // The newest that was heard.
+    Instant heard_at{};
+  };
+
+  [[nodiscard]] News heard_other(const BusMessage& message, Instant now);
+
+  const Limits limits_;
+  const Token self_;
+  std::atomic<Instant> live_until_;
+  std::atomic<std::uint64_t> beats_{0};
+  mutable std::mutex mutex_;
+  std::uint64_t own_beat_heard_ = 0;
+  std::unordered_map<Token, Origin, TokenHash> origins_;
+};
+
+}  // namespace headrace
