@@ -144,7 +144,7 @@ class Store {
     std::uint64_t bytes_max = 0;
     std::uint64_t leases = 0;
     std::uint64_t watermarks = 0;
-    std::uint64_t guards = 0;
+    std::uint64_t guards = 0;  // That stand, where the store can count them; else 0.
     std::uint64_t evicted_total = 0;
     std::uint64_t expired_total = 0;
     std::uint64_t refused_total = 0;  // Publishes that lost their lease.

@@ -108,6 +108,9 @@ class PlainStore final : public Store {
   Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
+    if (guard.is_none() || lasts <= Duration(0) || lasts > guard_lasts_max) {
+      co_return failure(Code::invalid_argument, "no token, or too long");
+    }
     slots_.guard(keys, guard, world_.now() + lasts);
     co_return present_incarnation;
   }
