@@ -30,6 +30,15 @@ Task<Result<void>> ShelfStore::tell(std::function<void(kit::Slots&)> command, Li
   co_return Result<void>();
 }
 
+Task<Result<Token>> ShelfStore::acknowledge(std::function<void(kit::Slots&)> command) {
+  return ask<Token>(
+      [this, command = std::move(command)](kit::Slots& slots) {
+        command(slots);
+        return shelf_.incarnation();
+      },
+      Link::Repeat::perhaps);
+}
+
 Instant ShelfStore::server_now_at_least() const {
   return server_was_ + (host_.now() - heard_at_);
 }
@@ -38,7 +47,9 @@ Task<Result<Store::Claim>> ShelfStore::get_or_lease(StoreKey key, Token lease, D
                                                     std::vector<WatermarkId> watermarks) {
   return ask<Claim>(
       [this, key, lease, lease_for, marks = std::move(watermarks)](kit::Slots& slots) {
-        return slots.get_or_lease(key, lease, lease_for, marks, shelf_.now(), shelf_);
+        Claim claim = slots.get_or_lease(key, lease, lease_for, marks, shelf_.now(), shelf_);
+        claim.slot.incarnation = shelf_.incarnation();
+        return claim;
       },
       Link::Repeat::never);
 }
@@ -74,21 +85,39 @@ Task<Result<void>> ShelfStore::put(StoreKey key, Envelope envelope, Duration kee
               Link::Repeat::never);
 }
 
-Task<Result<void>> ShelfStore::invalidate(std::vector<StoreKey> keys) {
-  return tell([voided = std::move(keys)](kit::Slots& slots) { slots.invalidate(voided); },
+Task<Result<Token>> ShelfStore::invalidate(std::vector<StoreKey> keys) {
+  return acknowledge([voided = std::move(keys)](kit::Slots& slots) { slots.invalidate(voided); });
+}
+
+Task<Result<Token>> ShelfStore::renew(std::vector<WatermarkId> watermarks) {
+  return acknowledge(
+      [this, marks = std::move(watermarks)](kit::Slots& slots) { slots.renew(marks, shelf_); });
+}
+
+// Repeated late, after its unguard, it stands until its end, which is allowed.
+Task<Result<Token>> ShelfStore::guard(std::vector<StoreKey> keys, Token guard, Duration lasts) {
+  return acknowledge([this, guarded = std::move(keys), guard, lasts](kit::Slots& slots) {
+    slots.guard(guarded, guard, shelf_.now() + lasts);
+  });
+}
+
+Task<Result<void>> ShelfStore::unguard(std::vector<StoreKey> keys, Token guard) {
+  return tell([freed = std::move(keys), guard](kit::Slots& slots) { slots.unguard(freed, guard); },
               Link::Repeat::perhaps);
 }
 
-Task<Result<void>> ShelfStore::renew(std::vector<WatermarkId> watermarks) {
-  return tell(
-      [this, marks = std::move(watermarks)](kit::Slots& slots) { slots.renew(marks, shelf_); },
-      Link::Repeat::perhaps);
+Task<Result<Token>> ShelfStore::incarnation() {
+  return acknowledge([](kit::Slots&) {});
 }
 
 Task<Result<Slot>> ShelfStore::look(StoreKey key, std::vector<WatermarkId> watermarks, Payload) {
-  return ask<Slot>([this, key, marks = std::move(watermarks)](
-                       kit::Slots& slots) { return slots.view(key, marks, shelf_.now(), shelf_); },
-                   Link::Repeat::perhaps);
+  return ask<Slot>(
+      [this, key, marks = std::move(watermarks)](kit::Slots& slots) {
+        Slot slot = slots.view(key, marks, shelf_.now(), shelf_);
+        slot.incarnation = shelf_.incarnation();
+        return slot;
+      },
+      Link::Repeat::perhaps);
 }
 
 }  // namespace headrace::sim

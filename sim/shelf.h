@@ -13,7 +13,8 @@ namespace headrace::sim {
 // The server: every command of the contract is one step of its own.
 class Shelf final : public Random {
  public:
-  Shelf(Timeline& timeline, std::uint64_t seed) : timeline_(timeline), chance_(seed) {}
+  Shelf(Timeline& timeline, std::uint64_t seed)
+      : timeline_(timeline), chance_(seed), incarnation_(token()) {}
 
   [[nodiscard]] kit::Slots& slots() noexcept { return slots_; }
   [[nodiscard]] Instant now() const noexcept { return timeline_.now(); }
@@ -21,7 +22,12 @@ class Shelf final : public Random {
   void evict(std::uint64_t which) {
     if (slots_.size() > 0) slots_.lose(which % slots_.size());
   }
-  void restart_empty() { slots_ = {}; }
+  // Guards and all are lost.
+  void restart_empty() {
+    slots_ = {};
+    incarnation_ = token();
+  }
+  [[nodiscard]] Token incarnation() const noexcept { return incarnation_; }
 
   [[nodiscard]] Token token() override {
     return {.high = chance_.bits(), .low = chance_.bits() | 1};
@@ -31,6 +37,7 @@ class Shelf final : public Random {
  private:
   Timeline& timeline_;
   Chance chance_;
+  Token incarnation_;  // Drawn after chance_ is there.
   kit::Slots slots_;
 };
 
@@ -48,11 +55,16 @@ class ShelfStore final : public Store {
                                   Duration keep_for) override;
   Task<Result<void>> release(StoreKey key, Token lease) override;
   Task<Result<void>> put(StoreKey key, Envelope envelope, Duration keep_for) override;
-  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override;
-  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override;
+  Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override;
+  Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override;
+  Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override;
+  Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override;
+  Task<Result<Token>> incarnation() override;
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
-  [[nodiscard]] Usage usage() const override { return {.entries = shelf_.slots().slots()}; }
+  [[nodiscard]] Usage usage() const override {
+    return {.entries = shelf_.slots().slots(), .guards = shelf_.slots().guards(shelf_.now())};
+  }
   void close() override {}
 
  private:
@@ -65,6 +77,8 @@ class ShelfStore final : public Store {
   template <class R>
   Task<Result<R>> ask(std::function<R(kit::Slots&)> command, Link::Repeat repeat);
   Task<Result<void>> tell(std::function<void(kit::Slots&)> command, Link::Repeat repeat);
+  // The same, and which incarnation has acknowledged it.
+  Task<Result<Token>> acknowledge(std::function<void(kit::Slots&)> command);
   // The server's clock shows this by now, or something later.
   [[nodiscard]] Instant server_now_at_least() const;
 

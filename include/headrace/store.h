@@ -8,12 +8,27 @@
 // A store also keeps watermarks: named random tokens.  One that it does not have is made, fresh and
 // random, by the first call that asks for it; it never answers "unchanged" from ignorance.
 //
+// Beside its slot a key has a set of write guards: random tokens that say "its source is being
+// changed", each with an end of its own.  A guard stops neither a lease nor a publish by itself:
+// who is told `guarded` reads the source and keeps nothing.  One that is there in vain only costs
+// loads.  None is evicted.
+//
+// An incarnation names one history of the store's records.  What incarnation X has acknowledged
+// holds in X, and every answer of X shows it; in another incarnation it may be forgotten, and what
+// it voided may be back.  So whoever is answered by another than the one that acknowledged must
+// have it acknowledged again before it counts on it.  Incarnations are random: none is older than
+// another, and one may answer again after another has.  A store that never forgets what it has
+// acknowledged has one, which is the none token.
+//
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    store_unavailable when the store cannot do it now.  A failed publish, release or
 //            take_over may nevertheless have happened; that is harmless.  A failed put, invalidate
-//            or renew may have happened too, and must be repeated until it is acknowledged.  What
-//            is called once is carried out once: a store may repeat by itself only what does
-//            nothing more the second time, whatever came between, and so never get_or_lease or put.
+//            or renew may have happened too, and must be repeated until it is acknowledged.  After
+//            a failed guard or unguard the guard may stand, until its end.  invalid_argument for a
+//            token that is none, or a guard that lasts too long.
+//            What is called once is carried out once: a store may repeat by itself only what can do
+//            no more the second time, whatever came between, than cost a load (a guard, say, that
+//            then stands to its end), and so never get_or_lease or put.
 // Lifetimes: arguments are taken by value and belong to the task.  A store must outlive its tasks.
 #pragma once
 
@@ -48,6 +63,8 @@ struct Slot {
   Duration stored_for{0};
   Duration lease_left{0};           // If leased: how long until it runs out by itself.
   std::vector<Token> watermarks{};  // Of the ids asked for, in their order; none of them zero.
+  bool guarded = false;             // A write guard stood on the key, looked at after the slot.
+  Token incarnation{};              // Of the store when it answered, in which all of this held.
 };
 
 enum class Published : std::uint8_t { stored, refused };
@@ -64,7 +81,9 @@ class Store {
 
   // Returns the envelope under `key` together with the present watermarks, or, if there is none,
   // takes the slot for `lease`.  Once this has answered with a grant, whatever is read from the
-  // source afterwards may be published under that lease.
+  // source afterwards may be published under that lease, unless the slot is `guarded`.  Guards are
+  // looked at when the lease is granted or later, never before: one that comes later still voids
+  // the lease.
   [[nodiscard]] virtual Task<Result<Claim>> get_or_lease(StoreKey key, Token lease,
                                                          Duration lease_for,
                                                          std::vector<WatermarkId> watermarks) = 0;
@@ -88,11 +107,29 @@ class Store {
                                                Duration keep_for) = 0;
 
   // Empties the slots, envelopes and leases alike.  Unconditional, idempotent, and durable once
-  // acknowledged: what was there never comes back.
-  [[nodiscard]] virtual Task<Result<void>> invalidate(std::vector<StoreKey> keys) = 0;
+  // acknowledged: what was there never comes back.  Guards stay.  Returns the incarnation that has
+  // acknowledged.
+  [[nodiscard]] virtual Task<Result<Token>> invalidate(std::vector<StoreKey> keys) = 0;
 
-  // Gives each watermark a fresh token.  Unconditional, and durable once acknowledged.
-  [[nodiscard]] virtual Task<Result<void>> renew(std::vector<WatermarkId> watermarks) = 0;
+  // Gives each watermark a fresh token.  Unconditional, and durable once acknowledged.  Returns the
+  // incarnation that has acknowledged.
+  [[nodiscard]] virtual Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) = 0;
+
+  // Adds `guard` to the guards of each key, and only then empties the slots, as invalidate() does:
+  // leases granted before are void, and whoever is granted one after it is told that a guard
+  // stands.  Unconditional, idempotent (the same guard twice is one, which ends when the later
+  // does), and durable once acknowledged.  A guard stands for `lasts` at least from this call on,
+  // and then ends by itself.  Returns the incarnation that has acknowledged.
+  // REQUIRES: 0 < lasts <= guard_lasts_max.
+  static constexpr Duration guard_lasts_max = std::chrono::hours(24);
+  [[nodiscard]] virtual Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard,
+                                                  Duration lasts) = 0;
+
+  // Takes this guard, and no other, from the keys.  The slots stay.  Idempotent.
+  [[nodiscard]] virtual Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) = 0;
+
+  // Asks the store which incarnation it is: one cheap round trip.
+  [[nodiscard]] virtual Task<Result<Token>> incarnation() = 0;
 
   // What the slot holds and what the watermarks are, without taking anything.  With `payload`
   // unset the envelope may come without its payload: enough to validate a copy.
@@ -107,6 +144,7 @@ class Store {
     std::uint64_t bytes_max = 0;
     std::uint64_t leases = 0;
     std::uint64_t watermarks = 0;
+    std::uint64_t guards = 0;  // That stand, where the store can count them; else 0.
     std::uint64_t evicted_total = 0;
     std::uint64_t expired_total = 0;
     std::uint64_t refused_total = 0;  // Publishes that lost their lease.

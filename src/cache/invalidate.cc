@@ -184,12 +184,12 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
 Task<Result<void>> Engine::Impl::send(Orders orders) {
   if (!orders.keys.empty()) {
     auto asked = store_call(ports_.store->invalidate(std::move(orders.keys)));
-    const Result<void> done = co_await asked;
+    const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
   }
   if (!orders.watermarks.empty()) {
     auto asked = store_call(ports_.store->renew(std::move(orders.watermarks)));
-    const Result<void> done = co_await asked;
+    const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
   }
   co_return Result<void>();

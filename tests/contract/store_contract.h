@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "contract/guard_contract.h"
 #include "contract/store_fixture.h"
 
 namespace headrace::contract {
@@ -494,6 +495,44 @@ TEST_P(StoreContract, FillsThatRaceInvalidationsNeverBringTheOldBack) {
   for (std::thread& reader : readers) reader.join();
 }
 
+// The source changes at some moment under a guard; readers who are told of it keep nothing, so that
+// from the guard's acknowledgement until its end the slot never holds anything, and afterwards
+// nothing older than the change, though nobody invalidates.
+TEST_P(StoreContract, FillsThatRaceGuardsNeverBringTheOldBack) {
+  std::atomic<int> source = 0;
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        const Token mine = token();
+        const Store::Claim got = claim(key(1), mine);
+        const std::string read = std::to_string(source.load());
+        if (got.slot.guarded) {
+          if (got.granted) ok(store().release(key(1), mine));
+        } else if (got.granted) {
+          publish(key(1), mine, envelope(read));
+        } else if (got.slot.state == State::held) {
+          publish(key(1), got.slot.token, envelope(read));
+        }
+      }
+    });
+  }
+  for (int version = 1; version <= 200; ++version) {
+    const Token mine = guard(key(1));
+    EXPECT_NE(look(key(1)).state, State::held);
+    source = version;
+    const Slot guarded = look(key(1));
+    EXPECT_TRUE(guarded.guarded);
+    EXPECT_NE(guarded.state, State::held);
+    unguard(key(1), mine);
+    const Slot slot = look(key(1));
+    if (slot.state == State::held) EXPECT_GE(std::stoi(slot.envelope.payload), version);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
 TEST_P(StoreContract, UsageCountsWhatIsKept) {
   const auto before = store().usage();
   put(key(1), envelope(std::string(1000, 'x')));
@@ -514,6 +553,9 @@ TEST_P(StoreContract, AClosedStoreSaysSo) {
   const auto written = wait(store().invalidate({key(1)}));
   ASSERT_FALSE(written.has_value());
   EXPECT_EQ(written.error().code, Code::store_unavailable);
+  const auto guarded = wait(store().guard({key(1)}, token(), long_enough));
+  ASSERT_FALSE(guarded.has_value());
+  EXPECT_EQ(guarded.error().code, Code::store_unavailable);
 }
 
 }  // namespace headrace::contract

@@ -84,6 +84,13 @@ class StoreContract : public testing::TestWithParam<StoreMaker> {
     ok(store().put(k, std::move(e), keep_for));
   }
   void invalidate(StoreKey k) { ok(store().invalidate(std::vector<StoreKey>{k})); }
+  // A guard that must be set; `made` again, or a new one.
+  Token guard(StoreKey k, Token made, Duration lasts = long_enough) {
+    ok(store().guard(std::vector<StoreKey>{k}, made, lasts));
+    return made;
+  }
+  Token guard(StoreKey k) { return guard(k, token()); }
+  void unguard(StoreKey k, Token made) { ok(store().unguard(std::vector<StoreKey>{k}, made)); }
   void renew(WatermarkId id) { ok(store().renew(std::vector<WatermarkId>{id})); }
   Slot look(StoreKey k, std::vector<WatermarkId> ids = {}) {
     return ok(store().look(k, std::move(ids), Store::Payload::with));

@@ -19,6 +19,8 @@ class PlainStore final : public Store {
   enum class Mood { well, failing, hanging };
   Mood mood = Mood::well;
   std::uint64_t writes = 0;
+  // What it answers as its incarnation.
+  Token present_incarnation{};
 
   // Until release_held() is called, publishes and puts are kept back before they are carried out,
   // as on a slow network; or the answers to get_or_lease() and look(), after they were.
@@ -32,12 +34,14 @@ class PlainStore final : public Store {
   void lose(StoreKey key) { slots_.lose(key); }
   void damage(StoreKey key) { slots_.damage(key); }
   [[nodiscard]] std::size_t size() const { return slots_.slots(); }
+  [[nodiscard]] std::size_t guards() const { return slots_.guards(world_.now()); }
 
   Task<Result<Claim>> get_or_lease(StoreKey key, Token lease, Duration lease_for,
                                    std::vector<WatermarkId> watermarks) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
     Claim claim = slots_.get_or_lease(key, lease, lease_for, watermarks, world_.now(), world_);
+    claim.slot.incarnation = present_incarnation;
     if (hold_answers) {
       const Hold hold{*this};
       co_await hold;
@@ -87,24 +91,48 @@ class PlainStore final : public Store {
     co_return Result<void>();
   }
 
-  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override {
+  Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
     slots_.invalidate(keys);
-    co_return Result<void>();
+    co_return present_incarnation;
   }
 
-  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override {
+  Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
     slots_.renew(watermarks, world_);
+    co_return present_incarnation;
+  }
+
+  Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override {
+    co_await trouble();
+    if (mood == Mood::failing) co_return failed();
+    if (guard.is_none() || lasts <= Duration(0) || lasts > guard_lasts_max) {
+      co_return failure(Code::invalid_argument, "no token, or too long");
+    }
+    slots_.guard(keys, guard, world_.now() + lasts);
+    co_return present_incarnation;
+  }
+
+  Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override {
+    co_await trouble();
+    if (mood == Mood::failing) co_return failed();
+    slots_.unguard(keys, guard);
     co_return Result<void>();
+  }
+
+  Task<Result<Token>> incarnation() override {
+    co_await trouble();
+    if (mood == Mood::failing) co_return failed();
+    co_return present_incarnation;
   }
 
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks, Payload) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
     Slot slot = slots_.view(key, watermarks, world_.now(), world_);
+    slot.incarnation = present_incarnation;
     if (hold_answers) {
       const Hold hold{*this};
       co_await hold;
@@ -112,7 +140,7 @@ class PlainStore final : public Store {
     co_return slot;
   }
 
-  Usage usage() const override { return {.entries = slots_.slots()}; }
+  Usage usage() const override { return {.entries = slots_.slots(), .guards = guards()}; }
   void close() override {}
 
  private:

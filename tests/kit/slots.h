@@ -3,6 +3,7 @@
 // A value: a copy is a replica of that moment.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -70,10 +71,29 @@ class Slots {
     for (const WatermarkId& id : watermarks) watermarks_[{id.high, id.low}] = random.token();
   }
 
+  // Beside other guards of the key; the same guard twice is one, which ends when the later does.
+  void guard(const std::vector<StoreKey>& keys, Token guard, Instant until) {
+    for (const StoreKey& key : keys) {
+      Instant& end = guards_[key].try_emplace({guard.high, guard.low}, until).first->second;
+      end = std::max(end, until);
+    }
+    invalidate(keys);
+  }
+
+  void unguard(const std::vector<StoreKey>& keys, Token guard) {
+    for (const StoreKey& key : keys) {
+      const auto at = guards_.find(key);
+      if (at == guards_.end()) continue;
+      at->second.erase({guard.high, guard.low});
+      if (at->second.empty()) guards_.erase(at);
+    }
+  }
+
   // What the slot holds; watermarks that are not there are made.
   Slot view(const StoreKey& key, const std::vector<WatermarkId>& watermarks, Instant now,
             Random& random) {
     Slot slot;
+    slot.guarded = guarded(key, now);
     for (const WatermarkId& id : watermarks) {
       Token& token = watermarks_[{id.high, id.low}];
       if (token.is_none()) token = random.token();
@@ -98,11 +118,31 @@ class Slots {
     return slot;
   }
 
+  // Whether a guard stands on the key; those that have ended are forgotten.
+  bool guarded(const StoreKey& key, Instant now) {
+    const auto at = guards_.find(key);
+    if (at == guards_.end()) return false;
+    std::erase_if(at->second, [now](const auto& one) { return one.second <= now; });
+    if (!at->second.empty()) return true;
+    guards_.erase(at);
+    return false;
+  }
+
+  // How many guards stand.
+  [[nodiscard]] std::size_t guards(Instant now) const {
+    std::size_t count = 0;
+    for (const auto& [key, standing] : guards_) {
+      for (const auto& [guard, until] : standing) count += until > now ? 1 : 0;
+    }
+    return count;
+  }
+
   // Loses a slot, as an eviction would.
   void lose(const StoreKey& key) { records_.erase(key); }
   void damage(const StoreKey& key) { records_.at(key).damaged = true; }
 
-  // Loses the n-th of all records, watermarks counted after slots.  REQUIRES: n < size().
+  // Loses the n-th of all records, watermarks counted after slots; guards are never among them.
+  // REQUIRES: n < size().
   void lose(std::size_t n) {
     if (n < records_.size()) {
       records_.erase(std::next(records_.begin(), static_cast<std::ptrdiff_t>(n)));
@@ -122,6 +162,9 @@ class Slots {
 
   std::unordered_map<StoreKey, Record, StoreKeyHash> records_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Token> watermarks_;
+  std::unordered_map<StoreKey, std::map<std::pair<std::uint64_t, std::uint64_t>, Instant>,
+                     StoreKeyHash>
+      guards_;
 };
 
 }  // namespace headrace::kit

@@ -41,12 +41,19 @@ class ForgetfulStore final : public Store {
   Task<Result<void>> put(StoreKey key, Envelope envelope, Duration keep_for) override {
     return store_->put(key, std::move(envelope), keep_for);
   }
-  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override {
+  Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override {
     return forgets() ? lost() : store_->invalidate(std::move(keys));
   }
-  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override {
+  Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override {
     return forgets() ? lost() : store_->renew(std::move(watermarks));
   }
+  Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override {
+    return store_->guard(std::move(keys), guard, lasts);
+  }
+  Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override {
+    return store_->unguard(std::move(keys), guard);
+  }
+  Task<Result<Token>> incarnation() override { return store_->incarnation(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override {
     return store_->look(key, std::move(watermarks), payload);
@@ -59,7 +66,7 @@ class ForgetfulStore final : public Store {
 
  private:
   bool forgets() { return every_ != 0 && ++asked_ % every_ == 0; }
-  static Task<Result<void>> lost() {
+  static Task<Result<Token>> lost() {
     co_return failure(Code::store_unavailable, "the store is told to forget this");
   }
 

@@ -72,13 +72,38 @@ void write_for_ever(Store& store, Random& random, std::uint64_t thread, int pipe
   }
 }
 
-[[noreturn]] void child(const std::string& path, int pipe) {
+// The guard that stands on a key now and then.
+Token guard_of(std::uint64_t n) {
+  return {.high = n, .low = 1};
+}
+
+// Guards what is not guarded, and frees what is; the books hold 1 for a guard and 0 for none.
+void guard_for_ever(Store& store, Random& random, std::uint64_t thread, int pipe) {
+  for (;;) {
+    Record record{.key = thread * keys_per_thread + draw(random, keys_per_thread)};
+    const auto slot = wait(store.look(key(record.key), {}, Store::Payload::without));
+    if (!slot) ::_exit(4);
+    record.value = slot->guarded ? 0 : 1;
+    tell(pipe, record);
+    const std::vector<StoreKey> keys{key(record.key)};
+    const bool done = record.value == 1
+                          ? wait(store.guard(keys, guard_of(record.key), long_enough)).has_value()
+                          : wait(store.unguard(keys, guard_of(record.key))).has_value();
+    if (!done) ::_exit(4);
+    record.acknowledged = true;
+    tell(pipe, record);
+  }
+}
+
+using Write = void(Store&, Random&, std::uint64_t thread, int pipe);
+
+[[noreturn]] void child(const std::string& path, int pipe, Write& write_on) {
   kit::Threads world;
   auto store = open_embedded_store({.path = path}, world, world, world);
   if (!store) ::_exit(2);
   std::vector<std::thread> writers;
   for (std::uint64_t i = 0; i < threads; ++i) {
-    writers.emplace_back([&, i] { write_for_ever(**store, world, i, pipe); });
+    writers.emplace_back([&, i] { write_on(**store, world, i, pipe); });
   }
   for (std::thread& writer : writers) writer.join();
   ::_exit(0);
@@ -101,14 +126,14 @@ void enter(Books& books, const Record& record) {
 }
 
 // Runs a child until it has told of `records` and kills it there.
-void run_and_kill(const std::string& path, std::size_t records, Books& books) {
+void run_and_kill(const std::string& path, std::size_t records, Books& books, Write& write_on) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t pid = ::fork();
   ASSERT_GE(pid, 0);
   if (pid == 0) {
     ::close(ends[0]);
-    child(path, ends[1]);
+    child(path, ends[1], write_on);
   }
   ::close(ends[1]);
   Record record;
@@ -125,7 +150,8 @@ void run_and_kill(const std::string& path, std::size_t records, Books& books) {
 }
 
 // Compares the store with the books, and the books with what the writes under way came to.
-void check(const std::string& path, Books& books) {
+using Read = std::uint64_t(const Slot&);
+void check(const std::string& path, Books& books, Read& read) {
   kit::Threads world;
   auto store = open_embedded_store({.path = path}, world, world, world);
   ASSERT_TRUE(store.has_value()) << store.error().what;
@@ -133,13 +159,20 @@ void check(const std::string& path, Books& books) {
     const auto slot = wait((*store)->look(key(k), {}, Store::Payload::with));
     ASSERT_TRUE(slot.has_value()) << slot.error().what;
     ASSERT_NE(slot->state, Slot::State::damaged);
-    const std::uint64_t found =
-        slot->state == Slot::State::held ? std::stoull(slot->envelope.payload) : 0;
+    const std::uint64_t found = read(*slot);
     Expected& expected = books[k];
     EXPECT_TRUE(found == expected.acknowledged || found == expected.under_way)
         << "key " << k << " holds " << found << " and not " << expected.acknowledged;
     expected = {.acknowledged = found};
   }
+}
+
+std::uint64_t value_in(const Slot& slot) {
+  return slot.state == Slot::State::held ? std::stoull(slot.envelope.payload) : 0;
+}
+
+std::uint64_t guard_on(const Slot& slot) {
+  return slot.guarded ? 1 : 0;
 }
 
 TEST(EmbeddedCrash, WhatWasAcknowledgedSurvivesKill) {
@@ -148,8 +181,19 @@ TEST(EmbeddedCrash, WhatWasAcknowledgedSurvivesKill) {
   std::mt19937 random(std::random_device{}());
   Books books{};
   for (int round = 0; round < 12 && !HasFatalFailure(); ++round) {
-    run_and_kill(path, 20 + random() % 500, books);
-    check(path, books);
+    run_and_kill(path, 20 + random() % 500, books, write_for_ever);
+    check(path, books, value_in);
+  }
+}
+
+TEST(EmbeddedCrash, GuardsThatWereAcknowledgedSurviveKill) {
+  const kit::TemporaryFolder folder;
+  const std::string path = folder.file("store.db");
+  std::mt19937 random(std::random_device{}());
+  Books books{};
+  for (int round = 0; round < 12 && !HasFatalFailure(); ++round) {
+    run_and_kill(path, 20 + random() % 500, books, guard_for_ever);
+    check(path, books, guard_on);
   }
 }
 
@@ -174,6 +218,7 @@ TEST(EmbeddedCrash, WhatIsAcknowledgedAsDurableWasSynced) {
   EXPECT_GE(
       syncs_during([&] { EXPECT_TRUE(wait(store->renew({WatermarkId::of("a")})).has_value()); }),
       1);
+  EXPECT_GE(syncs_during([&] { store.guard(key(1)); }), 1);
 }
 
 }  // namespace

@@ -4,12 +4,15 @@
 // granted and the slot is read once more: a fill may have ended between the snapshot and the grant,
 // and its answer spares a load.  The tokens answered with a grant were current when the snapshot
 // was taken, which is before the caller's read of the source; if one was renewed since, the fill is
-// built on a token that no longer holds, and is a miss.
+// built on a token that no longer holds, and is a miss.  The guards are looked at last of all.
+//
+// What has been acknowledged is never forgotten, so there is one incarnation, the none token.
 #include "headrace/stores/embedded.h"
 
 #include <mutex>
 #include <utility>
 
+#include "stores/embedded/guards.h"
 #include "stores/embedded/health.h"
 #include "stores/embedded/leases.h"
 #include "stores/embedded/readers.h"
@@ -39,6 +42,7 @@ class EmbeddedStore final : public Store {
         executor_(executor),
         random_(random),
         leases_(options_.leases_max),
+        guards_(options_.guards_max),
         health_(options_.path, options_.notice) {}
   ~EmbeddedStore() override { close(); }
 
@@ -53,8 +57,11 @@ class EmbeddedStore final : public Store {
                                   Duration keep_for) override;
   Task<Result<void>> release(StoreKey key, Token lease) override;
   Task<Result<void>> put(StoreKey key, Envelope envelope, Duration keep_for) override;
-  Task<Result<void>> invalidate(std::vector<StoreKey> keys) override;
-  Task<Result<void>> renew(std::vector<WatermarkId> watermarks) override;
+  Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override;
+  Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override;
+  Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override;
+  Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override;
+  Task<Result<Token>> incarnation() override { co_return Token(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
   Usage usage() const override;
@@ -63,6 +70,9 @@ class EmbeddedStore final : public Store {
  private:
   Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> watermarks, Payload payload);
   Task<Result<void>> write(Writer::Work work);
+  Task<Result<Token>> acknowledge(Writer::Work work);
+  // The same slot, and whether its key is guarded; the last that is looked at.
+  [[nodiscard]] Claim told(const StoreKey& key, Claim claim) const;
   [[nodiscard]] Result<void> open_files();
   [[nodiscard]] Row row_of(const Envelope& envelope, Duration keep_for) const;
   [[nodiscard]] std::unexpected<Error> failed(const Error& error);
@@ -75,6 +85,7 @@ class EmbeddedStore final : public Store {
   Executor& executor_;
   Random& random_;
   Leases leases_;
+  Guards guards_;
   Health health_;
   Touched touched_;
   std::mutex closing_;
@@ -106,6 +117,8 @@ Result<void> EmbeddedStore::open_files() {
   if (!database) return std::unexpected(database.error());
   auto tables = Tables::open(std::move(*database), touched_);
   if (!tables) return std::unexpected(tables.error());
+  auto loaded = tables->load(guards_, Moment::read(clock_, boot_));
+  if (!loaded) return loaded;
   auto readers = Readers::open(options_.path, options_.readers_max, clock_, boot_, touched_);
   if (!readers) return std::unexpected(readers.error());
   readers_ = std::move(*readers);
@@ -116,6 +129,7 @@ Result<void> EmbeddedStore::open_files() {
                             .executor = executor_,
                             .random = random_,
                             .leases = leases_,
+                            .guards = guards_,
                             .health = health_};
   writer_ = std::make_shared<Writer>(std::move(*tables), parts);
   writer_->begin();
@@ -131,25 +145,30 @@ Task<Result<Store::Claim>> EmbeddedStore::get_or_lease(StoreKey key, Token lease
     auto slot = co_await see(key, watermarks, Payload::with);
     if (!slot) co_return std::unexpected(std::move(slot.error()));
     claim.slot = std::move(*slot);
-    if (claim.slot.state != Slot::State::empty) co_return claim;
+    if (claim.slot.state != Slot::State::empty) co_return told(key, std::move(claim));
     Leases::Holder holder;
     const auto grant = leases_.grant(key, lease, clock_.now(), lease_for, holder);
     if (grant != Leases::Grant::granted) {
       claim.slot.state = Slot::State::leased;
       claim.slot.token = holder.lease;
       claim.slot.lease_left = holder.left;
-      co_return claim;
+      co_return told(key, std::move(claim));
     }
     const auto again = readers_->look(key, {}, Payload::without);
     if (again && again->slot.state == Slot::State::empty) {
       claim.granted = true;
-      co_return claim;
+      co_return told(key, std::move(claim));
     }
     leases_.release(key, lease);
     if (!again) co_return read_failed(again.error());
   }
   claim.slot.state = Slot::State::leased;
-  co_return claim;
+  co_return told(key, std::move(claim));
+}
+
+Store::Claim EmbeddedStore::told(const StoreKey& key, Claim claim) const {
+  claim.slot.guarded = guards_.stands(key, clock_);
+  return claim;
 }
 
 Task<Result<Published>> EmbeddedStore::take_over(StoreKey key, Token expected, Token lease,
@@ -185,15 +204,45 @@ Task<Result<void>> EmbeddedStore::put(StoreKey key, Envelope envelope, Duration 
   co_return outcome;
 }
 
-Task<Result<void>> EmbeddedStore::invalidate(std::vector<StoreKey> keys) {
+Task<Result<Token>> EmbeddedStore::invalidate(std::vector<StoreKey> keys) {
   for (const StoreKey& key : keys) leases_.void_key(key);
   Writer::Invalidate work{.keys = std::move(keys)};
-  auto outcome = co_await write(std::move(work));
+  auto outcome = co_await acknowledge(std::move(work));
   co_return outcome;
 }
 
-Task<Result<void>> EmbeddedStore::renew(std::vector<WatermarkId> watermarks) {
+Task<Result<Token>> EmbeddedStore::renew(std::vector<WatermarkId> watermarks) {
   Writer::Renew work{.watermarks = std::move(watermarks)};
+  auto outcome = co_await acknowledge(std::move(work));
+  co_return outcome;
+}
+
+Task<Result<Token>> EmbeddedStore::guard(std::vector<StoreKey> keys, Token guard, Duration lasts) {
+  if (guard.is_none()) co_return failure(Code::invalid_argument, "a write guard needs a token");
+  if (lasts <= Duration(0) || lasts > guard_lasts_max) {
+    co_return failure(Code::invalid_argument,
+                      "a write guard lasts longer than nothing and up to 24 hours "
+                      "(guard_lasts_max)");
+  }
+  for (const StoreKey& key : keys) leases_.void_key(key);
+  const std::size_t count = keys.size();
+  Writer::Guard work{.keys = std::move(keys), .guard = guard, .lasts = lasts};
+  Writer::Turn turn(*writer_, std::move(work));
+  auto outcome = co_await turn;
+  if (!outcome) co_return failed(outcome.error());
+  if (*outcome == Published::refused) {
+    Error error{.code = Code::refused,
+                .what = "the embedded store has no room for " + std::to_string(count) +
+                        " more write guards: " + std::to_string(guards_.size()) + " of " +
+                        std::to_string(options_.guards_max) +
+                        " stand (guards_max); try again when some have ended"};
+    co_return failed(error);
+  }
+  co_return Token();
+}
+
+Task<Result<void>> EmbeddedStore::unguard(std::vector<StoreKey> keys, Token guard) {
+  Writer::Unguard work{.keys = std::move(keys), .guard = guard};
   auto outcome = co_await write(std::move(work));
   co_return outcome;
 }
@@ -201,12 +250,15 @@ Task<Result<void>> EmbeddedStore::renew(std::vector<WatermarkId> watermarks) {
 Task<Result<Slot>> EmbeddedStore::look(StoreKey key, std::vector<WatermarkId> watermarks,
                                        Payload payload) {
   auto slot = co_await see(key, std::move(watermarks), payload);
-  if (!slot || slot->state != Slot::State::empty) co_return slot;
-  if (const auto holder = leases_.holder(key, clock_.now())) {
-    slot->state = Slot::State::leased;
-    slot->token = holder->lease;
-    slot->lease_left = holder->left;
+  if (!slot) co_return slot;
+  if (slot->state == Slot::State::empty) {
+    if (const auto holder = leases_.holder(key, clock_.now())) {
+      slot->state = Slot::State::leased;
+      slot->token = holder->lease;
+      slot->lease_left = holder->left;
+    }
   }
+  slot->guarded = guards_.stands(key, clock_);
   co_return slot;
 }
 
@@ -235,6 +287,12 @@ Task<Result<void>> EmbeddedStore::write(Writer::Work work) {
   co_return Result<void>();
 }
 
+Task<Result<Token>> EmbeddedStore::acknowledge(Writer::Work work) {
+  auto written = co_await write(std::move(work));
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  co_return Token();
+}
+
 Store::Usage EmbeddedStore::usage() const {
   const Tables::Totals totals = writer_->totals();
   return {.entries = static_cast<std::uint64_t>(totals.entries),
@@ -242,6 +300,7 @@ Store::Usage EmbeddedStore::usage() const {
           .bytes_max = options_.bytes_max,
           .leases = leases_.size(),
           .watermarks = static_cast<std::uint64_t>(totals.watermarks),
+          .guards = guards_.size(),
           .evicted_total = health_.evicted,
           .expired_total = health_.expired,
           .refused_total = health_.refused,

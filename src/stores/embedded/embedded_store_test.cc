@@ -1,5 +1,4 @@
 #include <atomic>
-#include <latch>
 #include <optional>
 
 #include "stores/embedded/store_fixture.h"
@@ -9,42 +8,6 @@ namespace {
 
 using State = Slot::State;
 using namespace std::chrono_literals;
-
-// Holds the writer before its next group until open() is called.
-class Gate {
- public:
-  void close() { closed_ = true; }
-  void open() {
-    closed_ = false;
-    closed_.notify_all();
-  }
-  void pass() {
-    ++arrivals_;
-    closed_.wait(true);
-  }
-  [[nodiscard]] int arrivals() const { return arrivals_; }
-
- private:
-  std::atomic<bool> closed_{false};
-  std::atomic<int> arrivals_{0};
-};
-
-// A write that was started and not waited for.
-template <class T>
-struct Started {
-  explicit Started(Task<Result<T>> task) {
-    start(std::move(task), [this](Result<T> value) {
-      outcome = std::move(value);
-      done.count_down();
-    });
-  }
-  Result<T>& get() {
-    done.wait();
-    return *outcome;
-  }
-  std::optional<Result<T>> outcome;
-  std::latch done{1};
-};
 
 TEST(EmbeddedStore, KeepsAllButLeasesOverAReopening) {
   TestStore store;
@@ -133,11 +96,11 @@ TEST(EmbeddedStore, AFullQueueRefuses) {
   store.seams.before_group = [&gate] { gate.pass(); };
   store.open();
   gate.close();
-  Started<void> held(store->invalidate({key(0)}));
+  Started<Token> held(store->invalidate({key(0)}));
   ASSERT_TRUE(eventually([&] { return gate.arrivals() == 1; }));
-  std::vector<std::unique_ptr<Started<void>>> queued;
+  std::vector<std::unique_ptr<Started<Token>>> queued;
   for (int i = 0; i < 3; ++i) {
-    queued.push_back(std::make_unique<Started<void>>(store->invalidate({key(1)})));
+    queued.push_back(std::make_unique<Started<Token>>(store->invalidate({key(1)})));
   }
   const auto refused = store.invalidate(key(2));
   ASSERT_FALSE(refused.has_value());
@@ -152,7 +115,8 @@ TEST(EmbeddedStore, AFullQueueRefuses) {
 // What stands in the queue between two publishes, each under a lease that was live when it was
 // called, refuses both: the first because calling voids, the second because carrying out voids
 // again.
-void expect_wins_in_queue(const std::function<Task<Result<void>>(TestStore&)>& between,
+template <class T>
+void expect_wins_in_queue(const std::function<Task<Result<T>>(TestStore&)>& between,
                           const std::string& payload_after) {
   Gate gate;
   TestStore store;
@@ -162,10 +126,10 @@ void expect_wins_in_queue(const std::function<Task<Result<void>>(TestStore&)>& b
   const Token behind = store.threads.token();
   ASSERT_TRUE(store.lease(key(1), before));
   gate.close();
-  Started<void> held(store->invalidate({key(9)}));
+  Started<Token> held(store->invalidate({key(9)}));
   ASSERT_TRUE(eventually([&] { return gate.arrivals() >= 1; }));
   Started<Published> first(store->publish(key(1), before, store.envelope("before"), long_enough));
-  Started<void> voided(between(store));
+  Started<T> voided(between(store));
   const bool leased = store.lease(key(1), behind);
   Started<Published> last(store->publish(key(1), behind, store.envelope("behind"), long_enough));
   gate.open();
@@ -178,32 +142,23 @@ void expect_wins_in_queue(const std::function<Task<Result<void>>(TestStore&)>& b
 }
 
 TEST(EmbeddedStore, InvalidateInTheQueueWinsOverPublishesBeforeAndBehindIt) {
-  expect_wins_in_queue([](TestStore& store) { return store->invalidate({key(1)}); }, "(none)");
+  expect_wins_in_queue<Token>([](TestStore& store) { return store->invalidate({key(1)}); },
+                              "(none)");
+}
+
+TEST(EmbeddedStore, GuardInTheQueueWinsOverPublishesBeforeAndBehindIt) {
+  const auto guard = [](TestStore& store) {
+    return store->guard({key(1)}, store.threads.token(), long_enough);
+  };
+  expect_wins_in_queue<Token>(guard, "(none)");
 }
 
 TEST(EmbeddedStore, PutInTheQueueWinsOverPublishesBeforeAndBehindIt) {
   const auto put = [](TestStore& store) {
     return store->put(key(1), store.envelope("put"), long_enough);
   };
-  expect_wins_in_queue(put, "put");
+  expect_wins_in_queue<void>(put, "put");
 }
-
-// A clock that does something when it is read next, as if another thread had come between.
-class Interrupted final : public Clock {
- public:
-  explicit Interrupted(const Clock& clock) : clock_(clock) {}
-  Instant now() const noexcept override {
-    if (armed.exchange(false)) interrupt();
-    return clock_.now();
-  }
-  WallTime wall_now() const noexcept override { return clock_.wall_now(); }
-
-  mutable std::atomic<bool> armed{false};
-  std::function<void()> interrupt{};
-
- private:
-  const Clock& clock_;
-};
 
 // On the way from an empty snapshot to the grant the clock is read; a fill that ends there is
 // found.

@@ -2,7 +2,8 @@
 // eviction needs no index of its own.  `expires_wall` finds rows to sweep; whether a row lives is
 // decided by its moment and `keeps` alone.  That index carries `bytes` too, so that counting reads
 // no envelope. Envelopes come last, so that the other columns are read without their overflow
-// pages.
+// pages.  A guard ends when the monotonic clock of `boot` shows `ends`; for another boot `lasts`
+// tells how long it had to go at most.
 #include "stores/embedded/schema.h"
 
 namespace headrace::embedded {
@@ -26,6 +27,14 @@ constexpr std::string_view tables = R"sql(
     age INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
     token BLOB NOT NULL) STRICT;
+  CREATE TABLE guards(
+    store_key BLOB NOT NULL,
+    guard BLOB NOT NULL,
+    boot INTEGER NOT NULL,
+    ends INTEGER NOT NULL,
+    lasts INTEGER NOT NULL,
+    PRIMARY KEY(store_key, guard)) STRICT, WITHOUT ROWID;
+  CREATE INDEX guards_by_end ON guards(ends);
   CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('durable_groups', 0);
 )sql";

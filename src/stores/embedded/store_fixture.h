@@ -4,10 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -82,7 +85,14 @@ class TestStore {
     const auto done = wait(store_->publish(k, token, envelope(std::move(payload)), keep_for));
     return done && *done == Published::stored;
   }
-  Result<void> invalidate(StoreKey k) { return wait(store_->invalidate({k})); }
+  Result<Token> invalidate(StoreKey k) { return wait(store_->invalidate({k})); }
+  // A guard that must be set.
+  Token guard(StoreKey k, Duration lasts = long_enough) {
+    const Token made = threads.token();
+    const auto done = wait(store_->guard({k}, made, lasts));
+    EXPECT_TRUE(done.has_value()) << done.error().what;
+    return made;
+  }
   Slot look(StoreKey k, std::vector<WatermarkId> ids = {}) {
     auto slot = wait(store_->look(k, std::move(ids), Store::Payload::with));
     EXPECT_TRUE(slot.has_value()) << slot.error().what;
@@ -98,6 +108,59 @@ class TestStore {
   mutable std::mutex mutex_;
   std::string notices_;
   std::unique_ptr<Store> store_;
+};
+
+// Holds the writer before its next group until open() is called.
+class Gate {
+ public:
+  void close() { closed_ = true; }
+  void open() {
+    closed_ = false;
+    closed_.notify_all();
+  }
+  void pass() {
+    ++arrivals_;
+    closed_.wait(true);
+  }
+  [[nodiscard]] int arrivals() const { return arrivals_; }
+
+ private:
+  std::atomic<bool> closed_{false};
+  std::atomic<int> arrivals_{0};
+};
+
+// A write that was started and not waited for.
+template <class T>
+struct Started {
+  explicit Started(Task<Result<T>> task) {
+    start(std::move(task), [this](Result<T> value) {
+      outcome = std::move(value);
+      done.count_down();
+    });
+  }
+  Result<T>& get() {
+    done.wait();
+    return *outcome;
+  }
+  std::optional<Result<T>> outcome;
+  std::latch done{1};
+};
+
+// A clock that does something when it is read next, as if another thread had come between.
+class Interrupted final : public Clock {
+ public:
+  explicit Interrupted(const Clock& clock) : clock_(clock) {}
+  Instant now() const noexcept override {
+    if (armed.exchange(false)) interrupt();
+    return clock_.now();
+  }
+  WallTime wall_now() const noexcept override { return clock_.wall_now(); }
+
+  mutable std::atomic<bool> armed{false};
+  std::function<void()> interrupt{};
+
+ private:
+  const Clock& clock_;
 };
 
 }  // namespace headrace::embedded

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "headrace/store.h"
+
 namespace headrace::embedded {
 
 namespace {
@@ -67,7 +69,12 @@ Result<void> Tables::prepare() {
       {&oldest_watermark_, "SELECT age, id FROM watermarks ORDER BY age LIMIT 1"},
       {&move_watermark_,
        "UPDATE watermarks SET age = (SELECT MAX(age) + 1 FROM watermarks) WHERE age = ?"},
-      {&evict_watermark_, "DELETE FROM watermarks WHERE age = ?"}};
+      {&evict_watermark_, "DELETE FROM watermarks WHERE age = ?"},
+      {&insert_guard_, "INSERT OR REPLACE INTO guards VALUES (?, ?, ?, ?, ?)"},
+      {&erase_guard_, "DELETE FROM guards WHERE store_key = ? AND guard = ?"},
+      {&sweep_guards_,
+       "DELETE FROM guards WHERE (store_key, guard) IN (SELECT store_key, guard FROM guards "
+       "WHERE ends <= ? AND boot = ? ORDER BY ends LIMIT ?) RETURNING 1"}};
   for (const auto& [statement, sql] : all) {
     auto prepared = database_.prepare(sql);
     if (!prepared) return std::unexpected(prepared.error());
@@ -177,9 +184,94 @@ Result<void> Tables::ensure(WatermarkId id, Token token) {
   return {};
 }
 
+Result<void> Tables::guard(const StoreKey& key, Token guard, const GuardEnd& end) {
+  return insert_guard_.bind(1, key.bytes())
+      .bind(2, bytes_of(guard))
+      .bind(3, end.boot)
+      .bind(4, end.instant)
+      .bind(5, end.lasts.count())
+      .run();
+}
+
+Result<void> Tables::unguard(const StoreKey& key, Token guard) {
+  return erase_guard_.bind(1, key.bytes()).bind(2, bytes_of(guard)).run();
+}
+
+struct Tables::GuardRow {
+  StoreKey key{};
+  Token guard{};
+  GuardEnd end{};
+};
+
+// A guard may end too late and never too early.  How much time passed between two boots only the
+// calendar tells, and that may have been set: so a guard of another boot gets its whole time again,
+// once a boot.  The same goes for one that would end later than it could, after a clock that went
+// back.
+Result<void> Tables::load(Guards& guards, const Moment& now) {
+  auto rows = guard_rows();
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<GuardRow> dated;
+  for (GuardRow& row : *rows) {
+    GuardEnd& end = row.end;
+    if (end.lasts <= Duration(0) || end.lasts > Store::guard_lasts_max) {
+      end.lasts = Store::guard_lasts_max;  // A damaged number.
+    }
+    const std::int64_t latest = now.instant + end.lasts.count();
+    if (end.boot != now.boot || end.instant > latest) {
+      end = {.boot = now.boot, .instant = latest, .lasts = end.lasts};
+      dated.push_back(row);
+    }
+    guards.add(row.key, row.guard, Instant(Duration(end.instant)));
+  }
+  guards.expire(Instant(Duration(now.instant)));
+  // If this cannot be written, on a full disk, the next opening dates them anew as well.
+  if (!rewrite(dated)) roll_back();
+  return {};
+}
+
+Result<std::vector<Tables::GuardRow>> Tables::guard_rows() {
+  auto select = database_.prepare("SELECT store_key, guard, boot, ends, lasts FROM guards");
+  if (!select) return std::unexpected(select.error());
+  std::vector<GuardRow> rows;
+  for (;;) {
+    const auto row = select->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return rows;
+    GuardRow& read = rows.emplace_back();
+    const std::string_view key = select->blob(0);
+    read.guard = token_of(select->blob(1));
+    if (key.size() != sizeof read.key.words || read.guard.is_none()) {
+      return failure(Code::damaged, "a write guard in it cannot be read");
+    }
+    std::memcpy(read.key.words, key.data(), key.size());
+    read.end = {.boot = select->number(2),
+                .instant = select->number(3),
+                .lasts = Duration(select->number(4))};
+  }
+}
+
+Result<void> Tables::rewrite(const std::vector<GuardRow>& rows) {
+  if (rows.empty()) return {};
+  auto done = begin(Sync::crash);
+  for (const GuardRow& row : rows) {
+    if (done) done = guard(row.key, row.guard, row.end);
+  }
+  if (done) done = commit();
+  return done;
+}
+
 Result<std::size_t> Tables::sweep(std::int64_t wall_now, std::size_t rows_max) {
   sweep_.bind(1, wall_now).bind(2, static_cast<std::int64_t>(rows_max));
   return remove_slots(sweep_);
+}
+
+Result<std::size_t> Tables::sweep_guards(const Moment& now, std::size_t rows_max) {
+  sweep_guards_.bind(1, now.instant).bind(2, now.boot).bind(3, static_cast<std::int64_t>(rows_max));
+  for (std::size_t removed = 0;; ++removed) {
+    const auto row = sweep_guards_.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return removed;
+  }
 }
 
 Result<std::size_t> Tables::evict_slots(std::int64_t bytes_max, std::size_t rows_max) {

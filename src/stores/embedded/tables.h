@@ -10,11 +10,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "headrace/key.h"
 #include "headrace/result.h"
 #include "headrace/token.h"
 #include "stores/embedded/database.h"
+#include "stores/embedded/guards.h"
 #include "stores/embedded/moment.h"
 #include "stores/embedded/touched.h"
 
@@ -38,6 +40,13 @@ struct Row {
   Duration keep_for{0};
 
   [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(StoreKey) + envelope.size(); }
+};
+
+// When a guard ends: at an instant of a boot, and in any other boot after what it had to go.
+struct GuardEnd {
+  std::int64_t boot = 0;
+  std::int64_t instant = 0;
+  Duration lasts{0};
 };
 
 class Tables {
@@ -64,9 +73,15 @@ class Tables {
   [[nodiscard]] Result<void> replace(const StoreKey& key, const Row& row);
   [[nodiscard]] Result<void> renew(WatermarkId id, Token token);
   [[nodiscard]] Result<void> ensure(WatermarkId id, Token token);
+  // A guard that ends in `lasts` from now at the latest; in place of what it was.
+  [[nodiscard]] Result<void> guard(const StoreKey& key, Token guard, const GuardEnd& end);
+  [[nodiscard]] Result<void> unguard(const StoreKey& key, Token guard);
+  // Tells `guards` of all guards in the file, and dates those of other boots anew.
+  [[nodiscard]] Result<void> load(Guards& guards, const Moment& now);
 
   // Each removes up to `rows_max` rows and says how many went.
   [[nodiscard]] Result<std::size_t> sweep(std::int64_t wall_now, std::size_t rows_max);
+  [[nodiscard]] Result<std::size_t> sweep_guards(const Moment& now, std::size_t rows_max);
   [[nodiscard]] Result<std::size_t> evict_slots(std::int64_t bytes_max, std::size_t rows_max);
   [[nodiscard]] Result<std::size_t> evict_watermarks(std::int64_t count_max, std::size_t rows_max);
 
@@ -78,12 +93,16 @@ class Tables {
   [[nodiscard]] Result<void> count();
   [[nodiscard]] Result<std::size_t> remove_slots(Statement& statement);
   [[nodiscard]] Result<void> evict_watermark();
+  struct GuardRow;
+  [[nodiscard]] Result<std::vector<GuardRow>> guard_rows();
+  [[nodiscard]] Result<void> rewrite(const std::vector<GuardRow>& rows);
 
   Database database_;
   Touched* touched_ = nullptr;
   Statement begin_, commit_, mark_durable_, find_, erase_, insert_, sweep_, evict_;
   Statement move_watermark_, erase_watermark_, insert_watermark_, oldest_watermark_,
       evict_watermark_;
+  Statement insert_guard_, erase_guard_, sweep_guards_;
   Totals totals_{};
   Totals committed_{};
   Sync sync_ = Sync::crash;

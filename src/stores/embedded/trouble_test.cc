@@ -167,7 +167,7 @@ TEST(EmbeddedTrouble, OneFailureInAGroupIsItsOwn) {
   store.open();
   std::atomic<int> done = 0;
   std::atomic<int> failed = 0;
-  const auto count = [&](Result<void> outcome) {
+  const auto count = [&](const auto& outcome) {
     failed += outcome ? 0 : 1;
     ++done;
   };

@@ -5,6 +5,11 @@
 // invalidation voids the lease when it is called (store), again in its turn, and once more when it
 // is committed: a lease granted while the old snapshot still showed an empty slot may not outlive
 // it. Voiding too much costs a miss; too little would let a late fill through.
+//
+// A guard stands in memory before anything is voided, and readers look at guards after their grant:
+// whoever does not see it has a lease, or an envelope's token, that it voids.  Memory is not rolled
+// back with the transaction.  A guard that failed may stand until its end, and one that could not
+// be taken from the file may be gone: that is how both were answered.
 #include "stores/embedded/writer.h"
 
 #include <algorithm>
@@ -20,7 +25,7 @@ constexpr std::size_t envelope_bytes_max = 512u << 20;  // SQLite takes no blob 
 bool needs_power(const Writer::Work& work) {
   return std::holds_alternative<Writer::Put>(work) ||
          std::holds_alternative<Writer::Invalidate>(work) ||
-         std::holds_alternative<Writer::Renew>(work);
+         std::holds_alternative<Writer::Renew>(work) || std::holds_alternative<Writer::Guard>(work);
 }
 
 Result<Published> stored(const Result<void>& done) {
@@ -161,17 +166,24 @@ Result<void> Writer::tidy() {
   const auto watermarks_max = static_cast<std::int64_t>(parts_.options.watermarks_max);
   const auto forgotten = tables_.evict_watermarks(watermarks_max, tidy_rows_max);
   if (!forgotten) return std::unexpected(forgotten.error());
-  Result<std::size_t> swept = 0;
-  if (sweeping_) {
-    const auto now = parts_.clock.now();
-    parts_.leases.expire(now);
-    swept = tables_.sweep(Moment::read(parts_.clock, parts_.boot).wall, tidy_rows_max);
-    if (!swept) return std::unexpected(swept.error());
-  }
+  const auto swept = sweeping_ ? sweep() : Result<std::size_t>(0);
+  if (!swept) return std::unexpected(swept.error());
   parts_.health.evicted += *evicted;
-  parts_.health.expired += *swept;
   behind_ = std::max({*evicted, *forgotten, *swept}) == tidy_rows_max;
   return {};
+}
+
+// How many rows went, of the table of which most did.
+Result<std::size_t> Writer::sweep() {
+  const Moment now = Moment::read(parts_.clock, parts_.boot);
+  parts_.leases.expire(parts_.clock.now());
+  parts_.guards.expire(parts_.clock.now());
+  const auto slots = tables_.sweep(now.wall, tidy_rows_max);
+  if (!slots) return slots;
+  const auto guards = tables_.sweep_guards(now, tidy_rows_max);
+  if (!guards) return guards;
+  parts_.health.expired += *slots;
+  return std::max(*slots, *guards);
 }
 
 void Writer::finish(Group group) {
@@ -181,7 +193,8 @@ void Writer::finish(Group group) {
     totals_ = tables_.totals();
   }
   for (Turn* turn : group) {
-    if (turn->outcome_ && *turn->outcome_ == Published::refused) ++parts_.health.refused;
+    const bool fills = !std::holds_alternative<Guard>(turn->work_);
+    if (fills && turn->outcome_ && *turn->outcome_ == Published::refused) ++parts_.health.refused;
     parts_.executor.post([waiting = turn->waiting_] { waiting.resume(); });
   }
 }
@@ -244,6 +257,32 @@ Result<Published> Writer::apply(Ensure& ensure) {
   return Published::stored;
 }
 
+// A guard's time is counted from here on, which is later than the call.
+Result<Published> Writer::apply(Guard& guard) {
+  const Moment now = Moment::read(parts_.clock, parts_.boot);
+  const Instant present{Duration(now.instant)};
+  if (!parts_.guards.has_room(guard.keys, guard.guard, present)) return Published::refused;
+  for (const StoreKey& key : guard.keys) {
+    const Instant until = parts_.guards.add(key, guard.guard, present + guard.lasts);
+    parts_.leases.void_key(key);
+    auto done = tables_.erase(key);
+    const GuardEnd end{
+        .boot = parts_.boot, .instant = until.time_since_epoch().count(), .lasts = until - present};
+    if (done) done = tables_.guard(key, guard.guard, end);
+    if (!done) return stored(done);
+  }
+  return Published::stored;
+}
+
+Result<Published> Writer::apply(Unguard& unguard) {
+  for (const StoreKey& key : unguard.keys) {
+    parts_.guards.remove(key, unguard.guard);
+    auto erased = tables_.unguard(key, unguard.guard);
+    if (!erased) return stored(erased);
+  }
+  return Published::stored;
+}
+
 // Takes back what apply() did to the leases, so that the write can be tried again.
 void Writer::undo(Work& work) {
   if (auto* publish = std::get_if<Publish>(&work); publish != nullptr && publish->spent) {
@@ -263,6 +302,9 @@ void Writer::after_commit(Work& work) {
   if (auto* put = std::get_if<Put>(&work)) parts_.leases.void_key(put->key);
   if (auto* invalidate = std::get_if<Invalidate>(&work)) {
     for (const StoreKey& key : invalidate->keys) parts_.leases.void_key(key);
+  }
+  if (auto* guard = std::get_if<Guard>(&work)) {
+    for (const StoreKey& key : guard->keys) parts_.leases.void_key(key);
   }
 }
 

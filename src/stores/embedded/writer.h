@@ -22,6 +22,7 @@
 #include "headrace/executor.h"
 #include "headrace/random.h"
 #include "headrace/store.h"
+#include "stores/embedded/guards.h"
 #include "stores/embedded/health.h"
 #include "stores/embedded/leases.h"
 #include "stores/embedded/seams.h"
@@ -57,7 +58,17 @@ class Writer : public std::enable_shared_from_this<Writer> {
   struct Ensure {
     std::vector<WatermarkId> watermarks{};
   };
-  using Work = std::variant<Publish, TakeOver, Put, Invalidate, Renew, Ensure>;
+  // Refused if there is no room for it.
+  struct Guard {
+    std::vector<StoreKey> keys{};
+    Token guard{};
+    Duration lasts{0};
+  };
+  struct Unguard {
+    std::vector<StoreKey> keys{};
+    Token guard{};
+  };
+  using Work = std::variant<Publish, TakeOver, Put, Invalidate, Renew, Ensure, Guard, Unguard>;
 
   // One write, to be awaited.
   class Turn {
@@ -89,6 +100,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
     Executor& executor;
     Random& random;
     Leases& leases;
+    Guards& guards;
     Health& health;
   };
 
@@ -114,6 +126,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   void settle(Group group);
   [[nodiscard]] Result<void> attempt(Group group);
   [[nodiscard]] Result<void> tidy();
+  [[nodiscard]] Result<std::size_t> sweep();
   void finish(Group group);
 
   [[nodiscard]] Result<Published> apply(Publish& publish);
@@ -122,6 +135,8 @@ class Writer : public std::enable_shared_from_this<Writer> {
   [[nodiscard]] Result<Published> apply(Invalidate& invalidate);
   [[nodiscard]] Result<Published> apply(Renew& renew);
   [[nodiscard]] Result<Published> apply(Ensure& ensure);
+  [[nodiscard]] Result<Published> apply(Guard& guard);
+  [[nodiscard]] Result<Published> apply(Unguard& unguard);
   void undo(Work& work);
   void after_commit(Work& work);
   [[nodiscard]] bool fits(const Row& row) const noexcept;
