@@ -182,10 +182,10 @@ TEST(EmbeddedStore, AFillThatEndsBeforeTheGrantIsAnswered) {
 // The hook runs when the put has been carried out and is not yet committed: readers still see an
 // empty slot, and what they are granted then may not survive the put.
 TEST(EmbeddedStore, ALeaseGrantedWhileAPutCommitsIsVoid) {
-  TestStore store;
-  const Token late = store.threads.token();
   std::atomic<bool> armed = false;
   bool granted = false;
+  TestStore store;
+  const Token late = store.threads.token();
   store.seams.before_commit = [&] {
     if (armed.exchange(false)) granted = store.lease(key(1), late);
   };
@@ -198,10 +198,10 @@ TEST(EmbeddedStore, ALeaseGrantedWhileAPutCommitsIsVoid) {
 }
 
 TEST(EmbeddedStore, NobodyIsGrantedALeaseWhileAPublishCommits) {
+  std::atomic<bool> armed = false;  // Outlives the writer, which sweeps once more.
+  std::optional<Store::Claim> seen;
   TestStore store;
   const Token lease = store.threads.token();
-  std::atomic<bool> armed = false;
-  std::optional<Store::Claim> seen;
   store.seams.before_commit = [&] {
     if (!armed.exchange(false)) return;
     store.threads.advance(2 * long_enough);  // Not even when it runs out meanwhile.

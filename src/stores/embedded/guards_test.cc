@@ -234,11 +234,11 @@ TEST(EmbeddedGuards, OneThatIsSetBeforeTheGrantIsTold) {
 // The hook runs when the guard has been carried out and is not yet committed: readers still see
 // what the slot held before.
 TEST(EmbeddedGuards, WhoReadsWhileAGuardCommitsIsTold) {
-  TestStore store;
-  const Token late = store.threads.token();
   std::atomic<bool> armed = false;
   Store::Claim empty;
   Store::Claim held;
+  TestStore store;
+  const Token late = store.threads.token();
   store.seams.before_commit = [&] {
     if (!armed.exchange(false)) return;
     empty = wait(store->get_or_lease(key(1), late, long_enough, {})).value();
