@@ -35,7 +35,7 @@ class Channel {
   void append(const std::vector<BusMessage>& messages);
 
  private:
-  std::uint64_t end_ = 0;  // The position of the newest message.
+  std::uint64_t end_ = 0;                 // The position of the newest message.
   std::vector<ChannelBus*> subscribers_;  // In the order in which they came.
 };
 

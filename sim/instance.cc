@@ -45,6 +45,8 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .shards = 2,
                      .store_within = std::chrono::milliseconds(300),
                      .pending_retry_after = std::chrono::milliseconds(50),
+                     .write_within = std::chrono::seconds(2),
+                     .guard_margin = std::chrono::milliseconds(500),
                      .bus_bound = around.plan.bus_bound,
                      .bus_proof_every = around.plan.bus_bound / 4,
                      .bus_within = std::chrono::milliseconds(500),

@@ -39,6 +39,7 @@ class Instance {
   [[nodiscard]] HostId id() const noexcept { return host_.id(); }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
+  [[nodiscard]] Link& to_source() noexcept { return to_source_; }
   [[nodiscard]] Link& to_bus() noexcept { return to_bus_; }
   [[nodiscard]] ChannelBus& bus() noexcept { return bus_; }
   [[nodiscard]] bool is_dead() const noexcept { return host_.is_dead(); }

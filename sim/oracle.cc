@@ -74,7 +74,7 @@ void Oracle::answered(const Read& read, const Said& said) {
     fail("own truth", fmt::format("it had itself been told to invalidate all before v{}",
                                   own->second.at(read.began)));
   }
-  if (rules_.races_are_known && own != own_.end() && read.level == Level::strict && was_loaded &&
+  if (rules_.races_are_known && own != own_.end() && read.level != Level::bounded && was_loaded &&
       told.version < own->second.at(now) && races(read.place, read.began) <= reloads_at_least) {
     fail("strict waiter",
          fmt::format("while it waited all before v{} was invalidated there", own->second.at(now)));
@@ -91,9 +91,14 @@ Oracle::Least Oracle::least_of(const Read& read) const {
     const auto known = floors.find(read.place);
     return known == floors.end() ? 0 : known->second.at(when);
   };
-  if (read.level == Level::strict) return Least{"everywhere", at(confirmed_, read.began)};
+  if (quiet_) {
+    const bool strict = read.level != Level::bounded;
+    const Least changed{"crash window", at(strict ? changed_ : changed_told_, read.began)};
+    const Least quiet{"quiet", strict || rules_.with_bus ? at(confirmed_, read.began) : 0};
+    return changed.version > quiet.version ? changed : quiet;
+  }
+  if (read.level != Level::bounded) return Least{"everywhere", at(confirmed_, read.began)};
   if (!rules_.with_bus) return {};
-  if (quiet_) return Least{"quiet", at(confirmed_, read.began)};
   if (rules_.bus_bound == Duration::zero()) return {};
   const Least bounded{"the bus bound", at(confirmed_, read.began - widened(rules_.bus_bound))};
   if (!rules_.bus_is_sound) return bounded;
@@ -141,6 +146,13 @@ void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
   for (const auto& [place, version] : invalidation.covered) {
     confirmed_[place].raise(timeline_.now(), version);
     if (waited) waited_[place].raise(timeline_.now(), version);
+  }
+}
+
+void Oracle::changed_under_guard(const std::vector<Place>& places, Version version, bool told) {
+  for (const Place& place : places) {
+    changed_[place].raise(timeline_.now(), version);
+    if (told) changed_told_[place].raise(timeline_.now(), version);
   }
 }
 

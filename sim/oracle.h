@@ -13,6 +13,8 @@
 //                            a bus that notices what it loses;
 //   waited                   nor at once, if the invalidation waited until it held everywhere;
 //   quiet                    nor ever, once all is healed and has come to rest;
+//   crash window             then no read is older than what was changed under a guard either, even
+//                            if whoever changed it has died since;
 //   strict waiters           are not answered by a load that an invalidation overtook, unless it is
 //                            the last of several in a row;
 //   the age                  is never said to be less than it is;
@@ -101,6 +103,9 @@ class Oracle {
                                                  Version version);
   // The store has confirmed it, and the bus has taken it; `waited`: no memory can answer older.
   void invalidation_held(const Invalidation& invalidation, bool waited);
+  // A change was made under a guard: whatever becomes of its writer, once all is quiet no read is
+  // answered older; of bounded reads that is said only if `told`.
+  void changed_under_guard(const std::vector<Place>& places, Version version, bool told);
   // All is healed and at rest.
   void all_is_quiet() { quiet_ = true; }
 
@@ -137,6 +142,8 @@ class Oracle {
   std::map<std::pair<HostId, Place>, Floor> own_;
   std::map<Place, Floor> confirmed_;
   std::map<Place, Floor> waited_;
+  std::map<Place, Floor> changed_;       // Under a guard ...
+  std::map<Place, Floor> changed_told_;  // ... of which all have heard.
   bool quiet_ = false;
   std::map<std::pair<HostId, Place>, std::set<std::uint64_t>> loads_;
   std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;

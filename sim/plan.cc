@@ -18,6 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
+  bool guarded;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
 };
 
@@ -58,12 +59,20 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .many = draw("reads of many", 20),
           .write_through = draw("writes through", 30),
           .rolls = draw("switches", 15),
+          .guarded = draw("guarded writes", 25),
           .bus = draw("a bus", 65),
           .bus_cuts = draw("hosts cut off from the bus", 30),
           .bus_silent = draw("losses that nobody notices", 20),
           .bus_down = draw("bus away", 15),
           .bus_reorders = draw("messages out of their order", 20),
           .waits = draw("invalidations that wait", 25)};
+}
+
+// What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while
+// its guard runs out elsewhere.
+void settle(Swarm& swarm) {
+  if (!swarm.guarded) return;
+  swarm.puts = swarm.store_restarts = swarm.freezes = false;
 }
 
 Weather weather_of(Chance& chance, const Swarm& swarm) {
@@ -81,6 +90,7 @@ Policy policy_of(Chance& chance, const Swarm& swarm, std::size_t number) {
   Policy policy{.name = "p" + std::to_string(number), .fields = {"version"}};
   if (swarm.tags) policy.tags = {"all", "e:{entity}"};
   if (swarm.strict && chance.percent(50)) policy.level = Level::strict;
+  if (swarm.guarded && chance.percent(70)) policy.level = Level::linearizable;
   policy.fresh_for = swarm.long_lived ? seconds(60) : chance.between(milliseconds(50), seconds(5));
   if (swarm.stale) {
     policy.stale_for = policy.fresh_for + chance.between(milliseconds(10), seconds(5));
@@ -161,7 +171,8 @@ std::uint64_t extra_of(Chance& chance, const Swarm& swarm) {
 Plan plan_of(std::uint64_t seed) {
   Chance chance(seed * 0x9e3779b97f4a7c15ull + 1);
   Plan plan{.seed = seed};
-  const Swarm swarm = swarm_of(chance, plan.features);
+  Swarm swarm = swarm_of(chance, plan.features);
+  settle(swarm);
   plan.hosts = 1 + chance.below(3);
   plan.entities = 1 + chance.below(4);
   plan.with_store = plan.hosts > 1 || chance.percent(80);
@@ -177,6 +188,10 @@ Plan plan_of(std::uint64_t seed) {
   // Whoever hears nothing reads strictly, and forgets what it was at when it hears again.
   plan.calm = plan.calm && !swarm.bus;
   plan.races_are_known = plan.races_are_known && !swarm.bus;
+  plan.guarded = swarm.guarded;
+  if (swarm.guarded) plan.calm = plan.races_are_known = false;
+  plan.words_arrive = swarm.bus && !swarm.bus_silent && !swarm.bus_cuts && !swarm.bus_down &&
+                      !swarm.lossy && !swarm.late && !swarm.failing && !swarm.slow;
   plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
   plan.batch_max = swarm.batches ? 4 : 1;
   plan.deletes = swarm.deletes;

@@ -23,6 +23,7 @@ struct Step {
   enum class What : std::uint8_t {
     read,           // At a host; `extra`: how.
     write,          // A commit, and the invalidation after it; `extra`: by what name, how late.
+                    // Where writes are guarded: a guarded write.
     put,            // A commit, and the new value put into the cache.
     invalidate,     // Without a commit.
     pause,          // The host stands still for `length`, its clock goes on.
@@ -63,6 +64,8 @@ struct Plan {
   bool races_are_known = true;  // See Oracle::Rules.
   std::size_t bytes_max = 1 << 20;
   std::size_t batch_max = 1;
+  bool guarded = false;      // All that is written is written under guards.
+  bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;
   bool says_unchanged = false;
   std::vector<Policy> policies{};

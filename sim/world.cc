@@ -56,7 +56,8 @@ World::World(const Plan& plan, bool tell)
       source_weather_(plan.source_weather),
       bus_weather_(plan.bus_weather),
       bus_delivery_(plan.bus_delivery),
-      instances_(plan.hosts) {}
+      instances_(plan.hosts),
+      registers_(plan.entities) {}
 
 void World::start_instance(std::size_t place) {
   const HostId id = ++last_host_;
@@ -87,6 +88,7 @@ World::Outcome World::run(const Plan& plan, bool tell) {
   world.heal();
   world.come_to_rest();
   world.look_at_everything();
+  world.check_registers();
   world.close_all();
   return {.violation = world.oracle_.violation(),
           .trace = world.timeline_.trace(),
@@ -183,7 +185,7 @@ void World::await(Instance& instance, Place place, Level level, AnyLookup lookup
   tell([&] {
     return fmt::format("instance {} is asked for {}/{}{}", read.host,
                        plan_.policies[place.policy].name, place.entity,
-                       read.level == Level::strict ? ", strictly" : "");
+                       read.level == Level::bounded ? "" : ", strictly");
   });
   std::move(lookup).then([this, read, who = &instance, must_answer](const AnyResult& outcome) {
     end(read.host);
@@ -209,6 +211,10 @@ void World::await(Instance& instance, Place place, Level level, AnyLookup lookup
     const bool torn =
         entry.kind() == Kind::value &&
         Told::from(*static_cast<const std::string*>(entry.value())).version != told.version;
+    if (plan_.guarded && read.level != Level::bounded) {
+      registers_[read.place.entity].push_back(
+          {.version = told.version, .began = read.began, .ended = timeline_.now()});
+    }
     if (torn) oracle_.violated("torn: a value of one version has the revision of another");
     oracle_.answered(read, {.kind = entry.kind(),
                             .told = told,
@@ -220,13 +226,15 @@ void World::await(Instance& instance, Place place, Level level, AnyLookup lookup
 // The engine commits and invalidates by itself; what it has covered is known when it returns.
 void World::write_through(Instance& instance, const Step& step) {
   if (putting_[step.entity] > 0) return;
+  if (plan_.guarded && plan_.policies[step.policy].level != Level::linearizable) return;
   tell([&] { return fmt::format("instance {} writes {} through", instance.id(), step.entity); });
   Write write{.entity = std::to_string(step.entity), .fields = {{"version", "1"}}};
   write.deadline = instance.host().now() + seconds(2);
+  const Instant began = timeline_.now();
   begin(instance.id());
   ++putting_[step.entity];
   start(instance.engine().write(instance.policy(step.policy), std::move(write)),
-        [this, who = &instance, id = instance.id(),
+        [this, who = &instance, id = instance.id(), began,
          entity = step.entity](const Result<WriteOutcome>& outcome) {
           end(id);
           --putting_[entity];
@@ -236,6 +244,10 @@ void World::write_through(Instance& instance, const Step& step) {
                                outcome ? "made v" + outcome->revision : outcome.error().what);
           });
           if (!outcome) return;
+          registers_[entity].push_back({.is_write = true,
+                                        .version = std::stoull(outcome->revision),
+                                        .began = began,
+                                        .ended = timeline_.now()});
           auto made = std::make_unique<Invalidating>();
           made->host = id;
           made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
@@ -290,14 +302,7 @@ void World::returned(const Instance& instance, Invalidating& invalidating, const
   });
   const bool waited = invalidating.waits && held && *held == Held::everywhere;
   if (invalidating.held) oracle_.invalidation_held(invalidating.what, waited);
-  if (invalidating.dies) {
-    timeline_.after(Duration::zero(), the_world, [this, id = invalidating.host] {
-      if (healed_) return;
-      for (std::size_t place = 0; place < instances_.size(); ++place) {
-        if (instances_[place] && instances_[place]->id() == id) crash(place, seconds(1));
-      }
-    });
-  }
+  if (invalidating.dies) crash_now(invalidating.host);
 }
 
 std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
@@ -312,6 +317,7 @@ std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
 }
 
 void World::write(Instance& instance, const Step& step) {
+  if (plan_.guarded) return write_guarded(instance, step);
   if (putting_[step.entity] > 0) return;  // Two who write one entity at once must not put.
   const Version version = truth_.commit(step.entity);
   tell([&] {
@@ -326,6 +332,85 @@ void World::write(Instance& instance, const Step& step) {
                             end(who->id());
                             if (who->acts()) invalidate(*who, step, policies);
                           });
+}
+
+void World::write_guarded(Instance& instance, const Step& step) {
+  Invalidation what;
+  for (const PolicyNumber one : every_policy()) {
+    what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
+  }
+  std::vector<Operation>& history = registers_[step.entity];
+  const std::size_t operation = history.size();
+  history.push_back({.is_write = true, .began = timeline_.now()});
+  tell([&] { return fmt::format("instance {} guards {}", instance.id(), step.entity); });
+  Change changing = [this, who = &instance, step, operation](Instant deadline) {
+    return change(who, step, deadline - who->host().now(), operation);
+  };
+  const Wait wait = part(step.extra, 6) % 2 == 1 ? Wait::everywhere : Wait::confirmed;
+  begin(instance.id());
+  start(instance.engine().write(std::move(what), std::move(changing), wait),
+        [this, who = &instance, id = instance.id(), entity = step.entity, operation,
+         wait](const Result<Held>& held) {
+          end(id);
+          if (who->is_dead()) return;
+          tell([&] {
+            return fmt::format("instance {}: the guarded write {}", id,
+                               held ? name_of(*held) : held.error().what);
+          });
+          if (!held) return;
+          Operation& done = registers_[entity][operation];
+          done.ended = timeline_.now();
+          if (*held == Held::pending) return;
+          const auto made =
+              oracle_.invalidation_called(id, places(every_policy(), entity), done.version);
+          oracle_.invalidation_held(made, wait == Wait::everywhere && *held == Held::everywhere);
+        });
+}
+
+// A transaction with a time limit, which the source keeps.
+Task<Result<void>> World::change(Instance* instance, Step step, Duration time_left,
+                                 std::size_t operation) {
+  const Instant limit = timeline_.now() + time_left;
+  const EntityNumber entity = step.entity;
+  const bool dies = part(step.extra, 7) % 4 == 1;  // With the change made, and nobody told.
+  auto call = instance->to_source().call<Version>(
+      [this, entity, limit, operation, dies, host = instance->id()]() -> Result<Version> {
+        if (timeline_.now() > limit) return failure(Code::refused, "the transaction is too old");
+        const Version version = truth_.commit(entity);
+        registers_[entity][operation].version = version;
+        oracle_.changed_under_guard(places(every_policy(), entity), version, plan_.words_arrive);
+        tell([&] { return fmt::format("v{} of {} is committed", version, entity); });
+        if (dies) crash_now(host);
+        return version;
+      },
+      Link::Repeat::never);
+  const Result<Version> committed = co_await std::move(call);
+  if (!committed) co_return std::unexpected(committed.error());
+  co_return Result<void>();
+}
+
+// All strict reads and guarded writes of an entity must be those of one register.
+void World::check_registers() {
+  if (!plan_.guarded || oracle_.violation()) return;
+  for (EntityNumber entity = 0; entity < plan_.entities; ++entity) {
+    std::vector<Operation> history = registers_[entity];
+    // What was never made has no version.
+    std::erase_if(history, [](const Operation& one) { return one.version == 0; });
+    std::set<Version> recorded;
+    for (const Operation& one : history) {
+      if (one.is_write) recorded.insert(one.version);
+    }
+    // Whoever wrote the others was never told that it had.
+    for (Version version = 2; version <= truth_.latest(entity); ++version) {
+      if (recorded.contains(version)) continue;
+      history.push_back(
+          {.is_write = true, .version = version, .began = truth_.committed(entity, version)});
+    }
+    const Linearity verdict = check(1, history);
+    if (verdict.outcome != Linearity::Outcome::linearizable) {
+      oracle_.violated(fmt::format("one register: entity {}: {}", entity, verdict.why));
+    }
+  }
 }
 
 void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies) {
@@ -419,6 +504,16 @@ void World::crash(std::size_t place, Duration away) {
   dead_.push_back(std::move(instances_[place]));
   timeline_.after(away, the_world, [this, place] {
     if (!instances_[place]) start_instance(place);
+  });
+}
+
+// As soon as this event has ended.
+void World::crash_now(HostId host) {
+  timeline_.after(Duration::zero(), the_world, [this, host] {
+    if (healed_) return;
+    for (std::size_t place = 0; place < instances_.size(); ++place) {
+      if (instances_[place] && instances_[place]->id() == host) crash(place, seconds(1));
+    }
   });
 }
 

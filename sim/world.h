@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sim/instance.h"
+#include "sim/linear.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 
@@ -52,11 +53,16 @@ class World {
   void write_through(Instance& instance, const Step& step);
   void roll(Instance& instance, const Step& step);
   void write(Instance& instance, const Step& step);
+  void write_guarded(Instance& instance, const Step& step);
+  Task<Result<void>> change(Instance* instance, Step step, Duration time_left,
+                            std::size_t operation);
+  void check_registers();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
   void put(Instance& instance, const Step& step);
   void bump(Instance& instance, const Step& step);
   void stand_still(Instance& instance, const Step& step, bool frozen);
   void crash(std::size_t place, Duration away);
+  void crash_now(HostId host);
   void trouble(const Step& step);
   void cut_bus(const Step& step);
   void swallow_words_of(HostId host);
@@ -105,6 +111,7 @@ class World {
   std::vector<std::unique_ptr<Instance>> dead_;  // What is still on its way may point into them.
   std::vector<std::unique_ptr<Invalidating>> invalidating_;
   std::map<EntityNumber, int> putting_;
+  std::vector<std::vector<Operation>> registers_;  // Of each entity, where writes are guarded.
   std::map<HostId, int> under_way_;  // What was begun at each instance, and has not ended.
   std::vector<std::string> story_;
 };

@@ -33,6 +33,7 @@ enum class Reason : std::uint8_t {
   shadow,          // The policy is being tried out.
   sampled_out,     // The entity is outside the policy's percentage.
   quarantined,     // An invalidation of it has not reached the store yet.
+  guarded,         // Somebody is writing it.
   leased,          // Another instance was filling it for too long.
   store_down,      // The store could not be asked.
 };

@@ -82,6 +82,12 @@ enum class Held : std::uint8_t {
 // "everywhere", "soon", "pending".
 [[nodiscard]] std::string_view name_of(Held held) noexcept;
 
+// Changes the source, and must have ended by `deadline`: no change that it makes may take effect
+// later, whatever becomes of its caller (a time limit of the transaction, for instance).
+// An error of code invalid_argument, refused or not_allowed says that nothing was changed; any
+// other leaves that open.
+using Change = std::move_only_function<Task<Result<void>>(Instant deadline)>;
+
 // How a write through the engine ended.
 struct WriteOutcome {
   bool found = true;       // False: there was nothing to update or to remove, and nothing changed.
@@ -162,6 +168,9 @@ class Engine {
     Duration pending_retry_after = std::chrono::milliseconds(200);
     Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
 
+    Duration write_within = std::chrono::seconds(25);  // The longest guarded change ...
+    Duration guard_margin = std::chrono::seconds(5);   // ... which its guard outlives by that.
+
     // With a bus: how long memory answers by itself after the last proof that every invalidation
     // was heard; and so how late an invalidation may reach another instance's memory.
     Duration bus_bound = std::chrono::seconds(1);
@@ -228,7 +237,7 @@ class Engine {
   // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.
   // Without a store, in memory.  Not ordered against writers that run at the same time: where two
   // may write one entity, invalidate instead.
-  // May return: as invalidate, and too_large.
+  // May return: as invalidate, too_large, and not_allowed where the level is linearizable.
   [[nodiscard]] Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                                        std::shared_ptr<const void> value);
 
@@ -240,7 +249,20 @@ class Engine {
   // that is made after `deadline`, or load_within if that is shorter, is invalidated when it ends.
   // May return: not_allowed (fields that are not writable, or not removable), invalid_argument,
   // too_large, refused, unknown_policy, closed: nothing changed.  And what the source returned.
+  // Under a policy of level linearizable it is guarded, as below.
   [[nodiscard]] Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
+
+  // Runs `change` while a guard stands on every key that `what` names: reads of them go to the
+  // source and nothing of them is kept, here or elsewhere, until the change has ended and `what`,
+  // whole, has been invalidated.  So there is no moment in which an old value can be kept, although
+  // this instance may die at any; and strict reads and guarded writes of one key are those of one
+  // register.
+  // If it is unknown whether the change was made, the guard stands until nobody can make it any
+  // more: write_within and guard_margin together.
+  // May return: as invalidate; store_unavailable: no guard, nothing was changed; timed_out; and
+  // what `change` returned.  What it throws becomes loader_threw.
+  [[nodiscard]] Task<Result<Held>> write(Invalidation what, Change change,
+                                         Wait wait = Wait::confirmed);
 
   [[nodiscard]] Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
 

@@ -30,6 +30,9 @@ enum class Level : std::uint8_t {
   bounded,  // From memory while its watermarks are those that this instance knows.
   strict,   // From memory only after the store has confirmed it; a load that lost its race is
             // made again instead of being answered.
+  // As strict; and whatever is written through the engine is written under a guard, so that reads
+  // and guarded writes of one entity are those of one register.  Nothing is put.
+  linearizable,
 };
 
 struct Policy {

@@ -78,6 +78,9 @@ Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kin
 Task<Result<WriteOutcome>> Engine::write(PolicyHandle policy, Write write) {
   return impl_->write(std::move(policy), std::move(write));
 }
+Task<Result<Held>> Engine::write(Invalidation what, Change change, Wait wait) {
+  return impl_->write_guarded(std::move(what), std::move(change), wait);
+}
 Task<Result<Explanation>> Engine::explain(PolicyHandle policy, std::string entity) {
   return impl_->explain(std::move(policy), std::move(entity));
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "core/marks.h"
+#include "core/mutants.h"
 
 namespace headrace {
 
@@ -34,6 +35,7 @@ Fill::Step Fill::fetch_unpublished(Reason reason) {
 Fill::Step Fill::asked(const StoreSaw& saw) {
   assert(state_ == State::asking);
   store_on_error_ = false;
+  if (saw.guarded && !removed(Mechanism::guard_met)) return guarded(saw.granted);
   if (saw.granted) {
     expected_ = setup_.lease;
     owns_lease_ = true;
@@ -41,6 +43,18 @@ Fill::Step Fill::asked(const StoreSaw& saw) {
   }
   const bool has_envelope = saw.slot == Slot::State::held || saw.slot == Slot::State::damaged;
   return has_envelope ? held(saw) : leased(saw);
+}
+
+// Somebody is writing: the source answers, and what it says is kept nowhere.
+Fill::Step Fill::guarded(bool granted) {
+  sometimes(Mark::guard_met);
+  guarded_ = true;
+  may_keep_ = false;
+  if (!granted) return fetch_unpublished(Reason::guarded);
+  if (setup_.purpose != Purpose::forced) setup_.reason = Reason::guarded;
+  expected_ = setup_.lease;
+  owns_lease_ = true;
+  return go(State::fetching);
 }
 
 // The store has an envelope: answer with it, refresh it, or take its place.
@@ -125,6 +139,7 @@ Fill::Step Fill::waited() {
 Fill::Step Fill::fetched(bool publishable) {
   assert(state_ == State::fetching);
   result_ = Result::fetched;
+  if (guarded_) return owns_lease_ ? go(State::releasing, expected_) : go(State::landed);
   if (!publishable) {
     outdates_ = may_keep_;
     may_keep_ = false;

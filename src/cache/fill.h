@@ -10,6 +10,7 @@
 //     │ │                        └──refused──► asking
 //     │ ├──leased to a load that was cut off──► taking over
 //     │ ├──leased to another──► waiting ──► asking; in the end fetching, unpublished
+//     │ ├──guarded──► fetching, unpublished and not kept ──► releasing the lease, if granted
 //     │ └──failed──► fetching, unpublished
 //     fetching ──ok, not to be kept──► voiding what it outdates, or releasing the lease ──► landed
 //     fetching ──failed──► releasing the lease ──► landed
@@ -90,6 +91,7 @@ class Fill {
     Slot::State slot = Slot::State::empty;
     Token token{};
     Verdict verdict = Verdict::damaged;  // If the slot is held or damaged.
+    bool guarded = false;                // Somebody is writing this.
     bool lease_is_idle = false;  // The lease is that of a load of ours that nobody waits for.
     Duration lease_left{0};
   };
@@ -128,6 +130,7 @@ class Fill {
   Step go(State state, Token expected = {}, Duration pause = {});
   Step fetch_unpublished(Reason reason);
   Step land(Result result);
+  Step guarded(bool granted);
   Step held(const StoreSaw& saw);
   Step leased(const StoreSaw& saw);
 
@@ -137,6 +140,7 @@ class Fill {
   Token expected_{};  // What a publish must name; none: nothing is published.
   bool owns_lease_ = false;
   bool may_keep_ = false;
+  bool guarded_ = false;
   bool refused_ = false;
   bool outdates_ = false;
   bool is_stored_ = false;

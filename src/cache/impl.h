@@ -2,8 +2,8 @@
 //
 // read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
 // invalidate.cc invalidates, pending.cc repeats what the store has not confirmed, put.cc puts,
-// bus.cc tells others and hears them, write.cc writes through, control.cc declares and switches
-// policies, explain.cc explains.
+// guard.cc guards writes, bus.cc tells others and hears them, write.cc writes through, control.cc
+// declares and switches policies, explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -101,12 +101,24 @@ struct Outdating {
   bool one_by_one = true;  // How it is held in quarantine.
 };
 
+// One guarded write under way.
+struct Guarded {
+  Outdating what{};
+  Token token{};
+  Instant deadline{};  // Of the change ...
+  Instant ends{};      // ... and of its guard.
+};
+using GuardedRef = std::shared_ptr<Guarded>;
+
 // One write under way.
 struct Writing {
   PolicyHandle policy{};
   std::shared_ptr<const Compiled> compiled{};
   Write write{};
   std::atomic<bool> given_up{false};  // Nobody waits for its end: it must invalidate by itself.
+  // Under a guard: what came of it, and where it holds what that outdates.
+  Result<Written> outcome{};
+  Held held = Held::everywhere;
 };
 
 class Engine::Impl final : public BusListener, public std::enable_shared_from_this<Engine::Impl> {
@@ -146,6 +158,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   // write.cc
   Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
+
+  // guard.cc
+  Task<Result<Held>> write_guarded(Invalidation what, Change change, Wait wait);
 
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
@@ -201,6 +216,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   // invalidate.cc
   void forget_stored(const Compiled& compiled);
+  [[nodiscard]] Result<void> check(const Invalidation& what) const;
   Result<Orders> resolve(const Invalidation& what);
   void outdate(const Invalidation& what);
   void renew_scope(PolicyState& policy);
@@ -236,7 +252,15 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                      const std::string& entity, Kind kind, std::shared_ptr<const void> value);
 
+  // guard.cc
+  Task<Result<GuardedRef>> raise_guard(Invalidation what);
+  Task<Held> lower_guard(GuardedRef guarded, Wait wait, bool known);
+  void outlast(GuardedRef guarded);
+  Task<Result<void>> call_change(std::shared_ptr<Change> change, Instant deadline);
+
   // write.cc
+  Task<Result<WriteOutcome>> write_linearizably(std::shared_ptr<Writing> writing);
+  Task<Result<void>> change_under_guard(std::shared_ptr<Writing> writing, Instant deadline);
   Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
   Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
   [[nodiscard]] Invalidation outdated_by(const Writing& writing,

@@ -123,18 +123,24 @@ void Engine::Impl::sweep_soon() {
   });
 }
 
-Task<Result<Held>> Engine::Impl::invalidate(Invalidation what, Wait wait) {
-  if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
+// Whether a caller may ask for it now.
+Result<void> Engine::Impl::check(const Invalidation& what) const {
+  if (closed_.load()) return failure(Code::closed, "the engine is closed");
   if (what.is_empty()) {
-    co_return failure(Code::invalid_argument, "an invalidation must name something");
+    return failure(Code::invalid_argument, "an invalidation must name something");
   }
   const std::size_t named = what.keys.size() + what.tags.size() + what.policies.size();
   if (named > limits_.keys_per_invalidation_max) {
-    co_return failure(Code::refused, "one invalidation names " + std::to_string(named) +
-                                         " things; the most is " +
-                                         std::to_string(limits_.keys_per_invalidation_max) +
-                                         " (keys_per_invalidation_max)");
+    return failure(Code::refused, "one invalidation names " + std::to_string(named) +
+                                      " things; the most is " +
+                                      std::to_string(limits_.keys_per_invalidation_max) +
+                                      " (keys_per_invalidation_max)");
   }
+  return {};
+}
+
+Task<Result<Held>> Engine::Impl::invalidate(Invalidation what, Wait wait) {
+  if (Result<void> sound = check(what); !sound) co_return std::unexpected(std::move(sound.error()));
   Result<Orders> orders = resolve(what);
   if (!orders) co_return std::unexpected(std::move(orders.error()));
   const bool one_by_one = quarantine_.hold(*orders);

@@ -1,12 +1,10 @@
-// Invalidations, puts, switches: what they promise when all is well, and when the store is not.
+// Invalidations and switches: what they promise when all is well.
 #include "kit/bench_top.h"
 
 namespace headrace {
 namespace {
 
 using kit::BenchTop;
-using kit::PlainStore;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
@@ -94,74 +92,6 @@ TEST_F(InvalidateTest, ABadNameLeavesNothingHalfDone) {
   EXPECT_EQ(text(read("1")), "v1");
   EXPECT_EQ(invalidate({})->error().code, Code::invalid_argument);
   EXPECT_EQ(invalidate(key(std::string(2000, 'x')))->error().code, Code::too_large);
-}
-
-TEST_F(InvalidateTest, WhileTheStoreIsDownItIsPendingAndHoldsHere) {
-  warm();
-  write();
-  store.mood = PlainStore::Mood::failing;
-  EXPECT_EQ(**invalidate(key("1")), Held::pending);
-  EXPECT_EQ(text(read("1")), "v2");
-  EXPECT_EQ(engine->stats().invalidations_pending, 1u);
-
-  // The store answers reads again before the invalidation has reached it: it still holds v1.
-  store.mood = PlainStore::Mood::well;
-  const AnyResult bypassed = read("1");
-  EXPECT_EQ(text(bypassed), "v2");
-  EXPECT_EQ(bypassed->reason(), Reason::quarantined);
-
-  world.advance(seconds(1));
-  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
-  EXPECT_EQ(text(read("1")), "v2");
-  EXPECT_EQ(read("1")->reason(), Reason::fresh);
-}
-
-TEST_F(InvalidateTest, AStoreThatHangsMakesItPendingInBoundedTime) {
-  warm();
-  store.mood = PlainStore::Mood::hanging;
-  std::optional<Result<Held>> held;
-  start(engine->invalidate(key("1")), [&](Result<Held> result) { held = result; });
-  world.advance(seconds(1));
-  ASSERT_TRUE(held.has_value());
-  EXPECT_EQ(**held, Held::pending);
-}
-
-TEST_F(InvalidateTest, ManyPendingFoldIntoOneThatCoversAll) {
-  ASSERT_TRUE(close());
-  make_engine({.bytes_max = 1 << 20, .shards = 1, .pending_max = 3});
-  warm();
-  write();
-  store.mood = PlainStore::Mood::failing;
-  for (int i = 0; i < 10; ++i) invalidate(key("k" + std::to_string(i)));
-  invalidate(key("1"));
-  store.mood = PlainStore::Mood::well;
-  EXPECT_EQ(read("2")->reason(), Reason::fresh);  // What memory holds is still right.
-  EXPECT_EQ(text(read("1")), "v2");
-  world.advance(seconds(1));
-  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
-  ASSERT_TRUE(close());
-  make_engine();
-  EXPECT_EQ(text(read("1")), "v2");
-}
-
-TEST_F(InvalidateTest, APutReplacesAndIsKept) {
-  warm();
-  EXPECT_EQ(**put("1", "put"), Held::everywhere);
-  EXPECT_EQ(text(read("1")), "put");
-  EXPECT_EQ(source->reads, 2u);
-  ASSERT_TRUE(close());
-  make_engine();
-  EXPECT_EQ(text(read("1")), "put");
-}
-
-TEST_F(InvalidateTest, APutThatCannotBeKeptStillVoids) {
-  warm();
-  write();
-  store.mood = PlainStore::Mood::failing;
-  EXPECT_EQ(**put("1", "v2"), Held::pending);
-  store.mood = PlainStore::Mood::well;
-  EXPECT_EQ(text(read("1")), "v2");
-  EXPECT_EQ(put("1", std::string(2 << 20, 'x'))->error().code, Code::too_large);
 }
 
 TEST_F(InvalidateTest, InvalidationsWorkWhileAPolicyIsOff) {

@@ -99,6 +99,12 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   const Compiled& compiled = *load->snapshot.compiled;
+  bool was_guarded = false;
+  if (removed(Mechanism::guard_after_grant)) {
+    auto look = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
+    const Result<Slot> before = co_await look;
+    was_guarded = before && before->guarded;
+  }
   const Instant asked_at = ports_.clock.now();
   auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
                                                      compiled.policy.load_within, load->ids));
@@ -108,11 +114,13 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   // The store spoke at some moment in between; what it holds may be older by all of it.
   load->slot_at = ports_.clock.now();
   load->slot.stored_for += load->slot_at - asked_at;
-  Fill::StoreSaw saw{.granted = claim->granted,
-                     .slot = load->slot.state,
-                     .token = load->slot.token,
-                     .lease_is_idle = flights_.is_idle(load->slot.token),
-                     .lease_left = load->slot.lease_left};
+  Fill::StoreSaw saw{
+      .granted = claim->granted,
+      .slot = load->slot.state,
+      .token = load->slot.token,
+      .guarded = removed(Mechanism::guard_after_grant) ? was_guarded : load->slot.guarded,
+      .lease_is_idle = flights_.is_idle(load->slot.token),
+      .lease_left = load->slot.lease_left};
   if (!saw.granted && load->slot.state != Slot::State::leased) {
     saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy, load->hash);
   }

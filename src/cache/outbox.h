@@ -44,7 +44,7 @@ class Outbox {
 
   const std::size_t messages_max_;
   std::mutex mutex_;
-  std::deque<Item> items_;
+  std::deque<Item> items_;  // No more than messages_max.
   std::uint64_t sequence_ = 0;
   bool emptying_ = false;
 };

@@ -89,7 +89,7 @@ void PolicyState::turn_dial() {
   assert(share <= 10000);
   std::uint64_t word = (static_cast<std::uint64_t>(scope_) << 32) | share;
   if (rollout_ == Rollout::shadow) word |= shadow_bit;
-  if (compiled_->policy.level == Level::strict) word |= strict_bit;
+  if (compiled_->policy.level != Level::bounded) word |= strict_bit;
   dial_.store(word, std::memory_order_release);
 }
 

@@ -156,9 +156,9 @@ void Engine::Impl::begin(const std::shared_ptr<Read>& read, Duration within) {
   if (read->purpose == Fill::Purpose::bypass) {
     board(read, FlightTable::Join::any, true);
   } else if (read->purpose == Fill::Purpose::forced) {
-    const bool strict = read->level == Level::strict;
+    const bool strict = read->level != Level::bounded;
     board(read, strict ? FlightTable::Join::forced_unissued : FlightTable::Join::forced, false);
-  } else if (read->level == Level::strict) {
+  } else if (read->level != Level::bounded) {
     start(read_strictly(read));
   } else {
     board(read, FlightTable::Join::any, false);
@@ -191,7 +191,7 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
             .loader = read->loader,
             .purpose = alone ? Fill::Purpose::bypass : read->purpose,
             .reason = read->reason,
-            .strict = read->level == Level::strict,
+            .strict = read->level != Level::bounded,
             .alone = alone};
   auto opened = std::make_shared<std::atomic<bool>>(false);
   const auto self = shared_from_this();
@@ -225,7 +225,7 @@ void Engine::Impl::landed(const std::shared_ptr<Read>& read, const Landing& land
   constexpr int reloads_max = 3;
   // A load of its own, begun after the read, is never too old, whatever was invalidated meanwhile.
   const bool was_alone = read->reloads > reloads_max;
-  const bool must_reload = read->level == Level::strict && landing.lost_race && !was_alone &&
+  const bool must_reload = read->level != Level::bounded && landing.lost_race && !was_alone &&
                            landing.result.has_value() && !removed(Mechanism::strict_reload);
   if (must_reload) {
     sometimes(Mark::strict_reloaded);

@@ -41,7 +41,7 @@ std::shared_ptr<Shadow> Engine::Impl::cast_shadow(const Read& read) {
   marks.push_back(WatermarkId::of(key_watermark(compiled.policy.name, read.entity)));
   shadow->stamps = tags_.stamp(marks);
   // A strict policy would have asked the store whether the copy in memory still holds.
-  const bool asks_store = read.level == Level::strict && ports_.store && compiled.is_storable();
+  const bool asks_store = read.level != Level::bounded && ports_.store && compiled.is_storable();
   const Instant now = ports_.clock.now();
   const EntryRef kept =
       asks_store ? EntryRef() : memory_.find(read.snapshot.scope, read.hash, read.entity, now);
@@ -67,7 +67,7 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
             .entity = read->entity,
             .hash = hash,
             .loader = read->loader,
-            .strict = read->level == Level::strict};
+            .strict = read->level != Level::bounded};
   const auto self = shared_from_this();
   (void)flights_.board({.key = {.scope = snapshot.scope, .hash = hash, .entity = read->entity},
                         .join = load.strict ? FlightTable::Join::unissued : FlightTable::Join::any,

@@ -158,6 +158,33 @@ Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writi
   co_return outcome;
 }
 
+// Under a guard on all that the change is known to outdate by key.
+Task<Result<WriteOutcome>> Engine::Impl::write_linearizably(std::shared_ptr<Writing> writing) {
+  Invalidation what =
+      outdated_by(*writing, named_changes(*writing->compiled, writing->write), false);
+  Change change = [self = shared_from_this(), writing](Instant deadline) {
+    return self->change_under_guard(writing, deadline);
+  };
+  auto guarding = write_guarded(std::move(what), std::move(change), Wait::confirmed);
+  const Result<Held> held = co_await std::move(guarding);
+  if (!held) co_return std::unexpected(held.error());
+  const Written& written = *writing->outcome;
+  co_return WriteOutcome{
+      .found = written.found, .revision = written.revision, .held = std::max(writing->held, *held)};
+}
+
+// What the change turned out to outdate is invalidated before the guard goes.
+Task<Result<void>> Engine::Impl::change_under_guard(std::shared_ptr<Writing> writing,
+                                                    Instant deadline) {
+  writing->write.deadline = std::min(writing->write.deadline, deadline);
+  auto changing = change_source(writing);
+  writing->outcome = co_await std::move(changing);
+  if (!writing->outcome) co_return std::unexpected(writing->outcome.error());
+  auto settling = settle_write(writing, writing->outcome);
+  writing->held = co_await std::move(settling);
+  co_return Result<void>();
+}
+
 Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write) {
   if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
   if (!policy->is_defined()) co_return failure(Code::unknown_policy, "the policy has been removed");
@@ -177,6 +204,11 @@ Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write)
   write.deadline = write.deadline == Instant{} ? latest : std::min(write.deadline, latest);
   const Instant deadline = write.deadline;
   writing->write = std::move(write);
+  if (declared.level == Level::linearizable) {
+    auto guarded = write_linearizably(std::move(writing));
+    Result<WriteOutcome> outcome = co_await std::move(guarded);
+    co_return outcome;
+  }
   Error late{.code = Code::timed_out,
              .what =
                  "the source did not confirm the write in time; nobody knows whether it was "

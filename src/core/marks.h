@@ -41,6 +41,8 @@ enum class Mark : std::uint8_t {
   origin_fell_silent,      // Another engine was not heard any more.
   bus_repeated,            // The bus did not take a batch, which was published again.
   invalidation_unsaid,     // The bus did not take an invalidation in time.
+  guard_met,               // A load was told that a guard stands.
+  guard_left_standing,     // Nobody knows whether a guarded change was made.
   last,
 };
 
@@ -84,7 +86,9 @@ constexpr void sometimes(Mark) noexcept {}
       "a loss that the bus told of",
       "another engine that fell silent",
       "a batch published again",
-      "an invalidation that the bus did not take in time"};
+      "an invalidation that the bus did not take in time",
+      "a load that met a guard",
+      "a guard left to end by itself"};
   return names[static_cast<std::size_t>(mark)];
 }
 

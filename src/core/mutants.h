@@ -14,39 +14,48 @@
 namespace headrace {
 
 enum class Mechanism : std::uint8_t {
-  memory_fence,      // A load is kept in memory only if nothing it depends on was invalidated.
-  store_fence,       // A store takes an envelope only for the token that its slot holds.
-  join_rule,         // A read joins only a flight that began after the last invalidation.
-  quarantine,        // What is being invalidated bypasses the store until the store has confirmed.
-  watermark_check,   // An envelope counts only while its watermarks are the store's.
-  strict_reload,     // A strict read does not take the outcome of a load that lost its race.
-  validation,        // A strict hit is confirmed by the store.
-  single_flight,     // One load however many ask.
-  session,           // Memory answers by itself only while it is proved that all was heard.
-  gap_detection,     // What the bus has lost shows in the numbers of what it brings.
-  silence,           // Who falls silent on the bus may have died with a message unheard.
-  canary,            // A proof counts only if a beat of our own has come back.
-  store_before_bus,  // Others hear of an invalidation only once the store has confirmed it.
-  wait_everywhere,   // Who asks for it waits until every proof from before has run out.
+  memory_fence,       // A load is kept in memory only if nothing it depends on was invalidated.
+  store_fence,        // A store takes an envelope only for the token that its slot holds.
+  join_rule,          // A read joins only a flight that began after the last invalidation.
+  unissued_join,      // A strict read joins no load that has begun to read.
+  quarantine,         // What is being invalidated bypasses the store until it has confirmed.
+  watermark_check,    // An envelope counts only while its watermarks are the store's.
+  strict_reload,      // A strict read does not take the outcome of a load that lost its race.
+  validation,         // A strict hit is confirmed by the store.
+  single_flight,      // One load however many ask.
+  session,            // Memory answers by itself only while it is proved that all was heard.
+  gap_detection,      // What the bus has lost shows in the numbers of what it brings.
+  silence,            // Who falls silent on the bus may have died with a message unheard.
+  canary,             // A proof counts only if a beat of our own has come back.
+  store_before_bus,   // Others hear of an invalidation only once the store has confirmed it.
+  wait_everywhere,    // Who asks for it waits until every proof from before has run out.
+  write_guard,        // A guard stands in the store while a guarded change is under way.
+  guard_met,          // Who is told of a guard keeps nothing.
+  guard_after_grant,  // A guard is looked for once the lease is granted, not before.
+  guard_outlives,     // A guard stands longer than any change under it may last.
+  guard_is_a_set,     // Each writer has a guard of its own, and takes away no other.
   last,
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
-      "memory_fence",  "store_fence", "join_rule",        "quarantine",     "watermark_check",
-      "strict_reload", "validation",  "single_flight",    "session",        "gap_detection",
-      "silence",       "canary",      "store_before_bus", "wait_everywhere"};
+      "memory_fence",  "store_fence",       "join_rule",       "unissued_join",
+      "quarantine",    "watermark_check",   "strict_reload",   "validation",
+      "single_flight", "session",           "gap_detection",   "silence",
+      "canary",        "store_before_bus",  "wait_everywhere", "write_guard",
+      "guard_met",     "guard_after_grant", "guard_outlives",  "guard_is_a_set",
+  };
   return names[static_cast<std::size_t>(mechanism)];
 }
 
 #ifdef HEADRACE_MUTANTS
-inline std::atomic<std::uint32_t> removed_mechanisms{0};
+inline std::atomic<std::uint64_t> removed_mechanisms{0};
 [[nodiscard]] inline bool removed(Mechanism mechanism) noexcept {
   return (removed_mechanisms.load(std::memory_order_relaxed) >> static_cast<unsigned>(mechanism)) &
          1;
 }
 inline void remove(Mechanism mechanism) noexcept {
-  removed_mechanisms.fetch_or(1u << static_cast<unsigned>(mechanism));
+  removed_mechanisms.fetch_or(std::uint64_t{1} << static_cast<unsigned>(mechanism));
 }
 inline void restore_all() noexcept {
   removed_mechanisms.store(0);

@@ -58,6 +58,7 @@ std::string_view name_of(Reason reason) noexcept {
     case Reason::shadow: return "shadow";
     case Reason::sampled_out: return "sampled-out";
     case Reason::quarantined: return "quarantined";
+    case Reason::guarded: return "guarded";
     case Reason::leased: return "leased";
     case Reason::store_down: return "store-down";
   }
@@ -78,6 +79,7 @@ std::string_view name_of(Level level) noexcept {
   switch (level) {
     case Level::bounded: return "bounded";
     case Level::strict: return "strict";
+    case Level::linearizable: return "linearizable";
   }
   return "unknown";
 }

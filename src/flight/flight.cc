@@ -66,7 +66,8 @@ std::shared_ptr<Flight> FlightTable::choose(Shard& shard, Lane& lane, Request& r
     launch = current;
     return current;
   }
-  const bool may_be_issued = request.join == Join::any || request.join == Join::forced;
+  const bool may_be_issued = request.join == Join::any || request.join == Join::forced ||
+                             removed(Mechanism::unissued_join);
   if (may_be_issued || (current->strict() && !current->issued())) return current;
   if (!lane.queued) lane.queued = open_here();
   return lane.queued;

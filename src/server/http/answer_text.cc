@@ -25,6 +25,7 @@ std::string_view forward_of(Reason reason) noexcept {
     case Reason::shadow:
     case Reason::sampled_out:
     case Reason::quarantined:
+    case Reason::guarded:
     case Reason::leased:
     case Reason::store_down: return "bypass";
     default: return "miss";

@@ -1,0 +1,70 @@
+// What the store does not confirm holds here all the same, and is sent until it is confirmed.
+#include "kit/bench_top.h"
+
+namespace headrace {
+namespace {
+
+using kit::BenchTop;
+using kit::PlainStore;
+using std::chrono::seconds;
+
+class PendingTest : public BenchTop {
+ protected:
+  PendingTest() { source->rows = {{"1", "v1"}, {"2", "w1"}}; }
+  void write() { source->rows = {{"1", "v2"}, {"2", "w2"}}; }
+  void warm() {
+    read("1");
+    read("2");
+  }
+};
+
+TEST_F(PendingTest, WhileTheStoreIsDownItIsPendingAndHoldsHere) {
+  warm();
+  write();
+  store.mood = PlainStore::Mood::failing;
+  EXPECT_EQ(**invalidate(key("1")), Held::pending);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(engine->stats().invalidations_pending, 1u);
+
+  // The store answers reads again before the invalidation has reached it: it still holds v1.
+  store.mood = PlainStore::Mood::well;
+  const AnyResult bypassed = read("1");
+  EXPECT_EQ(text(bypassed), "v2");
+  EXPECT_EQ(bypassed->reason(), Reason::quarantined);
+
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(read("1")->reason(), Reason::fresh);
+}
+
+TEST_F(PendingTest, AStoreThatHangsMakesItPendingInBoundedTime) {
+  warm();
+  store.mood = PlainStore::Mood::hanging;
+  std::optional<Result<Held>> held;
+  start(engine->invalidate(key("1")), [&](Result<Held> result) { held = result; });
+  world.advance(seconds(1));
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(**held, Held::pending);
+}
+
+TEST_F(PendingTest, ManyPendingFoldIntoOneThatCoversAll) {
+  ASSERT_TRUE(close());
+  make_engine({.bytes_max = 1 << 20, .shards = 1, .pending_max = 3});
+  warm();
+  write();
+  store.mood = PlainStore::Mood::failing;
+  for (int i = 0; i < 10; ++i) invalidate(key("k" + std::to_string(i)));
+  invalidate(key("1"));
+  store.mood = PlainStore::Mood::well;
+  EXPECT_EQ(read("2")->reason(), Reason::fresh);  // What memory holds is still right.
+  EXPECT_EQ(text(read("1")), "v2");
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  ASSERT_TRUE(close());
+  make_engine();
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+}  // namespace
+}  // namespace headrace
