@@ -1,0 +1,169 @@
+#include "sim/linear.h"
+
+#include <gtest/gtest.h>
+
+namespace headrace::sim {
+namespace {
+
+using History = std::vector<Operation>;
+using Outcome = Linearity::Outcome;
+
+constexpr Instant at(std::int64_t second) {
+  return Instant(std::chrono::seconds(second));
+}
+
+Operation write(Version version, std::int64_t from, std::int64_t to) {
+  return {.is_write = true, .version = version, .began = at(from), .ended = at(to)};
+}
+
+Operation lost_write(Version version, std::int64_t from) {
+  return {.is_write = true, .version = version, .began = at(from)};
+}
+
+Operation read(Version version, std::int64_t from, std::int64_t to) {
+  return {.version = version, .began = at(from), .ended = at(to)};
+}
+
+// All histories begin with version 0.
+Outcome outcome(const History& history) {
+  return check(0, history).outcome;
+}
+
+TEST(LinearTest, WithoutWritesTheFirstVersionIsRead) {
+  EXPECT_EQ(outcome({}), Outcome::linearizable);
+  EXPECT_EQ(outcome({read(0, 1, 2)}), Outcome::linearizable);
+  EXPECT_EQ(check(7, {read(7, 1, 2)}).outcome, Outcome::linearizable);
+  EXPECT_EQ(check(7, {read(0, 1, 2)}).outcome, Outcome::violated);
+}
+
+TEST(LinearTest, OneAfterTheOther) {
+  EXPECT_EQ(outcome({read(0, 1, 2), write(1, 3, 4), read(1, 5, 6), write(2, 7, 8), read(2, 9, 10)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({read(0, 1, 2), write(1, 3, 4), read(1, 5, 6), write(2, 7, 8), read(1, 9, 10)}),
+            Outcome::violated);
+  EXPECT_EQ(outcome({write(1, 1, 2), read(0, 3, 4)}), Outcome::violated);
+}
+
+TEST(LinearTest, TheNumbersOfVersionsSayNothing) {
+  EXPECT_EQ(outcome({write(9, 1, 2), read(9, 3, 4), write(5, 5, 6), read(5, 7, 8)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({write(9, 1, 2), write(5, 3, 4), read(9, 5, 6)}), Outcome::violated);
+}
+
+TEST(LinearTest, TheOrderInTheHistorySaysNothing) {
+  EXPECT_EQ(outcome({read(2, 9, 10), write(2, 7, 8), read(1, 5, 6), write(1, 3, 4)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({read(1, 9, 10), write(2, 7, 8), read(1, 5, 6), write(1, 3, 4)}),
+            Outcome::violated);
+}
+
+TEST(LinearTest, AStaleReadIsNamed) {
+  const Linearity found = check(0, {write(1, 1, 2), write(2, 3, 4), read(1, 5, 6), read(2, 7, 8)});
+  EXPECT_EQ(found.outcome, Outcome::violated);
+  EXPECT_EQ(
+      found.why,
+      "v1 and v2 exclude each other: the read of v1 (5.000000 s to 6.000000 s) began after the "
+      "write of v2 (3.000000 s to 4.000000 s) had ended, but the read of v2 (7.000000 s to "
+      "8.000000 s) after v1 was there");
+}
+
+TEST(LinearTest, TwoReadersSeeAWriteUnderWayInOneOrder) {
+  EXPECT_EQ(outcome({write(1, 1, 10), read(0, 2, 3), read(1, 4, 5)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 10), read(1, 2, 5), read(0, 4, 6)}), Outcome::linearizable);
+  const Linearity found = check(0, {write(1, 1, 10), read(1, 2, 3), read(0, 4, 5)});
+  EXPECT_EQ(found.outcome, Outcome::violated);
+  EXPECT_EQ(found.why,
+            "v0 and v1 exclude each other: the read of v0 (4.000000 s to 5.000000 s) began after "
+            "the read of v1 (2.000000 s to 3.000000 s) had ended, but the read of v1 (2.000000 s "
+            "to 3.000000 s) after v0 was there");
+}
+
+TEST(LinearTest, AReadBesideAWriteSeesEither) {
+  EXPECT_EQ(outcome({write(1, 1, 4), read(0, 2, 3)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 4), read(1, 2, 3)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 2, 3), read(0, 1, 4)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 2, 3), read(1, 1, 4)}), Outcome::linearizable);
+}
+
+TEST(LinearTest, WhatEndsWhenAnotherBeginsIsBesideIt) {
+  EXPECT_EQ(outcome({write(1, 1, 2), read(0, 2, 3)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({read(1, 1, 2), write(1, 2, 3)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 2, 2), read(1, 2, 2), read(0, 2, 2)}), Outcome::linearizable);
+}
+
+TEST(LinearTest, ALostWriteMayTakeEffectOrNot) {
+  EXPECT_EQ(outcome({lost_write(1, 1), read(1, 2, 3)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({lost_write(1, 1), read(0, 2, 3), read(0, 4, 5)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({lost_write(1, 1), read(0, 2, 3), read(1, 4, 5)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({lost_write(1, 1), write(2, 2, 3), read(2, 4, 5), read(1, 6, 7)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({lost_write(1, 3), read(1, 1, 2)}), Outcome::violated);
+}
+
+TEST(LinearTest, ALostWriteThatWasSeenStays) {
+  EXPECT_EQ(outcome({lost_write(1, 1), read(1, 2, 3), read(0, 4, 5)}), Outcome::violated);
+  EXPECT_EQ(outcome({lost_write(1, 1), read(1, 2, 3), write(2, 4, 5), read(1, 6, 7)}),
+            Outcome::violated);
+}
+
+TEST(LinearTest, LaterReadsOrderWritesThatWereBesideEachOther) {
+  EXPECT_EQ(outcome({write(1, 1, 4), write(2, 2, 3), read(1, 5, 6), read(1, 7, 8)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 4), write(2, 2, 3), read(2, 5, 6), read(2, 7, 8)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 4), write(2, 2, 3), read(1, 5, 6), read(2, 7, 8)}),
+            Outcome::violated);
+  EXPECT_EQ(outcome({write(1, 1, 4), write(2, 2, 3), read(2, 3, 3), read(1, 7, 8)}),
+            Outcome::linearizable);
+}
+
+TEST(LinearTest, WhatNobodyWroteIsNotRead) {
+  const Linearity found = check(0, {write(1, 1, 2), read(7, 3, 4)});
+  EXPECT_EQ(found.outcome, Outcome::violated);
+  EXPECT_EQ(
+      found.why,
+      "the read of v7 (3.000000 s to 4.000000 s): no write that explains it had begun when it "
+      "ended");
+}
+
+TEST(LinearTest, NothingIsReadBeforeItsWriteBegan) {
+  const Linearity found = check(0, {read(1, 1, 2), write(1, 3, 4), write(2, 0, 9)});
+  EXPECT_EQ(found.outcome, Outcome::violated);
+  EXPECT_EQ(
+      found.why,
+      "the read of v1 (1.000000 s to 2.000000 s): no write that explains it had begun when it "
+      "ended");
+}
+
+TEST(LinearTest, AVersionMayComeBackIfItIsWrittenAgain) {
+  EXPECT_EQ(outcome({write(1, 1, 2), write(0, 3, 4), read(0, 5, 6)}), Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 8), write(1, 1, 8), write(2, 1, 8), read(1, 2, 3), read(2, 4, 5),
+                     read(1, 6, 7)}),
+            Outcome::linearizable);
+  EXPECT_EQ(outcome({write(1, 1, 8), write(2, 1, 8), read(1, 2, 3), read(2, 4, 5), read(1, 6, 7)}),
+            Outcome::violated);
+}
+
+// Versions that are written again and again: what the search has to go through doubles with each.
+History hard(std::size_t writes) {
+  History history{read(1, 3, 4), read(2, 5, 6), read(1, 7, 8)};
+  for (std::size_t i = 0; i < writes; ++i) history.push_back(write(1 + i % 2, 1, 2));
+  return history;
+}
+
+TEST(LinearTest, WhatIsTooHardIsSaidToBe) {
+  EXPECT_EQ(outcome(hard(6)), Outcome::violated);
+  const Linearity given_up = check(0, hard(40));
+  EXPECT_EQ(given_up.outcome, Outcome::too_hard);
+  EXPECT_EQ(given_up.why, "there are more than 250000 configurations");
+}
+
+TEST(LinearTest, TheLimitIsTheCallers) {
+  const Linearity found = check(0, hard(6));
+  EXPECT_GT(found.configurations, 10u);
+  EXPECT_EQ(check(0, hard(6), found.configurations).outcome, Outcome::violated);
+  EXPECT_EQ(check(0, hard(6), found.configurations - 1).outcome, Outcome::too_hard);
+}
+
+}  // namespace
+}  // namespace headrace::sim
