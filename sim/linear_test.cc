@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "sim/chance.h"
+
 namespace headrace::sim {
 namespace {
 
@@ -163,6 +169,67 @@ TEST(LinearTest, TheLimitIsTheCallers) {
   EXPECT_GT(found.configurations, 10u);
   EXPECT_EQ(check(0, hard(6), found.configurations).outcome, Outcome::violated);
   EXPECT_EQ(check(0, hard(6), found.configurations - 1).outcome, Outcome::too_hard);
+}
+
+// By the definition: any order of all operations.  A lost write that takes no effect comes last.
+bool fits(Version version, const History& history, const std::vector<std::size_t>& order) {
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Operation& one = history[order[i]];
+    for (std::size_t j = 0; j < i; ++j) {
+      if (one.ended && *one.ended < history[order[j]].began) return false;
+    }
+    if (!one.is_write && one.version != version) return false;
+    version = one.version;
+  }
+  return true;
+}
+
+bool any_order_fits(const History& history) {
+  std::vector<std::size_t> order(history.size());
+  std::iota(order.begin(), order.end(), 0u);
+  do {
+    if (fits(0, history, order)) return true;
+  } while (std::ranges::next_permutation(order).found);
+  return false;
+}
+
+History any_history(Chance& chance, bool versions_repeat) {
+  History history;
+  Version last = 0;
+  for (std::uint64_t left = 2 + chance.below(6); left > 0; --left) {
+    Operation one{.is_write = chance.percent(45)};
+    one.version = one.is_write && !versions_repeat ? ++last : chance.below(4);
+    const auto from = static_cast<std::int64_t>(chance.below(12));
+    one.began = at(from);
+    one.ended = at(from + static_cast<std::int64_t>(chance.below(5)));
+    if (one.is_write && chance.percent(25)) one.ended.reset();
+    history.push_back(one);
+  }
+  return history;
+}
+
+void compare_with_all_orders(std::uint64_t seed, bool versions_repeat) {
+  Chance chance(seed);
+  std::map<bool, std::size_t> verdicts;
+  for (int i = 0; i < 20'000; ++i) {
+    const History history = any_history(chance, versions_repeat);
+    const bool fits = any_order_fits(history);
+    ++verdicts[fits];
+    const Linearity found = check(0, history);
+    ASSERT_EQ(found.outcome, fits ? Outcome::linearizable : Outcome::violated)
+        << "history " << i << " of seed " << seed << ": " << found.why;
+    ASSERT_EQ(found.why.find("the read of") == std::string::npos, fits) << found.why;
+  }
+  EXPECT_GT(verdicts[false], 4000u);
+  EXPECT_GT(verdicts[true], 4000u);
+}
+
+TEST(LinearTest, SaysTheSameAsAllOrders) {
+  compare_with_all_orders(1, false);
+}
+
+TEST(LinearTest, SaysTheSameAsAllOrdersIfVersionsRepeat) {
+  compare_with_all_orders(2, true);
 }
 
 }  // namespace
