@@ -1,10 +1,16 @@
 #include "sim/linear.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "sim/chance.h"
 
@@ -13,6 +19,7 @@ namespace {
 
 using History = std::vector<Operation>;
 using Outcome = Linearity::Outcome;
+using testing::HasSubstr;
 
 constexpr Instant at(std::int64_t second) {
   return Instant(std::chrono::seconds(second));
@@ -231,6 +238,156 @@ TEST(LinearTest, SaysTheSameAsAllOrders) {
 TEST(LinearTest, SaysTheSameAsAllOrdersIfVersionsRepeat) {
   compare_with_all_orders(2, true);
 }
+
+// What callers of a real register see: each does one thing after the other, and each thing takes
+// effect at one moment.
+class RegisterTest : public testing::TestWithParam<std::uint64_t> {
+ protected:
+  static constexpr std::size_t size = 300;
+
+  Chance chance{GetParam()};
+  History history;
+
+  Duration some_time() {
+    return chance.between(std::chrono::microseconds(1), std::chrono::milliseconds(30));
+  }
+
+  // One in ten writes is lost: half of these never take effect, the others much later.
+  void run(std::size_t callers) {
+    std::vector<std::pair<Instant, std::size_t>> effects;
+    std::vector<Instant> free(callers, at(1));
+    for (std::size_t i = 0; i < size; ++i) {
+      Instant& now = free[chance.below(callers)];
+      Operation one{.is_write = chance.percent(30), .began = now += some_time()};
+      if (one.is_write) one.version = i + 1;
+      const bool is_lost = one.is_write && chance.percent(10);
+      const Instant effect = (now += some_time()) + (is_lost ? some_time() * 20 : Duration(0));
+      now += some_time();
+      if (!is_lost) one.ended = now;
+      if (!is_lost || chance.percent(50)) effects.emplace_back(effect, i);
+      history.push_back(one);
+    }
+    std::ranges::sort(effects);
+    Version version = 0;
+    for (const auto& [when, i] : effects) {
+      if (history[i].is_write) {
+        version = history[i].version;
+      } else {
+        history[i].version = version;
+      }
+    }
+  }
+
+  // The last version that was overwritten, from first to last, before this began.
+  [[nodiscard]] std::optional<Version> outdated_at(Instant began) const {
+    std::optional<Version> found;
+    for (const Operation& old : history) {
+      for (const Operation& newer : history) {
+        if (old.is_write && old.ended && newer.is_write && newer.ended &&
+            *old.ended < newer.began && *newer.ended < began) {
+          found = old.version;
+        }
+      }
+    }
+    return found;
+  }
+
+  // Decides it otherwise, if no version is written twice.  Let a version come before another if
+  // any operation with it ended before any with the other began.  There is an order if nothing
+  // comes before itself, and for that it is enough that no two versions exclude each other.
+  // Source: Gibbons and Korach, Testing Shared Memories, SIAM J. Comput. 1997: the zones.
+  struct Zone {
+    Instant first_end = Instant::max();
+    Instant last_begin = Instant::min();
+    std::optional<Instant> written_from{};
+
+    [[nodiscard]] bool is_explained() const { return written_from && first_end >= *written_from; }
+    [[nodiscard]] bool excludes(const Zone& other) const {
+      return first_end < other.last_begin && other.first_end < last_begin;
+    }
+  };
+  [[nodiscard]] std::map<Version, Zone> zones() const {
+    std::map<Version, Zone> zones{
+        {0, {.first_end = Instant::min(), .written_from = Instant::min()}}};
+    for (const Operation& one : history) {
+      Zone& zone = zones[one.version];
+      zone.first_end = std::min(zone.first_end, one.ended.value_or(Instant::max()));
+      zone.last_begin = std::max(zone.last_begin, one.began);
+      if (one.is_write) zone.written_from = one.began;
+    }
+    return zones;
+  }
+  [[nodiscard]] bool contradicts_itself() const {
+    const std::map<Version, Zone> zones = this->zones();
+    return std::ranges::any_of(zones, [&zones](const auto& one) {
+      const auto& [version, zone] = one;
+      return !zone.is_explained() || std::ranges::any_of(zones, [&](const auto& other) {
+        return other.first != one.first && zone.excludes(other.second);
+      });
+    });
+  }
+  // Whether what is said to contradict itself does.
+  [[nodiscard]] bool is_right(const std::string& why) const {
+    const std::map<Version, Zone> zones = this->zones();
+    Version one = 0;
+    Version other = 0;
+    if (std::sscanf(why.c_str(), "v%lu and v%lu exclude each other", &one, &other) == 2) {
+      return one != other && zones.at(one).excludes(zones.at(other));
+    }
+    return std::sscanf(why.c_str(), "the read of v%lu", &one) == 1 && !zones.at(one).is_explained();
+  }
+};
+
+TEST_P(RegisterTest, IsLinearizable) {
+  for (const std::size_t callers : {1u, 3u, 8u, 40u}) {
+    history.clear();
+    run(callers);
+    const Linearity found = check(0, history);
+    EXPECT_EQ(found.outcome, Outcome::linearizable) << callers << " callers: " << found.why;
+    EXPECT_LT(found.configurations, size);
+  }
+}
+
+TEST_P(RegisterTest, NeverAnswersWhatIsOutdated) {
+  run(4);
+  for (int i = 0; i < 20; ++i) {
+    Operation& one = history[size / 4 + chance.below(size / 4 * 3)];
+    const std::optional<Version> outdated = outdated_at(one.began);
+    ASSERT_TRUE(outdated);
+    if (one.is_write) continue;
+    const Version truly = std::exchange(one.version, *outdated);
+    const Linearity found = check(0, history);
+    EXPECT_EQ(found.outcome, Outcome::violated);
+    const double began = std::chrono::duration<double>(one.began.time_since_epoch()).count();
+    EXPECT_THAT(found.why,
+                HasSubstr(fmt::format("the read of v{} ({:.6f} s to", *outdated, began)));
+    one.version = truly;
+  }
+}
+
+TEST_P(RegisterTest, ContradictsItselfOrIsLinearizable) {
+  std::map<bool, std::size_t> verdicts;
+  for (int i = 0; i < 200; ++i) {
+    history.clear();
+    run(1 + chance.below(30));
+    // One operation has another's answer, from about that time.
+    const std::size_t place = chance.below(size - 30);
+    Operation& changed = history[place + chance.below(30)];
+    if (!changed.is_write) changed.version = history[place + chance.below(30)].version;
+    const bool is_wrong = contradicts_itself();
+    ++verdicts[is_wrong];
+    const Linearity found = check(0, history);
+    ASSERT_EQ(found.outcome, is_wrong ? Outcome::violated : Outcome::linearizable) << found.why;
+    ASSERT_TRUE(!is_wrong || is_right(found.why)) << found.why;
+    const auto writes =
+        static_cast<std::size_t>(std::ranges::count_if(history, &Operation::is_write));
+    ASSERT_LE(found.configurations, writes * (writes + 1) / 2);
+  }
+  EXPECT_GT(verdicts[false], 40u);
+  EXPECT_GT(verdicts[true], 40u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RegisterTest, testing::Range<std::uint64_t>(1, 11));
 
 }  // namespace
 }  // namespace headrace::sim
