@@ -33,7 +33,8 @@ class Instance::Watch final : public LoadWatch {
 
 Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& traits,
                    std::uint64_t seed)
-    : host_(around.timeline, id, seed, traits),
+    : since_(around.timeline.now()),
+      host_(around.timeline, id, seed, traits),
       to_store_(around.timeline, host_, around.store_weather, Code::store_unavailable, seed + 1),
       to_source_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 2),
       to_bus_(around.timeline, host_, around.bus_weather, Code::bus_unavailable, seed + 3),
@@ -45,6 +46,8 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .shards = 2,
                      .store_within = std::chrono::milliseconds(300),
                      .pending_retry_after = std::chrono::milliseconds(50),
+                     .replay_max = around.plan.replay_max,
+                     .incarnation_every = std::chrono::milliseconds(500),
                      .write_within = std::chrono::seconds(2),
                      .guard_margin = std::chrono::milliseconds(500),
                      .bus_bound = around.plan.bus_bound,

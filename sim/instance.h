@@ -37,6 +37,7 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   [[nodiscard]] HostId id() const noexcept { return host_.id(); }
+  [[nodiscard]] Instant since() const noexcept { return since_; }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
   [[nodiscard]] Link& to_source() noexcept { return to_source_; }
@@ -63,6 +64,7 @@ class Instance {
  private:
   class Watch;
 
+  const Instant since_;
   Host host_;
   Link to_store_;
   Link to_source_;

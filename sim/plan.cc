@@ -18,7 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
-  bool guarded;
+  bool guarded, fails_over;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
 };
 
@@ -60,6 +60,7 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .write_through = draw("writes through", 30),
           .rolls = draw("switches", 15),
           .guarded = draw("guarded writes", 25),
+          .fails_over = draw("failovers of the store", 20),
           .bus = draw("a bus", 65),
           .bus_cuts = draw("hosts cut off from the bus", 30),
           .bus_silent = draw("losses that nobody notices", 20),
@@ -72,7 +73,7 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
 // its guard runs out elsewhere.
 void settle(Swarm& swarm) {
   if (!swarm.guarded) return;
-  swarm.puts = swarm.store_restarts = swarm.freezes = false;
+  swarm.puts = swarm.store_restarts = swarm.fails_over = swarm.freezes = false;
 }
 
 Weather weather_of(Chance& chance, const Swarm& swarm) {
@@ -147,6 +148,8 @@ std::vector<std::pair<Step::What, std::uint64_t>> weights_of(Chance& chance, con
   add(swarm.rolls, What::roll);
   add(swarm.bus && (swarm.bus_cuts || swarm.bus_silent), What::cut_bus);
   add(swarm.bus && swarm.bus_down, What::bus_down);
+  add(swarm.fails_over, What::fail_over);
+  if (swarm.fails_over) weights.emplace_back(What::replicate, 5 + chance.below(30));
   return weights;
 }
 
@@ -175,7 +178,7 @@ Plan plan_of(std::uint64_t seed) {
   settle(swarm);
   plan.hosts = 1 + chance.below(3);
   plan.entities = 1 + chance.below(4);
-  plan.with_store = plan.hosts > 1 || chance.percent(80);
+  plan.with_store = plan.hosts > 1 || chance.percent(80) || swarm.guarded;
   plan.calm = !swarm.slow && !swarm.lossy && !swarm.late && !swarm.failing && !swarm.pauses &&
               !swarm.freezes && !swarm.abandon && !swarm.source_down && !swarm.strict &&
               !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps && !swarm.rolls &&
@@ -188,10 +191,11 @@ Plan plan_of(std::uint64_t seed) {
   // Whoever hears nothing reads strictly, and forgets what it was at when it hears again.
   plan.calm = plan.calm && !swarm.bus;
   plan.races_are_known = plan.races_are_known && !swarm.bus;
+  plan.fails_over = swarm.fails_over;
+  if (swarm.fails_over && chance.percent(30)) plan.replay_max = 1 + chance.below(6);
   plan.guarded = swarm.guarded;
   if (swarm.guarded) plan.calm = plan.races_are_known = false;
-  plan.words_arrive = swarm.bus && !swarm.bus_silent && !swarm.bus_cuts && !swarm.bus_down &&
-                      !swarm.lossy && !swarm.late && !swarm.failing && !swarm.slow;
+  plan.words_arrive = swarm.bus && !swarm.bus_silent && !swarm.bus_cuts;
   plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
   plan.batch_max = swarm.batches ? 4 : 1;
   plan.deletes = swarm.deletes;
@@ -233,7 +237,7 @@ Plan plan_of(std::uint64_t seed) {
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 19> names{"read",
+  static constexpr std::array<std::string_view, 21> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -251,7 +255,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "write through",
                                                           "switch",
                                                           "cut off from the bus",
-                                                          "bus away"};
+                                                          "bus away",
+                                                          "replication",
+                                                          "failover"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -41,6 +41,8 @@ struct Step {
     roll,           // A policy is switched at a host; `extra`: to what.
     cut_bus,        // The host does not reach the bus, or does not hear it; `extra`: which.
     bus_down,       // Nobody does.
+    replicate,      // The store's replica has all that the store has.
+    fail_over,      // The replica takes the store's place.
   };
   What what = What::read;
   Duration at{0};
@@ -64,6 +66,8 @@ struct Plan {
   bool races_are_known = true;  // See Oracle::Rules.
   std::size_t bytes_max = 1 << 20;
   std::size_t batch_max = 1;
+  bool fails_over = false;  // The store does, to a replica.
+  std::size_t replay_max = 1000;
   bool guarded = false;      // All that is written is written under guards.
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;

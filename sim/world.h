@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "sim/instance.h"
 #include "sim/linear.h"
 #include "sim/oracle.h"
@@ -84,7 +86,11 @@ class World {
   [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
                                           std::optional<EntityNumber> entity) const;
   template <class Say>
-  void tell(Say say);
+  void tell(Say say) {
+    if (!tell_) return;
+    const double at = std::chrono::duration<double>(timeline_.now().time_since_epoch()).count();
+    story_.push_back(fmt::format("{:12.6f}  {}", at, say()));
+  }
   void begin(HostId host) { ++under_way_[host]; }
   void end(HostId host) {
     const auto known = under_way_.find(host);

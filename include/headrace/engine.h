@@ -168,6 +168,12 @@ class Engine {
     Duration pending_retry_after = std::chrono::milliseconds(200);
     Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
 
+    // For a store that may go back to an older state: how long invalidations are remembered, to be
+    // sent again, and how many names; beyond that everything is invalidated instead.
+    Duration replay_for = std::chrono::minutes(10);
+    std::size_t replay_max = 65536;
+    Duration incarnation_every = std::chrono::seconds(1);  // The store is asked which it is.
+
     Duration write_within = std::chrono::seconds(25);  // The longest guarded change ...
     Duration guard_margin = std::chrono::seconds(5);   // ... which its guard outlives by that.
 
@@ -257,6 +263,7 @@ class Engine {
   // whole, has been invalidated.  So there is no moment in which an old value can be kept, although
   // this instance may die at any; and strict reads and guarded writes of one key are those of one
   // register.
+  // Without a store the guard is this instance's alone, and ends with it.
   // If it is unknown whether the change was made, the guard stands until nobody can make it any
   // more: write_within and guard_margin together.
   // May return: as invalidate; store_unavailable: no guard, nothing was changed; timed_out; and

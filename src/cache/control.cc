@@ -84,6 +84,7 @@ Engine::Impl::Impl(Limits limits, Ports ports)
                 .flights_max = limits_.flights_max,
                 .waiters_max = limits_.waiters_max}),
       quarantine_(limits_.pending_max),
+      ring_({.remembers_for = limits_.replay_for, .names_max = limits_.replay_max}),
       hearing_({.proof_lasts = limits_.bus_bound,
                 .silence_max = limits_.bus_silence_max,
                 .origins_max = limits_.bus_origins_max},
@@ -266,6 +267,8 @@ Task<void> Engine::Impl::close() {
     expiry_timer_ = Executor::TimerId::none;
     if (proof_timer_ != Executor::TimerId::none) ports_.executor.cancel(proof_timer_);
     proof_timer_ = Executor::TimerId::none;
+    if (watch_timer_ != Executor::TimerId::none) ports_.executor.cancel(watch_timer_);
+    watch_timer_ = Executor::TimerId::none;
   }
   flights_.stop_all();
   spread_behind({.kind = BusMessage::Kind::farewell});

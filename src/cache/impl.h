@@ -1,9 +1,10 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
 // read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
-// invalidate.cc invalidates, pending.cc repeats what the store has not confirmed, put.cc puts,
-// guard.cc guards writes, bus.cc tells others and hears them, write.cc writes through, control.cc
-// declares and switches policies, explain.cc explains.
+// invalidate.cc invalidates, failover.cc repeats what a store may have forgotten, pending.cc
+// repeats what the store has not confirmed, put.cc puts, guard.cc guards writes, bus.cc tells
+// others and hears them, write.cc writes through, control.cc declares and switches policies,
+// explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,9 @@
 #include "cache/outbox.h"
 #include "cache/policy_state.h"
 #include "cache/quarantine.h"
+#include "cache/ring.h"
 #include "cache/tags.h"
+#include "cache/trust.h"
 #include "cache/within.h"
 #include "core/mutants.h"
 #include "flight/flight.h"
@@ -224,7 +227,17 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void sweep_soon();
   Task<Held> invalidate_now(Invalidation what);
   Task<Held> deliver(Outdating what, Wait wait);
-  Task<Result<void>> send(Orders orders);
+  Task<Result<Token>> send(Orders orders);
+
+  // failover.cc
+  [[nodiscard]] bool counts(Token incarnation, StoreTrust::Epoch epoch);
+  [[nodiscard]] bool acknowledges(Token incarnation);
+  void replay_if_due();
+  Task<void> replay();
+  void remember(const Orders& orders, Token incarnation);
+  void watch_store();
+  void look_at_store();
+  Task<void> ask_incarnation();
 
   // pending.cc
   void keep_pending(Outdating what);
@@ -240,15 +253,15 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> prove();
   Task<Result<void>> say(BusMessage message);
   Task<void> empty_outbox();
-  [[nodiscard]] static BusMessage message_of(const Outdating& what);
+  [[nodiscard]] static BusMessage message_of(const Outdating& what, Token incarnation);
   Task<Held> spread(BusMessage message, Wait wait);
   void spread_behind(BusMessage message);
   void forget_memory();
   [[nodiscard]] static Error bus_is_late();
 
   // put.cc
-  Task<bool> put_in_store(PolicyState::Snapshot snapshot, std::string entity, Envelope envelope,
-                          Instant began, Duration keep_for);
+  Task<Result<Token>> put_in_store(PolicyState::Snapshot snapshot, std::string entity,
+                                   Envelope envelope, Instant began, Duration keep_for);
   void put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                      const std::string& entity, Kind kind, std::shared_ptr<const void> value);
 
@@ -287,6 +300,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   FlightTable flights_;
   Tags tags_;
   Quarantine quarantine_;
+  StoreTrust trust_;
+  Ring ring_;
   Hearing hearing_;
   Outbox outbox_;
   Gate gate_;
@@ -306,6 +321,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   std::mutex timer_mutex_;
   Executor::TimerId expiry_timer_ = Executor::TimerId::none;
   Executor::TimerId proof_timer_ = Executor::TimerId::none;
+  Executor::TimerId watch_timer_ = Executor::TimerId::none;
 };
 
 }  // namespace headrace

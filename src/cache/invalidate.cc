@@ -168,37 +168,51 @@ Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
 // REQUIRES: the orders are in quarantine.
 Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   if (removed(Mechanism::store_before_bus)) {
-    auto early = spread(message_of(what), wait);
+    auto early = spread(message_of(what, {}), wait);
     (void)co_await std::move(early);
   }
+  Token incarnation;
   if (ports_.store != nullptr) {
     auto sending = send(what.orders);
-    const Result<void> sent = co_await std::move(sending);
+    const Result<Token> sent = co_await std::move(sending);
     if (!sent) {
       sometimes(Mark::invalidation_pending);
       keep_pending(std::move(what));
       co_return Held::pending;
     }
+    incarnation = *sent;
+    remember(what.orders, incarnation);
   }
   quarantine_.release(what.orders, what.one_by_one);
   if (removed(Mechanism::store_before_bus)) co_return Held::everywhere;
-  auto spreading = spread(message_of(what), wait);
+  auto spreading = spread(message_of(what, incarnation), wait);
   const Held held = co_await std::move(spreading);
   co_return held;
 }
 
-Task<Result<void>> Engine::Impl::send(Orders orders) {
+// Which incarnation has acknowledged all of it; only the one that is trusted, or will be, can.
+Task<Result<Token>> Engine::Impl::send(Orders orders) {
+  Token by_whom;
+  const bool has_both = !orders.keys.empty() && !orders.watermarks.empty();
   if (!orders.keys.empty()) {
     auto asked = store_call(ports_.store->invalidate(std::move(orders.keys)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
+    by_whom = *done;
   }
   if (!orders.watermarks.empty()) {
+    const Token before = by_whom;
     auto asked = store_call(ports_.store->renew(std::move(orders.watermarks)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
+    by_whom = *done;
+    const bool changed = has_both && !(before == by_whom);
+    if (changed) co_return failure(Code::store_unavailable, "the store has been replaced");
   }
-  co_return Result<void>();
+  if (!acknowledges(by_whom)) {
+    co_return failure(Code::store_unavailable, "the store is another than before");
+  }
+  co_return by_whom;
 }
 
 }  // namespace headrace

@@ -40,11 +40,13 @@ bool Engine::Impl::prepare(Load& load) {
   load.store_key = store_key_of(compiled.policy.tenant, compiled.policy.name, load.entity);
   load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
   load.lease = ports_.random.token();
+  if (removed(Mechanism::random_tokens)) load.lease = {1, scopes_.fetch_add(1) + 1};
   load.id = ports_.random.token();
   flights_.begin(*load.flight, load.stamps, load.lease);
 
   // After the stamps: an invalidation either is seen here or moves what was noted.
-  if (load.purpose != Fill::Purpose::bypass && quarantine_.covers(load.store_key, load.ids)) {
+  const bool quarantined = quarantine_.covers(load.store_key, load.ids) || trust_.is_replaying();
+  if (load.purpose != Fill::Purpose::bypass && quarantined) {
     sometimes(Mark::quarantined_read);
     load.purpose = Fill::Purpose::bypass;
     load.reason = Reason::quarantined;
@@ -105,11 +107,12 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
     const Result<Slot> before = co_await look;
     was_guarded = before && before->guarded;
   }
+  const StoreTrust::Epoch epoch = trust_.epoch();
   const Instant asked_at = ports_.clock.now();
   auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
                                                      compiled.policy.load_within, load->ids));
   Result<Store::Claim> claim = co_await asked;
-  if (!claim) co_return load->fill->ask_failed();
+  if (!claim || !counts(claim->slot.incarnation, epoch)) co_return load->fill->ask_failed();
   load->slot = std::move(claim->slot);
   // The store spoke at some moment in between; what it holds may be older by all of it.
   load->slot_at = ports_.clock.now();

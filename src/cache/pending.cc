@@ -38,11 +38,13 @@ Task<void> Engine::Impl::retry_pending() {
     }
     std::size_t delivered = 0;
     for (const Outdating& one : batch) {
-      const Result<void> sent = co_await send(one.orders);
+      auto sending = send(one.orders);
+      const Result<Token> sent = co_await std::move(sending);
       if (!sent) break;
+      remember(one.orders, *sent);
       quarantine_.release(one.orders, one.one_by_one);
       sometimes(Mark::pending_delivered);
-      spread_behind(message_of(one));
+      spread_behind(message_of(one, *sent));
       ++delivered;
     }
     const std::scoped_lock lock(pending_mutex_);

@@ -41,6 +41,9 @@ enum class Mark : std::uint8_t {
   origin_fell_silent,      // Another engine was not heard any more.
   bus_repeated,            // The bus did not take a batch, which was published again.
   invalidation_unsaid,     // The bus did not take an invalidation in time.
+  store_distrusted,        // The store was another than before ...
+  failover_replayed,       // ... and got the recent invalidations again ...
+  generation_renewed,      // ... or one of everything, because not all were known any more.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
   last,
@@ -87,6 +90,9 @@ constexpr void sometimes(Mark) noexcept {}
       "another engine that fell silent",
       "a batch published again",
       "an invalidation that the bus did not take in time",
+      "a store that was another than before",
+      "invalidations sent again to another store",
+      "everything invalidated in another store",
       "a load that met a guard",
       "a guard left to end by itself"};
   return names[static_cast<std::size_t>(mark)];

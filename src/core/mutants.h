@@ -29,6 +29,11 @@ enum class Mechanism : std::uint8_t {
   canary,             // A proof counts only if a beat of our own has come back.
   store_before_bus,   // Others hear of an invalidation only once the store has confirmed it.
   wait_everywhere,    // Who asks for it waits until every proof from before has run out.
+  incarnation,        // What a store says that is another than before does not count ...
+  replay,             // ... until all recent invalidations were sent to it again ...
+  ring_overflow,      // ... or, if they are not all known any more, everything was invalidated.
+  heard_replay,       // Also those that were heard of from others.
+  random_tokens,      // No two leases are alike, whoever takes them and when.
   write_guard,        // A guard stands in the store while a guarded change is under way.
   guard_met,          // Who is told of a guard keeps nothing.
   guard_after_grant,  // A guard is looked for once the lease is granted, not before.
@@ -39,11 +44,13 @@ enum class Mechanism : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
-      "memory_fence",  "store_fence",       "join_rule",       "unissued_join",
-      "quarantine",    "watermark_check",   "strict_reload",   "validation",
-      "single_flight", "session",           "gap_detection",   "silence",
-      "canary",        "store_before_bus",  "wait_everywhere", "write_guard",
-      "guard_met",     "guard_after_grant", "guard_outlives",  "guard_is_a_set",
+      "memory_fence",   "store_fence",      "join_rule",         "unissued_join",
+      "quarantine",     "watermark_check",  "strict_reload",     "validation",
+      "single_flight",  "session",          "gap_detection",     "silence",
+      "canary",         "store_before_bus", "wait_everywhere",   "incarnation",
+      "replay",         "ring_overflow",    "heard_replay",      "random_tokens",
+      "write_guard",    "guard_met",        "guard_after_grant", "guard_outlives",
+      "guard_is_a_set",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }
