@@ -8,6 +8,7 @@
 
 #include "headrace/engine.h"
 #include "sim/channel.h"
+#include "sim/disk.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
@@ -22,6 +23,7 @@ struct Surroundings {
   Oracle& oracle;
   Shelf& shelf;
   Channel& channel;
+  Disk& disk;  // Of the machine on which it starts.
   const Weather& store_weather;
   const Weather& source_weather;
   const Weather& bus_weather;
@@ -69,8 +71,11 @@ class Instance {
   Link to_store_;
   Link to_source_;
   Link to_bus_;
+  const Weather disk_weather_{.delay_max = std::chrono::milliseconds(10)};
+  Link to_disk_;
   ShelfStore store_;
   ChannelBus bus_;
+  DiskJournal journal_;
   std::vector<std::unique_ptr<Watch>> watches_;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;

@@ -142,6 +142,12 @@ Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<
   return made;
 }
 
+void Oracle::inherited(HostId heir, const Invalidation& invalidation) {
+  for (const auto& [place, version] : invalidation.covered) {
+    own_[{heir, place}].raise(timeline_.now(), version);
+  }
+}
+
 void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
   // What the store has confirmed before it went back, its caller may learn only now.
   const bool may_be_forgotten = invalidation.called <= went_back_at_;

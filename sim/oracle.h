@@ -103,6 +103,8 @@ class Oracle {
   // The same of all that was committed before and with `version`.
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places,
                                                  Version version);
+  // Another process takes up what this one had left pending, and is held to the same.
+  void inherited(HostId heir, const Invalidation& invalidation);
   // The store has confirmed it, and the bus has taken it; `waited`: no memory can answer older.
   void invalidation_held(const Invalidation& invalidation, bool waited);
   // A change was made under a guard: whatever becomes of its writer, once all is quiet no read is

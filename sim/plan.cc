@@ -18,7 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
-  bool guarded, fails_over;
+  bool guarded, fails_over, journal;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
 };
 
@@ -61,6 +61,7 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .rolls = draw("switches", 15),
           .guarded = draw("guarded writes", 25),
           .fails_over = draw("failovers of the store", 20),
+          .journal = draw("journals", 40),
           .bus = draw("a bus", 65),
           .bus_cuts = draw("hosts cut off from the bus", 30),
           .bus_silent = draw("losses that nobody notices", 20),
@@ -186,6 +187,7 @@ Plan plan_of(std::uint64_t seed) {
   plan.races_are_known = !swarm.write_through && !swarm.rolls && !swarm.bumps && !swarm.forced &&
                          !swarm.late && !swarm.lossy && !swarm.store_down;
   plan.with_bus = swarm.bus;
+  plan.with_journal = swarm.journal && plan.with_store;
   plan.bus_is_sound = !swarm.bus_silent;
   plan.bus_bound = chance.between(milliseconds(300), milliseconds(1500));
   // Whoever hears nothing reads strictly, and forgets what it was at when it hears again.

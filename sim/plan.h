@@ -59,6 +59,7 @@ struct Plan {
   std::size_t entities = 1;
   bool with_store = true;
   bool with_bus = false;
+  bool with_journal = false;
   bool bus_is_sound = true;  // What it loses, its clients notice.
   bool bus_is_known = true;  // Nobody dies with something on its lips that nobody has heard.
   Duration bus_bound = std::chrono::seconds(1);

@@ -118,6 +118,8 @@ void World::write_through(Instance& instance, const Step& step) {
                                         .ended = timeline_.now()});
           auto made = std::make_unique<Invalidating>();
           made->host = id;
+          made->machine = machine_of(id);
+          made->returned = true;
           made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
                                                    std::stoull(outcome->revision));
           made->held = outcome->held != Held::pending;
@@ -143,6 +145,12 @@ void World::change_policy(Instance& instance, const Step& step, const PolicyChan
         [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
 }
 
+std::size_t World::machine_of(HostId host) const {
+  const auto here = std::ranges::find_if(
+      instances_, [host](const auto& one) { return one && one->id() == host; });
+  return static_cast<std::size_t>(here - instances_.begin());
+}
+
 std::vector<PolicyNumber> World::every_policy() const {
   std::vector<PolicyNumber> every(plan_.policies.size());
   std::iota(every.begin(), every.end(), PolicyNumber{0});
@@ -153,6 +161,7 @@ std::vector<PolicyNumber> World::every_policy() const {
 World::Invalidating* World::call(Instance& instance, const std::vector<Place>& covered) {
   auto made = std::make_unique<Invalidating>();
   made->host = instance.id();
+  made->machine = machine_of(instance.id());
   made->what = oracle_.invalidation_called(instance.id(), covered);
   begin(instance.id());
   invalidating_.push_back(std::move(made));
@@ -163,6 +172,7 @@ void World::returned(const Instance& instance, Invalidating& invalidating, const
                      std::string_view what) {
   end(invalidating.host);
   if (instance.is_dead()) return;
+  invalidating.returned = held.has_value();
   invalidating.held = held && *held != Held::pending;
   tell([&] {
     return fmt::format("instance {}: the {} holds: {}", invalidating.host, what,

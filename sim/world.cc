@@ -16,6 +16,7 @@ namespace {
 constexpr Duration rest_within = seconds(120);        // ... to come to rest,
 constexpr Duration beats_within = seconds(6);         // to hear of each other,
 constexpr Duration connections_within = seconds(15);  // also where nobody noticed a loss,
+constexpr Duration stores_within = seconds(3);        // to notice what the store is now,
 constexpr Duration answers_within = seconds(60);      // to answer its last reads,
 constexpr Duration closes_within = seconds(60);       // and to close an engine.
 
@@ -48,25 +49,27 @@ World::World(const Plan& plan, bool tell)
       source_weather_(plan.source_weather),
       bus_weather_(plan.bus_weather),
       bus_delivery_(plan.bus_delivery),
+      disks_(plan.hosts),
       instances_(plan.hosts),
       registers_(plan.entities) {}
 
 void World::start_instance(std::size_t place) {
   const HostId id = ++last_host_;
-  const Surroundings around{plan_,
-                            timeline_,
-                            truth_,
-                            oracle_,
-                            shelf_,
-                            channel_,
-                            store_weather_,
-                            source_weather_,
-                            bus_weather_,
-                            bus_delivery_,
-                            [this](const std::string& line) { tell([&] { return line; }); }};
+  const Surroundings around{
+      plan_,           timeline_,
+      truth_,          oracle_,
+      shelf_,          channel_,
+      disks_[place],   store_weather_,
+      source_weather_, bus_weather_,
+      bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); }};
   const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
   instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
   tell([&] { return fmt::format("instance {} starts", id); });
+  // What the store has forgotten since it had confirmed it, no journal knows.
+  if (!plan_.with_journal || plan_.fails_over) return;
+  for (const auto& one : invalidating_) {
+    if (one->machine == place && one->returned && !one->held) oracle_.inherited(id, one->what);
+  }
 }
 
 World::Outcome World::run(const Plan& plan, bool tell) {
@@ -163,16 +166,19 @@ void World::come_to_rest() {
   if (!run_until(at_rest, rest_within)) {
     oracle_.violated("the world does not come to rest after all was healed");
   }
-  // What was only pending has been delivered by now, unless its instance died before.
+  // What was only pending has been delivered by now, unless its instance died before and had not
+  // written it down.
   for (const auto& one : invalidating_) {
     const bool lives = std::ranges::any_of(
         instances_, [&](const auto& instance) { return instance->id() == one->host; });
-    if (lives && !one->held) oracle_.invalidation_held(one->what, false);
+    const bool is_known = lives || (plan_.with_journal && one->returned);
+    if (is_known && !one->held) oracle_.invalidation_held(one->what, false);
   }
   // Every lost connection is back by then, and every beat has told what it has to tell.
   if (plan_.with_bus) {
     run_until([] { return false; }, plan_.bus_is_sound ? beats_within : connections_within);
   }
+  if (plan_.fails_over) run_until([] { return false; }, stores_within);
   std::map<HostId, Instant> living_since;
   for (const auto& one : instances_) living_since.emplace(one->id(), one->since());
   oracle_.all_is_quiet(living_since);

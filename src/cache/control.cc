@@ -238,7 +238,7 @@ EngineStats Engine::Impl::stats() const {
                     .flights = flights_.flights(),
                     .waiters = flights_.waiters(),
                     .tags_known = tags_.known(),
-                    .invalidations_pending = quarantine_.size(),
+                    .invalidations_pending = quarantine_.size() + (recovering_.load() ? 1 : 0),
                     .reads_on = reads_on_.load()};
   for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
   return stats;

@@ -86,6 +86,8 @@ struct Load {
   std::string key{};
   std::vector<WatermarkId> ids{};
   std::vector<Stamp> stamps{};
+  bool early = false;  // The source was read before the lease was there; only mutants do that.
+  Result<Loaded> read_early{};
   Token lease{};
   Token id{};         // Of the envelope that would be published.
   Slot slot{};        // As the store last answered ...
@@ -101,7 +103,8 @@ using LoadRef = std::shared_ptr<Load>;
 struct Outdating {
   Invalidation names{};
   Orders orders{};
-  bool one_by_one = true;  // How it is held in quarantine.
+  bool one_by_one = true;                // How it is held in quarantine.
+  std::vector<std::uint64_t> records{};  // In the journal.
 };
 
 // One guarded write under way.
@@ -167,6 +170,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
+
+  // pending.cc
+  void recover();
 
   // bus.cc
   void join_bus();
@@ -240,13 +246,20 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> ask_incarnation();
 
   // pending.cc
+  Task<void> leave_pending(Outdating what);
   void keep_pending(Outdating what);
   Task<void> retry_pending();
+  Task<void> strike(std::vector<std::uint64_t> records);
+  Task<void> read_journal();
 
   // bus.cc
   // Whether memory may answer at `at` by itself.
   [[nodiscard]] bool may_answer(Instant at) const noexcept {
     return hearing_.is_live(at) || removed(Mechanism::session);
+  }
+  // Whether nothing that the store says counts for now.
+  [[nodiscard]] bool distrusts_store() const noexcept {
+    return trust_.is_replaying() || recovering_.load(std::memory_order_acquire);
   }
   void schedule_proof();
   void prove_and_repeat();
@@ -288,6 +301,13 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
                   ports_.clock.now() + limits_.store_within, std::move(late));
   }
   template <class T>
+  auto journal_call(Task<Result<T>> task) {
+    Error late{.code = Code::journal_unavailable,
+               .what = "the journal did not answer within journal_within"};
+    return within(ports_.executor, gate_, std::move(task),
+                  ports_.clock.now() + limits_.journal_within, std::move(late));
+  }
+  template <class T>
   auto bus_call(Task<Result<T>> task) {
     return within(ports_.executor, gate_, std::move(task), ports_.clock.now() + limits_.bus_within,
                   bus_is_late());
@@ -309,6 +329,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   std::atomic<bool> reads_on_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> sweep_due_{false};
+  std::atomic<bool> recovering_{false};  // The journal has not been read yet.
 
   mutable std::shared_mutex policies_mutex_;
   std::map<std::string, PolicyHandle, std::less<>> policies_;

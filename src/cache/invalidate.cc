@@ -176,8 +176,8 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
     auto sending = send(what.orders);
     const Result<Token> sent = co_await std::move(sending);
     if (!sent) {
-      sometimes(Mark::invalidation_pending);
-      keep_pending(std::move(what));
+      auto leaving = leave_pending(std::move(what));
+      co_await std::move(leaving);
       co_return Held::pending;
     }
     incarnation = *sent;

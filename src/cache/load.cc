@@ -45,7 +45,7 @@ bool Engine::Impl::prepare(Load& load) {
   flights_.begin(*load.flight, load.stamps, load.lease);
 
   // After the stamps: an invalidation either is seen here or moves what was noted.
-  const bool quarantined = quarantine_.covers(load.store_key, load.ids) || trust_.is_replaying();
+  const bool quarantined = quarantine_.covers(load.store_key, load.ids) || distrusts_store();
   if (load.purpose != Fill::Purpose::bypass && quarantined) {
     sometimes(Mark::quarantined_read);
     load.purpose = Fill::Purpose::bypass;
@@ -101,6 +101,14 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   const Compiled& compiled = *load->snapshot.compiled;
+  if (removed(Mechanism::lease_first) && !load->loader && !load->early) {
+    load->early = true;
+    load->read_at = ports_.clock.now();
+    auto task = call_source(
+        load->snapshot.compiled,
+        {.entity = load->entity, .deadline = ports_.clock.now() + compiled.policy.load_within});
+    load->read_early = co_await std::move(task);
+  }
   bool was_guarded = false;
   if (removed(Mechanism::guard_after_grant)) {
     auto look = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
@@ -140,7 +148,7 @@ Task<Fill::Step> Engine::Impl::take_over(LoadRef load, Token expected) {
 
 Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   const Compiled& compiled = *load->snapshot.compiled;
-  load->read_at = ports_.clock.now();
+  if (!load->early) load->read_at = ports_.clock.now();
   const Instant deadline = load->read_at + compiled.policy.load_within;
   Fetch fetch{.entity = load->entity, .deadline = deadline, .stop = load->flight->stop_token()};
   if (load->basis && load->basis->kind() == Kind::value) {
@@ -154,6 +162,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   Error late{.code = Code::timed_out, .what = "the source did not answer within load_within"};
   auto answer = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
   Result<Loaded> loaded = co_await answer;
+  if (load->early) loaded = std::move(load->read_early);
   if (loaded) {
     load->loaded = *std::move(loaded);
     load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
@@ -257,13 +266,19 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   for (std::size_t i = 0; i < load->ids.size(); ++i) {
     envelope.watermarks.push_back({load->ids[i], load->slot.watermarks[i]});
   }
-  if (removed(Mechanism::store_fence)) {
-    // Unconditional, and under the watermarks of now: what a cache without the fence does.
+  if (removed(Mechanism::store_fence) || removed(Mechanism::own_token)) {
+    // Unconditional, or if nobody else is there; and under the watermarks of now: what a cache
+    // without the fence does.
     auto look = store_call(ports_.store->look(load->store_key, load->ids, Store::Payload::without));
     const Result<Slot> now = co_await look;
     for (std::size_t i = 0; now && i < load->ids.size(); ++i) {
       envelope.watermarks[i].token = now->watermarks[i];
     }
+    const bool is_free = now && (now->state == Slot::State::empty || now->token == expected);
+    if (!is_free && !removed(Mechanism::store_fence)) {
+      co_return load->fill->published(Published::refused);
+    }
+    envelope.age_at_publish = ports_.clock.now() - load->read_at;
     auto put = store_call(ports_.store->put(load->store_key, std::move(envelope), keep_for));
     (void)co_await put;
     co_return load->fill->published(Published::stored);

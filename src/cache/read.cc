@@ -320,6 +320,7 @@ Task<Result<bool>> Engine::Impl::validate(std::shared_ptr<Read> read, Token id) 
   const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, read->entity);
   const std::vector<WatermarkId> ids = compiled.watermarks_of(read->entity);
   if (quarantine_.covers(key, ids)) co_return false;
+  if (distrusts_store()) co_return failure(Code::store_unavailable, "the store does not count yet");
   const StoreTrust::Epoch epoch = trust_.epoch();
   auto asked = store_call(ports_.store->look(key, ids, Store::Payload::without));
   const Result<Slot> slot = co_await asked;

@@ -44,6 +44,7 @@ enum class Mark : std::uint8_t {
   store_distrusted,        // The store was another than before ...
   failover_replayed,       // ... and got the recent invalidations again ...
   generation_renewed,      // ... or one of everything, because not all were known any more.
+  journal_replayed,        // What an engine had left pending was taken up by the next.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
   last,
@@ -93,6 +94,7 @@ constexpr void sometimes(Mark) noexcept {}
       "a store that was another than before",
       "invalidations sent again to another store",
       "everything invalidated in another store",
+      "a pending invalidation taken up by the next engine",
       "a load that met a guard",
       "a guard left to end by itself"};
   return names[static_cast<std::size_t>(mark)];
