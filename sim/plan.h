@@ -73,6 +73,8 @@ struct Plan {
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;
   bool says_unchanged = false;
+  std::uint64_t rare_hooks = 0;    // A bit for each that is on ...
+  std::uint64_t rare_percent = 0;  // ... and how often they say yes.
   std::vector<Policy> policies{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
