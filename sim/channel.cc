@@ -34,6 +34,7 @@ ChannelBus::~ChannelBus() {
 }
 
 Task<Result<void>> ChannelBus::publish(std::vector<BusMessage> messages) {
+  origin_ = {messages.front().origin.high, messages.front().origin.low};
   auto call = link_.call<bool>([this, messages]() -> Result<bool> {
     channel_.append(messages);
     return true;
@@ -86,10 +87,13 @@ void ChannelBus::go_on() {
 
 bool ChannelBus::is_lost(const BusMessage& message) {
   const bool by_chance = chance_.percent(delivery_.lost_percent);
-  if (noticed_ > 0) return true;
   if (lost_ == 0 && !by_chance) return false;
-  const auto heard = heard_at_.find({message.origin.high, message.origin.low});
-  return heard != heard_at_.end() && heard->second + delivery_.stranger_after > timeline_.now();
+  const Origin origin{message.origin.high, message.origin.low};
+  const auto heard = heard_at_.find(origin);
+  const bool is_stranger =
+      heard == heard_at_.end() || heard->second + delivery_.stranger_after <= timeline_.now();
+  if (noticed_ == 0 && is_stranger) lost_words_of_.insert(origin);
+  return true;
 }
 
 void ChannelBus::send(std::uint64_t position, const BusMessage& message) {

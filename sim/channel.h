@@ -22,10 +22,8 @@ namespace headrace::sim {
 struct Delivery {
   Weather way{};  // `delay_max`, `slow_percent`, `slow_max` and `doubled_percent` count.
   std::uint64_t reordered_percent = 0;
-  // And nobody notices.  What a stranger says, whom the host has not heard for that long, is not
-  // lost so: of one who dies with such words nobody could know.
-  std::uint64_t lost_percent = 0;
-  Duration stranger_after{0};
+  std::uint64_t lost_percent = 0;  // And nobody notices.
+  Duration stranger_after{0};      // Who was not heard for that long may be unknown to a host.
 };
 
 class ChannelBus;
@@ -60,6 +58,11 @@ class ChannelBus final : public Bus {
   void lose_connection(Loss loss);
   void go_on();
 
+  // Whether words of this one were lost here, unnoticed, that nobody may miss if it dies now.
+  [[nodiscard]] bool has_lost_words_of(const ChannelBus& other) const {
+    return lost_words_of_.contains(other.origin_);
+  }
+
   // The server's side: this has been taken at `position`.
   void send(std::uint64_t position, const BusMessage& message);
 
@@ -85,7 +88,10 @@ class ChannelBus final : public Bus {
   std::weak_ptr<BusListener> listener_;
   std::multiset<std::uint64_t> on_their_way_;  // Positions sent and not heard yet.
   std::vector<Waiting> waiting_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, Instant> heard_at_;  // Each origin.
+  using Origin = std::pair<std::uint64_t, std::uint64_t>;
+  Origin origin_{};  // Of the engine here.
+  std::map<Origin, Instant> heard_at_;
+  std::set<Origin> lost_words_of_;
   Instant last_arrival_{};
   int lost_ = 0;         // Connections lost and not back yet ...
   int noticed_ = 0;      // ... of which the client knows.

@@ -91,10 +91,12 @@ Oracle::Least Oracle::least_of(const Read& read) const {
     const auto known = floors.find(read.place);
     return known == floors.end() ? 0 : known->second.at(when);
   };
-  if (quiet_) {
+  if (is_quiet_) {
     const bool strict = read.level != Level::bounded;
     const Least changed{"crash window", at(strict ? changed_ : changed_told_, read.began)};
-    const Least quiet{"quiet", strict || rules_.with_bus ? at(confirmed_, read.began) : 0};
+    const Least quiet{"quiet", strict            ? at(confirmed_, read.began)
+                               : rules_.with_bus ? at(quiet_, read.began)
+                                                 : 0};
     return changed.version > quiet.version ? changed : quiet;
   }
   if (read.level != Level::bounded) return Least{"everywhere", at(confirmed_, read.began)};
@@ -171,14 +173,19 @@ void Oracle::store_went_back() {
 }
 
 void Oracle::all_is_quiet(const std::map<HostId, Instant>& living_since) {
-  quiet_ = true;
+  is_quiet_ = true;
+  const auto expect = [this](const Confirmed& one) {
+    confirmed_[one.place].raise(timeline_.now(), one.version);
+    if (!unknown_.contains(one.host)) quiet_[one.place].raise(timeline_.now(), one.version);
+  };
+  std::ranges::for_each(confirmed_by_, expect);
   for (const Confirmed& one : forgotten_) {
     const bool somebody_knows =
         living_since.contains(one.host) ||
         (rules_.words_arrive && std::ranges::any_of(living_since, [&](const auto& living) {
            return living.second < one.at;
          }));
-    if (somebody_knows) confirmed_[one.place].raise(timeline_.now(), one.version);
+    if (somebody_knows) expect(one);
   }
 }
 

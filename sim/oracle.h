@@ -121,6 +121,9 @@ class Oracle {
   void store_went_back();
   // A record or all: whoever was at filling it has lost a race that nobody else took part in.
   void store_lost_something() { losses_.push_back(timeline_.now()); }
+  // It has died with words that were lost to somebody who may not have known of it: of bounded
+  // reads nothing is asked then that only it has said.
+  void died_unknown(HostId host) { unknown_.insert(host); }
   // A guest's clock stands still for that long: nothing that is measured by it can be held to more.
   void clock_stands_still(Duration length) { stood_still_ += length; }
   // What was known of a host is no more: another process takes its place.
@@ -159,8 +162,10 @@ class Oracle {
   std::map<Place, Floor> changed_;       // Under a guard ...
   std::map<Place, Floor> changed_told_;  // ... of which all have heard.
   std::vector<Confirmed> forgotten_;
+  std::set<HostId> unknown_;
+  std::map<Place, Floor> quiet_;  // For bounded reads, once all is quiet.
   Instant went_back_at_ = Instant::min();
-  bool quiet_ = false;
+  bool is_quiet_ = false;
   std::map<std::pair<HostId, Place>, std::set<std::uint64_t>> loads_;
   std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;
   std::uint64_t last_load_ = 0;

@@ -28,6 +28,9 @@ void World::crash(std::size_t place, Duration away) {
   if (!instances_[place]) return;
   Instance& dying = *instances_[place];
   tell([&] { return fmt::format("instance {} dies", dying.id()); });
+  for (const auto& one : instances_) {
+    if (one && one->bus().has_lost_words_of(dying.bus())) oracle_.died_unknown(dying.id());
+  }
   if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
   under_way_.erase(dying.id());
   dead_.push_back(std::move(instances_[place]));
