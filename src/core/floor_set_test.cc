@@ -1,0 +1,55 @@
+#include "core/floor_set.h"
+
+#include <gtest/gtest.h>
+
+#include "headrace/invalidation.h"
+
+namespace headrace {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant now{1h};
+
+std::vector<std::string> told(const FloorSet& set, Instant at) {
+  std::vector<std::string> names;
+  set.tell(at, names);
+  return names;
+}
+
+TEST(FloorSet, EachStandsUntilItsEnd) {
+  FloorSet set;
+  set.add("a", now + 10s);
+  set.add("b", now + 20s);
+  EXPECT_EQ(told(set, now + 10s - Duration(1)), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(told(set, now + 10s), (std::vector<std::string>{"b"}));
+  EXPECT_EQ(set.standing(now + 10s), 1u);
+  EXPECT_EQ(set.expire(now + 10s), 1u);
+  EXPECT_EQ(set.size(), 1u);
+  EXPECT_EQ(set.expire(now + 20s), 1u);
+  EXPECT_TRUE(set.empty());
+}
+
+TEST(FloorSet, TheSameTwiceIsOneThatEndsWhenTheLaterDoes) {
+  FloorSet set;
+  set.add("a", now + 10s);
+  EXPECT_EQ(set.add("a", now + 5s).until, now + 10s);
+  EXPECT_EQ(set.add("a", now + 20s).until, now + 20s);
+  EXPECT_EQ(set.size(), 1u);
+}
+
+TEST(FloorSet, PastItsLimitTheNewestToComeStay) {
+  FloorSet set;
+  for (std::size_t i = 0; i < floors_per_key_max; ++i) set.add(std::to_string(i), now + 10s);
+  set.add("0", now + 10s);  // Came again.
+  set.add("next", now + 1s);
+  set.add("last", now + 1s);
+  const auto names = told(set, now);
+  EXPECT_EQ(names.size(), floors_per_key_max);
+  EXPECT_EQ(names.front(), "3");
+  EXPECT_EQ(names[names.size() - 3], "0");
+  EXPECT_EQ(names.back(), "last");
+}
+
+}  // namespace
+}  // namespace headrace
