@@ -47,6 +47,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .pending_retry_after = std::chrono::milliseconds(50),
                      .write_within = std::chrono::seconds(2),
                      .guard_margin = std::chrono::milliseconds(500),
+                     .floor_lasts = std::chrono::seconds(2),
                      .bus_bound = around.plan.bus_bound,
                      .bus_proof_every = around.plan.bus_bound / 4,
                      .bus_within = std::chrono::milliseconds(500),

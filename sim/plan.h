@@ -68,6 +68,9 @@ struct Plan {
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;
   bool says_unchanged = false;
+  Duration lag_max{0};           // Of the source's replicas.
+  Duration seen_late_max{0};     // How late a commit is seen by others.
+  bool names_revisions = false;  // With both: who invalidates says since which revision.
   std::vector<Policy> policies{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};

@@ -43,7 +43,8 @@ World::World(const Plan& plan, bool tell)
     : plan_(plan),
       tell_(tell),
       timeline_(plan.seed * 3 + 1),
-      truth_(timeline_, plan.entities, plan.deletes),
+      truth_(timeline_, plan.entities, plan.deletes,
+             {.lag_max = plan.lag_max, .seen_late_max = plan.seen_late_max, .seed = plan.seed}),
       oracle_(timeline_, truth_,
               {.drift_ppm_max = drift_ppm_max,
                .races_are_known = plan.races_are_known,
@@ -413,6 +414,13 @@ void World::check_registers() {
   }
 }
 
+// A place, since its latest commit.
+Invalidation::KeyName World::named(Place place) const {
+  return {.policy = plan_.policies[place.policy].name,
+          .entity = std::to_string(place.entity),
+          .revision = std::to_string(truth_.latest(place.entity))};
+}
+
 void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies) {
   Invalidation what;
   std::vector<Place> covered = places(policies, step.entity);
@@ -433,6 +441,11 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
     for (const PolicyNumber one : policies) {
       what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
     }
+  }
+  if (plan_.names_revisions) {  // Besides: another name says nothing of a source that is behind.
+    covered = places(policies, step.entity);
+    what.keys.clear();
+    for (const Place& place : covered) what.keys.push_back(named(place));
   }
   Invalidating* const here = call(instance, covered);
   here->waits = part(step.extra, 6) % 2 == 1;

@@ -81,6 +81,7 @@ class World {
   void returned(const Instance& instance, Invalidating& invalidating, const Result<Held>& held,
                 std::string_view what);
   [[nodiscard]] std::vector<PolicyNumber> every_policy() const;
+  [[nodiscard]] Invalidation::KeyName named(Place place) const;
   [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
                                           std::optional<EntityNumber> entity) const;
   template <class Say>

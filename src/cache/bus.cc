@@ -124,6 +124,18 @@ void Engine::Impl::spread_behind(BusMessage message) {
         [self = shared_from_this()](const Result<void>&) { self->gate_.leave(); });
 }
 
+// The store's names of keys are in the order of those that memories know.
+std::vector<Store::Floor> Engine::Impl::floors_in(const BusMessage& message) const {
+  std::vector<Store::Floor> floors;
+  const auto& names = message.names.keys;
+  for (std::size_t i = 0; i < names.size() && i < message.keys.size(); ++i) {
+    if (names[i].revision.empty() || names[i].revision.size() > revision_bytes_max) continue;
+    floors.push_back(
+        {.key = message.keys[i], .revision = names[i].revision, .lasts = limits_.floor_lasts});
+  }
+  return floors;
+}
+
 void Engine::Impl::heard(const BusMessage& message) {
   if (closed_.load()) return;
   const Hearing::News news = hearing_.heard(message, ports_.clock.now());
@@ -132,7 +144,10 @@ void Engine::Impl::heard(const BusMessage& message) {
     sometimes(Mark::gap_noticed);
     forget_memory();
   }
-  if (message.kind == BusMessage::Kind::invalidation) outdate(message.names);
+  if (message.kind == BusMessage::Kind::invalidation) {
+    floors_.raise(floors_in(message), ports_.clock.now());
+    outdate(message.names);
+  }
 }
 
 void Engine::Impl::missed() {

@@ -35,6 +35,7 @@ Fill::Step Fill::fetch_unpublished(Reason reason) {
 Fill::Step Fill::asked(const StoreSaw& saw) {
   assert(state_ == State::asking);
   store_on_error_ = false;
+  store_told_ = true;
   if (saw.guarded && !removed(Mechanism::guard_met)) return guarded(saw.granted);
   if (saw.granted) {
     expected_ = setup_.lease;
@@ -115,6 +116,7 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
 
 Fill::Step Fill::ask_failed() {
   assert(state_ == State::asking);
+  store_told_ = false;
   return fetch_unpublished(Reason::store_down);
 }
 
@@ -128,6 +130,7 @@ Fill::Step Fill::took_over(Published outcome) {
 
 Fill::Step Fill::take_over_failed() {
   assert(state_ == State::taking_over);
+  store_told_ = false;
   return fetch_unpublished(Reason::store_down);
 }
 
@@ -148,6 +151,30 @@ Fill::Step Fill::fetched(bool publishable) {
   }
   if (expected_.is_none()) return go(State::landed);
   return go(State::publishing, expected_);
+}
+
+bool Fill::floors_in_doubt() const noexcept {
+  return (!store_told_ || guarded_) && !removed(Mechanism::primary_in_doubt);
+}
+
+bool Fill::heeds_floors() const noexcept {
+  if (removed(Mechanism::floor)) return false;
+  return !expected_.is_none() || !removed(Mechanism::floor_without_lease);
+}
+
+// Asked again until there is no time left: the next pause would take all of it.
+Fill::Step Fill::too_old(Duration time_left) {
+  assert(state_ == State::fetching);
+  sometimes(Mark::floor_not_met);
+  const Duration pause = floor_pause_;
+  if (time_left <= pause) return fetch_failed();
+  floor_pause_ = std::min(floor_pause_ * 2, floor_wait_max);
+  return go(State::holding_off, {}, pause);
+}
+
+Fill::Step Fill::held_off() {
+  assert(state_ == State::holding_off);
+  return go(State::fetching);
 }
 
 Fill::Step Fill::fetch_failed() {

@@ -34,7 +34,8 @@ class AnyStory {
       ASSERT_LT(steps, 200);
       step = next(fill, step);
     }
-    ASSERT_LE(fetches, 1);
+    ASSERT_LE(fetches, 1 + too_old);
+    ASSERT_LE(held_off, floor_time);
     ASSERT_LE(take_overs, Fill::take_overs_max);
     ASSERT_LE(waited, Fill::lease_waits_total_max);
     ASSERT_EQ(fill.result() == Result::stored, fetches == 0);
@@ -79,7 +80,7 @@ class AnyStory {
     return fill.took_over(owns ? Published::stored : Published::refused);
   }
   Step publish(Fill& fill, Token expected) {
-    EXPECT_EQ(fetches, 1);
+    EXPECT_EQ(fetches, 1 + too_old);
     EXPECT_EQ(expected, owns ? lease : kept);
     EXPECT_TRUE(owns || may_replace);
     ended_lease = owns;
@@ -93,7 +94,13 @@ class AnyStory {
       case State::waiting: waited += step.pause; return fill.waited();
       case State::fetching:
         ++fetches;
+        if (draw(4) == 0 && held_off < floor_time) {
+          const Step after = fill.too_old(floor_time - held_off);
+          too_old += after.what == State::holding_off ? 1 : 0;
+          return after;
+        }
         return draw(3) == 0 ? fill.fetch_failed() : fill.fetched(draw(3) != 0);
+      case State::holding_off: held_off += step.pause; return fill.held_off();
       case State::publishing: return publish(fill, step.expected);
       case State::voiding:
         EXPECT_EQ(step.expected, kept);
@@ -114,6 +121,9 @@ class AnyStory {
   int asks = 0, fetches = 0, take_overs = 0;
   bool owns = false, ended_lease = false, may_replace = false;
   Duration waited{0};
+  static constexpr Duration floor_time = milliseconds(100);
+  int too_old = 0;  // And asked again.
+  Duration held_off{0};
 };
 
 TEST(FillStoryTest, AnyStoryKeepsTheOrderOfTheProtocol) {

@@ -515,6 +515,8 @@ const Event events[] = {
     {"waited", State::waiting, [](Fill& fill) { fill.waited(); }},
     {"fetched", State::fetching, [](Fill& fill) { fill.fetched(true); }},
     {"fetch_failed", State::fetching, [](Fill& fill) { fill.fetch_failed(); }},
+    {"too_old", State::fetching, [](Fill& fill) { fill.too_old(seconds(1)); }},
+    {"held_off", State::holding_off, [](Fill& fill) { fill.held_off(); }},
     {"published", State::publishing, [](Fill& fill) { fill.published(Published::stored); }},
     {"publish_failed", State::publishing, [](Fill& fill) { fill.publish_failed(); }},
     {"voided", State::voiding, [](Fill& fill) { fill.voided(); }},
@@ -528,6 +530,10 @@ Fill fill_in(State state) {
     case State::taking_over: fill.asked(holds(Verdict::damaged)); break;
     case State::waiting: fill.asked(leased()); break;
     case State::fetching: fill.asked(granted); break;
+    case State::holding_off:
+      fill.asked(granted);
+      fill.too_old(seconds(1));
+      break;
     case State::publishing:
       fill.asked(granted);
       fill.fetched(true);
@@ -546,9 +552,9 @@ Fill fill_in(State state) {
   return fill;
 }
 
-constexpr State states[] = {State::asking,    State::taking_over, State::waiting,
-                            State::fetching,  State::publishing,  State::voiding,
-                            State::releasing, State::landed};
+constexpr State states[] = {State::asking,   State::taking_over, State::waiting,
+                            State::fetching, State::holding_off, State::publishing,
+                            State::voiding,  State::releasing,   State::landed};
 
 TEST(FillTest, EachEventMovesOnInItsState) {
   for (const Event& event : events) {

@@ -6,6 +6,8 @@
 // this instance dies in between, what is left behind is a guard, not an old value, and the guard
 // outlives every change that was begun under it; other memories drop what they hold when they miss
 // this instance on the bus.
+#include <algorithm>
+
 #include "cache/impl.h"
 #include "core/marks.h"
 #include "core/mutants.h"
@@ -86,6 +88,11 @@ Task<Result<Held>> Engine::Impl::write_guarded(Invalidation what, Change change,
   if (Result<void> sound = check(what); !sound) co_return std::unexpected(std::move(sound.error()));
   if (what.keys.empty()) {
     co_return failure(Code::invalid_argument, "a guarded write must name the keys that it changes");
+  }
+  if (std::ranges::any_of(what.keys, [](const auto& key) { return !key.revision.empty(); })) {
+    co_return failure(Code::invalid_argument,
+                      "a guarded write names a revision before there is one; invalidate with it "
+                      "when the change has been made, before it ends");
   }
   auto raising = raise_guard(std::move(what));
   const Result<GuardedRef> raised = co_await std::move(raising);

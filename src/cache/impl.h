@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cache/fill.h"
+#include "cache/floors.h"
 #include "cache/gate.h"
 #include "cache/hearing.h"
 #include "cache/outbox.h"
@@ -84,10 +85,12 @@ struct Load {
   std::vector<WatermarkId> ids{};
   std::vector<Stamp> stamps{};
   Token lease{};
-  Token id{};         // Of the envelope that would be published.
-  Slot slot{};        // As the store last answered ...
-  Instant slot_at{};  // ... at that moment; by then it had these ages at most.
-  Instant read_at{};  // When the source read began.
+  Token id{};           // Of the envelope that would be published.
+  Slot slot{};          // As the store last answered ...
+  Instant slot_at{};    // ... at that moment; by then it had these ages at most.
+  Instant read_at{};    // When the source read began.
+  Instant deadline{};   // Of all reads of the source, set by the first.
+  FloorNames floors{};  // That were known when it began.
   Loaded loaded{};
   std::string payload{};  // What was loaded, encoded, if it can be.
   Error error{};
@@ -199,6 +202,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Fill::Step> release(LoadRef load, Token lease);
   Task<Result<Loaded>> call_loader(SharedLoader loader, Fetch fetch);
   Task<Result<Loaded>> call_source(std::shared_ptr<const Compiled> compiled, Fetch fetch);
+  [[nodiscard]] FloorNames floors_of(const Load& load) const;
+  Fill::Step settle_fetch(Load& load, std::string_view offered);
+  Fill::Step too_old(Load& load);
   [[nodiscard]] bool settle_loaded(Load& load);
   [[nodiscard]] Landing landing_of(Load& load);
   [[nodiscard]] Landing land_stored(Load& load);
@@ -225,6 +231,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Held> invalidate_now(Invalidation what);
   Task<Held> deliver(Outdating what, Wait wait);
   Task<Result<void>> send(Orders orders);
+  Task<Result<void>> raise_some(Orders& orders);
 
   // pending.cc
   void keep_pending(Outdating what);
@@ -238,6 +245,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void schedule_proof();
   void prove_and_repeat();
   Task<void> prove();
+  [[nodiscard]] std::vector<Store::Floor> floors_in(const BusMessage& message) const;
   Task<Result<void>> say(BusMessage message);
   Task<void> empty_outbox();
   [[nodiscard]] static BusMessage message_of(const Outdating& what);
@@ -265,7 +273,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
   [[nodiscard]] Invalidation outdated_by(const Writing& writing,
                                          const std::vector<Dependency>& changes,
-                                         bool of_entity_alone) const;
+                                         const std::string& revision, bool of_entity_alone) const;
 
   template <class T>
   auto store_call(Task<Result<T>> task) {
@@ -287,6 +295,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   FlightTable flights_;
   Tags tags_;
   Quarantine quarantine_;
+  Floors floors_;
   Hearing hearing_;
   Outbox outbox_;
   Gate gate_;

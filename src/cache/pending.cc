@@ -11,7 +11,8 @@ void Engine::Impl::keep_pending(Outdating what) {
     const bool fold = pending_.size() >= limits_.pending_max;
     if (fold) {
       Outdating all{.names = {.everything = true},
-                    .orders = {.keys = {}, .watermarks = {WatermarkId::of(cache_watermark)}}};
+                    .orders = {.watermarks = {WatermarkId::of(cache_watermark)},
+                               .floors = floors_.standing(ports_.clock.now())}};
       all.one_by_one = quarantine_.hold(all.orders);
       for (const Outdating& one : pending_) quarantine_.release(one.orders, one.one_by_one);
       pending_.clear();

@@ -43,6 +43,8 @@ enum class Mark : std::uint8_t {
   invalidation_unsaid,     // The bus did not take an invalidation in time.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
+  floor_not_met,           // What a load has read was too old for a floor ...
+  floor_met_late,          // ... and what it read again was not.
   last,
 };
 
@@ -88,7 +90,9 @@ constexpr void sometimes(Mark) noexcept {}
       "a batch published again",
       "an invalidation that the bus did not take in time",
       "a load that met a guard",
-      "a guard left to end by itself"};
+      "a guard left to end by itself",
+      "a load that was too old for its floor",
+      "a load that met its floor when it asked again"};
   return names[static_cast<std::size_t>(mark)];
 }
 
