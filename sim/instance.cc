@@ -60,7 +60,8 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
     auto source = std::make_shared<SimSource>(
         around.truth, to_source_, *watches_.back(),
         SimSource::Options{.batch_max = around.plan.batch_max,
-                           .says_unchanged = around.plan.says_unchanged});
+                           .says_unchanged = around.plan.says_unchanged,
+                           .shows_commits_late = around.plan.seen_late_max > Duration::zero()});
     auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
     auto defined = engine_->define(around.plan.policies[i], std::move(codec), std::move(source));
     if (!defined) {

@@ -91,7 +91,7 @@ void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
 void settle_delays(Swarm& swarm) {
   if (!swarm.replicas_lag && !swarm.seen_late) return;
   swarm.puts = swarm.bumps = swarm.store_restarts = swarm.guarded = false;
-  if (swarm.seen_late) swarm.cuts = swarm.rolls = false;
+  if (swarm.seen_late) swarm.cuts = false;
 }
 
 // What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while

@@ -89,6 +89,7 @@ class SimSource final : public Source {
   struct Options {
     std::size_t batch_max = 1;
     bool says_unchanged = false;  // To who already holds what is true.
+    bool shows_commits_late = false;
   };
   SimSource(Truth& truth, Link& link, LoadWatch& watch, Options options)
       : truth_(truth), link_(link), watch_(watch), options_(options) {}
@@ -101,6 +102,9 @@ class SimSource final : public Source {
   }
   [[nodiscard]] bool covers(std::string_view revision, std::string_view floor) const override {
     return Told::from(std::string(revision)).version >= Told::from(std::string(floor)).version;
+  }
+  [[nodiscard]] bool shows_commits_late() const noexcept override {
+    return options_.shows_commits_late;
   }
   [[nodiscard]] bool is_writable() const noexcept override { return true; }
   Task<Result<Written>> write(Write write) override;

@@ -107,6 +107,11 @@ class Source {
     return true;
   }
 
+  // Whether even the primary may show a commit only some time after it was acknowledged.  Then what
+  // it answers proves nothing by itself, and a load that has nothing else to ask of the store asks
+  // it for floors.
+  [[nodiscard]] virtual bool shows_commits_late() const noexcept { return false; }
+
   // What the answers are made of; empty if the source cannot say.  The first is what write()
   // changes.
   [[nodiscard]] virtual std::vector<Dependency> dependencies() const { return {}; }

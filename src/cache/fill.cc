@@ -20,7 +20,10 @@ Fill::Step Fill::land(Result result) {
 
 Fill::Step Fill::begin() {
   assert(!setup_.lease.is_none());
-  if (setup_.purpose == Purpose::bypass) return go(State::fetching);
+  if (setup_.purpose == Purpose::bypass) {
+    const bool looks = setup_.has_store && setup_.learns_floors;
+    return go(looks ? State::looking : State::fetching);
+  }
   may_keep_ = true;
   return go(setup_.has_store ? State::asking : State::fetching);
 }
@@ -29,6 +32,18 @@ Fill::Step Fill::fetch_unpublished(Reason reason) {
   expected_ = {};
   owns_lease_ = false;
   if (setup_.purpose != Purpose::forced) setup_.reason = reason;
+  return go(State::fetching);
+}
+
+Fill::Step Fill::looked(bool guarded) {
+  assert(state_ == State::looking);
+  store_told_ = true;
+  guarded_ = guarded;
+  return go(State::fetching);
+}
+
+Fill::Step Fill::look_failed() {
+  assert(state_ == State::looking);
   return go(State::fetching);
 }
 

@@ -13,6 +13,7 @@
 //     │ ├──guarded──► fetching, unpublished and not kept ──► releasing the lease, if granted
 //     │ └──failed──► fetching, unpublished
 //     fetching ──ok, not to be kept──► voiding what it outdates, or releasing the lease ──► landed
+//   looking ──told of floors, or not──► fetching, unpublished and not kept
 //     fetching ──older than a floor──► holding off ──► fetching; in the end as if it failed
 //     fetching ──failed──► releasing the lease ──► landed
 #pragma once
@@ -50,6 +51,8 @@ class Fill {
     Purpose purpose = Purpose::read;
     Reason reason = Reason::cold;  // Why the source is asked, until the store says more.
     bool has_store = false;
+    // A bypass asks the store for floors, and for nothing else.
+    bool learns_floors = false;
     Token lease{};               // Fresh and random; this fill's own.
     std::uint64_t chance = 0;    // For the jitter of waits.
     bool kept_on_error = false;  // Memory holds something that may be answered after a failure.
@@ -59,6 +62,7 @@ class Fill {
   };
 
   enum class State : std::uint8_t {
+    looking,
     asking,
     taking_over,
     waiting,
@@ -100,6 +104,8 @@ class Fill {
     bool lease_is_idle = false;  // The lease is that of a load of ours that nobody waits for.
     Duration lease_left{0};
   };
+  Step looked(bool guarded);
+  Step look_failed();
   Step asked(const StoreSaw& saw);
   Step ask_failed();
   Step took_over(Published outcome);
@@ -149,7 +155,7 @@ class Fill {
   Step leased(const StoreSaw& saw);
 
   Setup setup_;
-  State state_ = State::asking;
+  State state_ = State::asking;  // Or what begin() says.
   Result result_ = Result::failed;
   Token expected_{};  // What a publish must name; none: nothing is published.
   bool owns_lease_ = false;

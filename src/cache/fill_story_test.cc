@@ -22,6 +22,7 @@ class AnyStory {
   explicit AnyStory(std::uint64_t seed) : random_(seed) {
     how_ = {.purpose = static_cast<Purpose>(draw(4)),
             .has_store = draw(4) != 0,
+            .learns_floors = draw(2) != 0,
             .lease = lease,
             .chance = random_(),
             .kept_on_error = draw(2) != 0};
@@ -89,6 +90,7 @@ class AnyStory {
   }
   Step next(Fill& fill, const Step& step) {
     switch (step.what) {
+      case State::looking: return draw(2) == 0 ? fill.look_failed() : fill.looked(draw(2) == 0);
       case State::asking: return ask(fill);
       case State::taking_over: return take(fill, step.expected);
       case State::waiting: waited += step.pause; return fill.waited();

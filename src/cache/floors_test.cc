@@ -297,6 +297,37 @@ TEST_F(FloorTest, InQuarantineToo) {
   EXPECT_EQ(store.floors(), 1u) << "delivered by now";
 }
 
+// What this instance knows is not all: another's commit may not be seen yet, and the store is not
+// asked for the value.
+TEST_F(FloorTest, InQuarantineAnothersAreAskedForWhereCommitsShowLate) {
+  source->shows_late = true;
+  define(plain_policy());
+  another_raises("3");
+  store.mood = PlainStore::Mood::failing;
+  EXPECT_EQ(**invalidate(since("2")), Held::pending);
+  store.mood = PlainStore::Mood::well;
+  answer({"2", "3"});
+  const Outcome outcome = ask("1");
+  world.run();
+  EXPECT_EQ(after_pauses(outcome), "v3");
+}
+
+TEST_F(FloorTest, WhereThePolicyIsOffTheyAreAskedForToo) {
+  source->shows_late = true;
+  define(plain_policy());
+  ASSERT_TRUE(world.run(engine->change("users", {.rollout = Rollout::off}))->has_value());
+  EXPECT_EQ(text(read("1")), "1");
+  EXPECT_FALSE(primary(0)) << "the store has told that there is none";
+  another_raises("2");
+  answer({"1", "2"});
+  const Outcome outcome = ask("1");
+  world.run();
+  EXPECT_EQ(after_pauses(outcome), "v2");
+  store.mood = PlainStore::Mood::failing;
+  answer({"1"});
+  EXPECT_EQ(text(read("1")), "v1") << "the source decides";
+}
+
 TEST_F(FloorTest, WhileAnotherHasTheLeaseToo) {
   another_raises("2");
   ASSERT_TRUE(

@@ -194,6 +194,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> fly(LoadRef load);
   [[nodiscard]] bool prepare(Load& load);
   Task<void> run_fill(LoadRef load);
+  Task<Fill::Step> ask_for_floors(LoadRef load);
   Task<Fill::Step> ask_store(LoadRef load);
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);

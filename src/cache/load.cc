@@ -64,6 +64,7 @@ bool Engine::Impl::prepare(Load& load) {
       .purpose = load.purpose,
       .reason = load.basis && load.reason == Reason::cold ? Reason::expired : load.reason,
       .has_store = with_store,
+      .learns_floors = compiled.source != nullptr && compiled.source->shows_commits_late(),
       .lease = load.lease,
       .chance = ports_.random.bits(),
       .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at(),
@@ -80,6 +81,7 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
   Fill::Step step = load->fill->begin();
   while (step.what != Fill::State::landed) {
     switch (step.what) {
+      case Fill::State::looking: step = co_await ask_for_floors(load); break;
       case Fill::State::asking: step = co_await ask_store(load); break;
       case Fill::State::taking_over: step = co_await take_over(load, step.expected); break;
       case Fill::State::waiting: {
@@ -101,6 +103,15 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
       case Fill::State::landed: break;
     }
   }
+}
+
+// Without taking anything, and whatever the slot holds.
+Task<Fill::Step> Engine::Impl::ask_for_floors(LoadRef load) {
+  auto asked = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
+  const Result<Slot> slot = co_await asked;
+  if (!slot) co_return load->fill->look_failed();
+  load->slot.floors = slot->floors;
+  co_return load->fill->looked(slot->guarded);
 }
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {

@@ -29,6 +29,7 @@ class HeldSource final : public Source {
   // What the next fetches of an entity are answered, in their order, instead of its row.
   std::map<std::string, std::deque<Fetched>> next_answers;
   std::vector<Fetch> asked;  // All of them.
+  bool shows_late = false;
   bool lags = false;         // Revisions are numbers of states, and are compared.
   std::uint32_t billed = 1;  // Of each answer.
   bool empty = false;        // Answers are those of queries that found nothing.
@@ -68,6 +69,7 @@ class HeldSource final : public Source {
     co_return answers;
   }
 
+  bool shows_commits_late() const noexcept override { return shows_late; }
   std::size_t batch_max() const noexcept override { return batches_max; }
   bool covers(std::string_view revision, std::string_view floor) const override {
     if (!lags) return true;
