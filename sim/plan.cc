@@ -90,8 +90,8 @@ void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
 // are such, the store is there, tells at once whether it answers, and every read asks it.
 void settle_delays(Swarm& swarm) {
   if (!swarm.replicas_lag && !swarm.seen_late) return;
-  swarm.puts = swarm.bumps = swarm.store_restarts = swarm.guarded = false;
-  if (swarm.seen_late) swarm.cuts = false;
+  swarm.puts = swarm.bumps = swarm.store_restarts = false;
+  if (swarm.seen_late) swarm.cuts = swarm.guarded = false;
 }
 
 // What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while

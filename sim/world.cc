@@ -387,6 +387,12 @@ Task<Result<void>> World::change(Instance* instance, Step step, Duration time_le
       Link::Repeat::never);
   const Result<Version> committed = co_await std::move(call);
   if (!committed) co_return std::unexpected(committed.error());
+  if (plan_.names_revisions) {  // Before the guard goes, for now it has a name.
+    Invalidation what;
+    for (const Place& place : places(every_policy(), entity)) what.keys.push_back(named(place));
+    auto naming = instance->engine().invalidate(std::move(what));
+    (void)co_await std::move(naming);
+  }
   co_return Result<void>();
 }
 

@@ -264,6 +264,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // guard.cc
   Task<Result<GuardedRef>> raise_guard(Invalidation what);
   Task<Held> lower_guard(GuardedRef guarded, Wait wait, bool known);
+  [[nodiscard]] std::vector<Store::Floor> named_floors(const std::vector<StoreKey>& keys) const;
   void outlast(GuardedRef guarded);
   Task<Result<void>> call_change(std::shared_ptr<Change> change, Instant deadline);
 
