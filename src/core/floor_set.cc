@@ -6,19 +6,25 @@
 
 namespace headrace {
 
-const FloorSet::Floor& FloorSet::add(std::string_view revision, Instant until) {
+FloorSet::Added FloorSet::add(std::string_view revision, Instant until) {
   const auto known = std::ranges::find(floors_, revision, &Floor::revision);
   if (known != floors_.end()) {
-    known->until = std::max(known->until, until);
+    const Instant before = known->until;
+    known->until = std::max(before, until);
     std::rotate(known, std::next(known), floors_.end());
-    return floors_.back();
+    return {.until = floors_.back().until, .instead_of = before};
   }
-  if (floors_.size() >= floors_per_key_max) floors_.erase(floors_.begin());
-  return floors_.emplace_back(std::string(revision), until);
+  Added added{.until = until};
+  if (floors_.size() >= floors_per_key_max) {
+    added.instead_of = floors_.front().until;
+    floors_.erase(floors_.begin());
+  }
+  floors_.push_back({.revision = std::string(revision), .until = until});
+  return added;
 }
 
-std::size_t FloorSet::expire(Instant now) {
-  return std::erase_if(floors_, [now](const Floor& floor) { return floor.until <= now; });
+void FloorSet::expire(Instant now) {
+  std::erase_if(floors_, [now](const Floor& floor) { return floor.until <= now; });
 }
 
 void FloorSet::tell(Instant now, std::vector<std::string>& names) const {

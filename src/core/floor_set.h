@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,11 +21,15 @@ class FloorSet {
     std::string revision{};
     Instant until{};
   };
+  struct Added {
+    Instant until{};                      // When it ends now.
+    std::optional<Instant> instead_of{};  // When it would have, or another that has made room.
+  };
 
-  // Adds a floor as the newest to come; one that is there ends when the later does.  Returns it.
-  const Floor& add(std::string_view revision, Instant until);
-  // Forgets the floors that end at `now` or before.  Returns how many.
-  std::size_t expire(Instant now);
+  // Adds a floor as the newest to come; one that is there ends when the later does.
+  Added add(std::string_view revision, Instant until);
+  // Forgets the floors that end at `now` or before.
+  void expire(Instant now);
 
   // Appends the names of those that stand.
   void tell(Instant now, std::vector<std::string>& names) const;
@@ -32,7 +37,6 @@ class FloorSet {
   // Those that have ended too, until expire(); in the order in which they came.
   [[nodiscard]] const std::vector<Floor>& all() const noexcept { return floors_; }
   [[nodiscard]] bool empty() const noexcept { return floors_.empty(); }
-  [[nodiscard]] std::size_t size() const noexcept { return floors_.size(); }
 
  private:
   std::vector<Floor> floors_;  // No more than floors_per_key_max.
