@@ -394,6 +394,28 @@ TEST_F(FloorTest, AGuardedWriteNamesNone) {
   EXPECT_FALSE(called);
 }
 
+// The change has named its revision while the store was away for a moment: the end of the guard
+// raises the floor before the guard goes.
+TEST_F(FloorTest, AGuardGoesOnlyWhenTheStoreHasTheFloorsOfItsChange) {
+  bool comes_back = true;
+  const auto change = [&](Instant) -> Task<Result<void>> {
+    store.mood = PlainStore::Mood::failing;
+    auto naming = engine->invalidate(since("2"));
+    EXPECT_EQ(*co_await std::move(naming), Held::pending);
+    if (comes_back) store.mood = PlainStore::Mood::well;
+    co_return Result<void>();
+  };
+  EXPECT_EQ(**world.run(engine->write(key("1"), change)), Held::everywhere);
+  EXPECT_EQ(store.floors(), 1u);
+  EXPECT_EQ(store.guards(), 0u);
+  comes_back = false;
+  EXPECT_EQ(**world.run(engine->write(key("1"), change)), Held::pending);
+  store.mood = PlainStore::Mood::well;
+  EXPECT_EQ(store.guards(), 1u);
+  world.advance(minutes(1));
+  EXPECT_EQ(store.guards(), 0u);
+}
+
 // Past their limit, pending invalidations become one; the floors stay.
 TEST_F(FloorTest, TheyAreDeliveredFromAFullListToo) {
   ASSERT_TRUE(close());
