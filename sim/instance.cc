@@ -33,18 +33,23 @@ class Instance::Watch final : public LoadWatch {
 
 Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& traits,
                    std::uint64_t seed)
-    : host_(around.timeline, id, seed, traits),
+    : since_(around.timeline.now()),
+      host_(around.timeline, id, seed, traits),
       to_store_(around.timeline, host_, around.store_weather, Code::store_unavailable, seed + 1),
       to_source_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 2),
       to_bus_(around.timeline, host_, around.bus_weather, Code::bus_unavailable, seed + 3),
+      to_disk_(around.timeline, host_, disk_weather_, Code::journal_unavailable, seed + 5),
       store_(around.shelf, to_store_, host_),
-      bus_(around.channel, around.timeline, host_, to_bus_, around.bus_delivery, seed + 4) {
+      bus_(around.channel, around.timeline, host_, to_bus_, around.bus_delivery, seed + 4),
+      journal_(around.disk, to_disk_) {
   engine_ = std::make_unique<Engine>(
       Engine::Limits{.bytes_max = around.plan.bytes_max,
                      .entry_bytes_max = around.plan.bytes_max,
                      .shards = 2,
                      .store_within = std::chrono::milliseconds(300),
                      .pending_retry_after = std::chrono::milliseconds(50),
+                     .replay_max = around.plan.replay_max,
+                     .incarnation_every = std::chrono::milliseconds(500),
                      .write_within = std::chrono::seconds(2),
                      .guard_margin = std::chrono::milliseconds(500),
                      .floor_lasts = std::chrono::seconds(2),
@@ -54,7 +59,8 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .bus_silence_max = around.plan.bus_bound,
                      .clock_drift_ppm_max = drift_ppm_max},
       Engine::Ports{host_, host_, host_, around.plan.with_store ? &store_ : nullptr,
-                    around.plan.with_bus ? &bus_ : nullptr});
+                    around.plan.with_bus ? &bus_ : nullptr,
+                    around.plan.with_journal ? &journal_ : nullptr});
   for (PolicyNumber i = 0; i < around.plan.policies.size(); ++i) {
     watches_.push_back(std::make_unique<Watch>(around, id, i));
     auto source = std::make_shared<SimSource>(

@@ -8,6 +8,7 @@
 
 #include "headrace/engine.h"
 #include "sim/channel.h"
+#include "sim/disk.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
@@ -22,6 +23,7 @@ struct Surroundings {
   Oracle& oracle;
   Shelf& shelf;
   Channel& channel;
+  Disk& disk;  // Of the machine on which it starts.
   const Weather& store_weather;
   const Weather& source_weather;
   const Weather& bus_weather;
@@ -37,6 +39,7 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   [[nodiscard]] HostId id() const noexcept { return host_.id(); }
+  [[nodiscard]] Instant since() const noexcept { return since_; }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
   [[nodiscard]] Link& to_source() noexcept { return to_source_; }
@@ -63,12 +66,16 @@ class Instance {
  private:
   class Watch;
 
+  const Instant since_;
   Host host_;
   Link to_store_;
   Link to_source_;
   Link to_bus_;
+  const Weather disk_weather_{.delay_max = std::chrono::milliseconds(10)};
+  Link to_disk_;
   ShelfStore store_;
   ChannelBus bus_;
+  DiskJournal journal_;
   std::vector<std::unique_ptr<Watch>> watches_;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;

@@ -123,7 +123,7 @@ std::size_t Oracle::invalidations(HostId host, Place place, Instant since) const
 }
 
 Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<Place>& places) {
-  Invalidation made{.host = host};
+  Invalidation made{.host = host, .called = timeline_.now()};
   for (const Place& place : places) {
     const auto one = invalidation_called(host, {place}, truth_.latest(place.entity));
     made.covered.push_back(one.covered.front());
@@ -133,7 +133,7 @@ Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<
 
 Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<Place>& places,
                                                  Version covered) {
-  Invalidation made{.host = host};
+  Invalidation made{.host = host, .called = timeline_.now()};
   for (const Place& place : places) {
     own_[{host, place}].raise(timeline_.now(), covered);
     made.covered.emplace_back(place, covered);
@@ -142,10 +142,43 @@ Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<
   return made;
 }
 
-void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
+void Oracle::inherited(HostId heir, const Invalidation& invalidation) {
   for (const auto& [place, version] : invalidation.covered) {
+    own_[{heir, place}].raise(timeline_.now(), version);
+  }
+}
+
+void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
+  // What the store has confirmed before it went back, its caller may learn only now.
+  const bool may_be_forgotten = invalidation.called <= went_back_at_;
+  for (const auto& [place, version] : invalidation.covered) {
+    if (may_be_forgotten) {
+      forgotten_.push_back({invalidation.host, place, version, timeline_.now()});
+      continue;
+    }
     confirmed_[place].raise(timeline_.now(), version);
+    confirmed_by_.push_back({invalidation.host, place, version, timeline_.now()});
     if (waited) waited_[place].raise(timeline_.now(), version);
+  }
+}
+
+void Oracle::store_went_back() {
+  went_back_at_ = timeline_.now();
+  confirmed_.clear();
+  waited_.clear();
+  forgotten_.insert(forgotten_.end(), confirmed_by_.begin(), confirmed_by_.end());
+  confirmed_by_.clear();
+}
+
+void Oracle::all_is_quiet(const std::map<HostId, Instant>& living_since) {
+  quiet_ = true;
+  for (const Confirmed& one : forgotten_) {
+    const bool somebody_knows =
+        living_since.contains(one.host) ||
+        (rules_.words_arrive && std::ranges::any_of(living_since, [&](const auto& living) {
+           return living.second < one.at;
+         }));
+    if (somebody_knows) confirmed_[one.place].raise(timeline_.now(), one.version);
   }
 }
 

@@ -70,7 +70,8 @@ class Oracle {
     // the source and cuts others' loads off, and no lease runs out on its way.
     bool races_are_known = true;
     bool with_bus = false;
-    Duration bus_bound{0};  // Zero: nothing is promised before all is quiet.
+    bool words_arrive = false;  // Whoever lives hears what the bus has taken.
+    Duration bus_bound{0};      // Zero: nothing is promised before all is quiet.
     bool bus_is_sound = true;
     std::vector<Policy> policies{};
   };
@@ -95,23 +96,29 @@ class Oracle {
   // An invalidation is called at a host, and covers all that is committed.
   struct Invalidation {
     HostId host = 0;
+    Instant called{};
     std::vector<std::pair<Place, Version>> covered{};
   };
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places);
   // The same of all that was committed before and with `version`.
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places,
                                                  Version version);
+  // Another process takes up what this one had left pending, and is held to the same.
+  void inherited(HostId heir, const Invalidation& invalidation);
   // The store has confirmed it, and the bus has taken it; `waited`: no memory can answer older.
   void invalidation_held(const Invalidation& invalidation, bool waited);
   // A change was made under a guard: whatever becomes of its writer, once all is quiet no read is
   // answered older; of bounded reads that is said only if `told`.
   void changed_under_guard(const std::vector<Place>& places, Version version, bool told);
   // All is healed and at rest.
-  void all_is_quiet() { quiet_ = true; }
+  void all_is_quiet(const std::map<HostId, Instant>& living_since);
 
   // Returns a ticket for the end.
   [[nodiscard]] std::uint64_t load_began(HostId host, Place place, bool must_be_alone);
   void load_ended(HostId host, Place place, std::uint64_t ticket);
+  // It may have forgotten what it had confirmed: until all is quiet nobody is held to that.  Then
+  // it holds if somebody lives who knew of it.
+  void store_went_back();
   // A record or all: whoever was at filling it has lost a race that nobody else took part in.
   void store_lost_something() { losses_.push_back(timeline_.now()); }
   // A guest's clock stands still for that long: nothing that is measured by it can be held to more.
@@ -140,10 +147,19 @@ class Oracle {
   const Truth& truth_;
   const Rules rules_;
   std::map<std::pair<HostId, Place>, Floor> own_;
+  struct Confirmed {
+    HostId host;
+    Place place;
+    Version version;
+    Instant at;
+  };
   std::map<Place, Floor> confirmed_;
+  std::vector<Confirmed> confirmed_by_;  // The same, with who was told so.
   std::map<Place, Floor> waited_;
   std::map<Place, Floor> changed_;       // Under a guard ...
   std::map<Place, Floor> changed_told_;  // ... of which all have heard.
+  std::vector<Confirmed> forgotten_;
+  Instant went_back_at_ = Instant::min();
   bool quiet_ = false;
   std::map<std::pair<HostId, Place>, std::set<std::uint64_t>> loads_;
   std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;

@@ -18,7 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
-  bool guarded;
+  bool guarded, fails_over, journal;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
   bool replicas_lag = false, seen_late = false;  // Of the source.
 };
@@ -61,6 +61,8 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .write_through = draw("writes through", 30),
           .rolls = draw("switches", 15),
           .guarded = draw("guarded writes", 25),
+          .fails_over = draw("failovers of the store", 20),
+          .journal = draw("journals", 40),
           .bus = draw("a bus", 65),
           .bus_cuts = draw("hosts cut off from the bus", 30),
           .bus_silent = draw("losses that nobody notices", 20),
@@ -91,14 +93,15 @@ void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
 void settle_delays(Swarm& swarm) {
   if (!swarm.replicas_lag && !swarm.seen_late) return;
   swarm.puts = swarm.bumps = swarm.store_restarts = false;
-  if (swarm.seen_late) swarm.cuts = swarm.guarded = false;
+  swarm.journal = false;  // It holds no floors.
+  if (swarm.seen_late) swarm.cuts = swarm.guarded = swarm.fails_over = false;
 }
 
 // What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while
 // its guard runs out elsewhere.
 void settle(Swarm& swarm) {
   if (!swarm.guarded) return;
-  swarm.puts = swarm.store_restarts = swarm.freezes = false;
+  swarm.puts = swarm.store_restarts = swarm.fails_over = swarm.freezes = false;
 }
 
 Weather weather_of(Chance& chance, const Swarm& swarm) {
@@ -173,6 +176,8 @@ std::vector<std::pair<Step::What, std::uint64_t>> weights_of(Chance& chance, con
   add(swarm.rolls, What::roll);
   add(swarm.bus && (swarm.bus_cuts || swarm.bus_silent), What::cut_bus);
   add(swarm.bus && swarm.bus_down, What::bus_down);
+  add(swarm.fails_over, What::fail_over);
+  if (swarm.fails_over) weights.emplace_back(What::replicate, 5 + chance.below(30));
   return weights;
 }
 
@@ -203,7 +208,7 @@ Plan plan_of(std::uint64_t seed) {
   settle(swarm);
   plan.hosts = 1 + chance.below(3);
   plan.entities = 1 + chance.below(4);
-  plan.with_store = plan.hosts > 1 || chance.percent(80) || swarm.seen_late;
+  plan.with_store = plan.hosts > 1 || chance.percent(80) || swarm.guarded || swarm.seen_late;
   plan.calm = !swarm.slow && !swarm.lossy && !swarm.late && !swarm.failing && !swarm.pauses &&
               !swarm.freezes && !swarm.abandon && !swarm.source_down && !swarm.strict &&
               !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps && !swarm.rolls &&
@@ -211,15 +216,17 @@ Plan plan_of(std::uint64_t seed) {
   plan.races_are_known = !swarm.write_through && !swarm.rolls && !swarm.bumps && !swarm.forced &&
                          !swarm.late && !swarm.lossy && !swarm.store_down;
   plan.with_bus = swarm.bus;
+  plan.with_journal = swarm.journal && plan.with_store;
   plan.bus_is_sound = !swarm.bus_silent;
   plan.bus_bound = chance.between(milliseconds(300), milliseconds(1500));
   // Whoever hears nothing reads strictly, and forgets what it was at when it hears again.
   plan.calm = plan.calm && !swarm.bus;
   plan.races_are_known = plan.races_are_known && !swarm.bus;
+  plan.fails_over = swarm.fails_over;
+  if (swarm.fails_over && chance.percent(30)) plan.replay_max = 1 + chance.below(6);
   plan.guarded = swarm.guarded;
   if (swarm.guarded) plan.calm = plan.races_are_known = false;
-  plan.words_arrive = swarm.bus && !swarm.bus_silent && !swarm.bus_cuts && !swarm.bus_down &&
-                      !swarm.lossy && !swarm.late && !swarm.failing && !swarm.slow;
+  plan.words_arrive = swarm.bus && !swarm.bus_silent && !swarm.bus_cuts;
   plan.bytes_max = swarm.small_memory ? 2048 : 1 << 20;
   plan.batch_max = swarm.batches ? 4 : 1;
   plan.deletes = swarm.deletes;
@@ -262,7 +269,7 @@ Plan plan_of(std::uint64_t seed) {
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 19> names{"read",
+  static constexpr std::array<std::string_view, 21> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -280,7 +287,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "write through",
                                                           "switch",
                                                           "cut off from the bus",
-                                                          "bus away"};
+                                                          "bus away",
+                                                          "replication",
+                                                          "failover"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -41,6 +41,8 @@ struct Step {
     roll,           // A policy is switched at a host; `extra`: to what.
     cut_bus,        // The host does not reach the bus, or does not hear it; `extra`: which.
     bus_down,       // Nobody does.
+    replicate,      // The store's replica has all that the store has.
+    fail_over,      // The replica takes the store's place.
   };
   What what = What::read;
   Duration at{0};
@@ -57,6 +59,7 @@ struct Plan {
   std::size_t entities = 1;
   bool with_store = true;
   bool with_bus = false;
+  bool with_journal = false;
   bool bus_is_sound = true;  // What it loses, its clients notice.
   bool bus_is_known = true;  // Nobody dies with something on its lips that nobody has heard.
   Duration bus_bound = std::chrono::seconds(1);
@@ -64,6 +67,8 @@ struct Plan {
   bool races_are_known = true;  // See Oracle::Rules.
   std::size_t bytes_max = 1 << 20;
   std::size_t batch_max = 1;
+  bool fails_over = false;  // The store does, to a replica.
+  std::size_t replay_max = 1000;
   bool guarded = false;      // All that is written is written under guards.
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;

@@ -27,6 +27,13 @@ class Shelf final : public Random {
     slots_ = {};
     incarnation_ = token();
   }
+  // Its replica has all that is there now.
+  void replicate() { replica_ = slots_; }
+  // The replica takes its place: what came since it was last brought up to date is forgotten.
+  void fail_over() {
+    slots_ = replica_;
+    incarnation_ = token();
+  }
   [[nodiscard]] Token incarnation() const noexcept { return incarnation_; }
 
   [[nodiscard]] Token token() override {
@@ -39,6 +46,7 @@ class Shelf final : public Random {
   Chance chance_;
   Token incarnation_;  // Drawn after chance_ is there.
   kit::Slots slots_;
+  kit::Slots replica_;
 };
 
 // The store's port, as one host has it.

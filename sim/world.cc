@@ -1,8 +1,6 @@
 #include "sim/world.h"
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +16,7 @@ namespace {
 constexpr Duration rest_within = seconds(120);        // ... to come to rest,
 constexpr Duration beats_within = seconds(6);         // to hear of each other,
 constexpr Duration connections_within = seconds(15);  // also where nobody noticed a loss,
+constexpr Duration stores_within = seconds(3);        // to notice what the store is now,
 constexpr Duration answers_within = seconds(60);      // to answer its last reads,
 constexpr Duration closes_within = seconds(60);       // and to close an engine.
 
@@ -32,13 +31,6 @@ Duration promised_bound(const Plan& plan) {
 
 }  // namespace
 
-template <class Say>
-void World::tell(Say say) {
-  if (!tell_) return;
-  const double at = std::chrono::duration<double>(timeline_.now().time_since_epoch()).count();
-  story_.push_back(fmt::format("{:12.6f}  {}", at, say()));
-}
-
 World::World(const Plan& plan, bool tell)
     : plan_(plan),
       tell_(tell),
@@ -49,6 +41,7 @@ World::World(const Plan& plan, bool tell)
               {.drift_ppm_max = drift_ppm_max,
                .races_are_known = plan.races_are_known,
                .with_bus = plan.with_bus,
+               .words_arrive = plan.words_arrive,
                .bus_bound = promised_bound(plan),
                .bus_is_sound = plan.bus_is_sound,
                .policies = plan.policies}),
@@ -57,25 +50,27 @@ World::World(const Plan& plan, bool tell)
       source_weather_(plan.source_weather),
       bus_weather_(plan.bus_weather),
       bus_delivery_(plan.bus_delivery),
+      disks_(plan.hosts),
       instances_(plan.hosts),
       registers_(plan.entities) {}
 
 void World::start_instance(std::size_t place) {
   const HostId id = ++last_host_;
-  const Surroundings around{plan_,
-                            timeline_,
-                            truth_,
-                            oracle_,
-                            shelf_,
-                            channel_,
-                            store_weather_,
-                            source_weather_,
-                            bus_weather_,
-                            bus_delivery_,
-                            [this](const std::string& line) { tell([&] { return line; }); }};
+  const Surroundings around{
+      plan_,           timeline_,
+      truth_,          oracle_,
+      shelf_,          channel_,
+      disks_[place],   store_weather_,
+      source_weather_, bus_weather_,
+      bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); }};
   const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
   instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
   tell([&] { return fmt::format("instance {} starts", id); });
+  // What the store has forgotten since it had confirmed it, no journal knows.
+  if (!plan_.with_journal || plan_.fails_over) return;
+  for (const auto& one : invalidating_) {
+    if (one->machine == place && one->returned && !one->held) oracle_.inherited(id, one->what);
+  }
 }
 
 World::Outcome World::run(const Plan& plan, bool tell) {
@@ -119,6 +114,8 @@ void World::perform(const Step& step) {
     case What::evict:
     case What::source_down:
     case What::bus_down:
+    case What::replicate:
+    case What::fail_over:
     case What::cut_bus: return trouble(step);
     case What::crash: return crash(step.host, step.length);
     default: break;
@@ -147,451 +144,6 @@ void World::perform(const Step& step) {
   }
 }
 
-void World::read(Instance& instance, const Step& step) {
-  ReadOptions options;
-  if (part(step.extra, 0) % 4 == 1) options.level = Level::strict;
-  if (part(step.extra, 1) % 8 == 1) options.refresh = true;
-  const Place place{step.policy, step.entity};
-  if (part(step.extra, 2) % 4 != 1) return ask(instance, place, options, false);
-  // A caller that does not wait to the end.
-  auto lookup = std::make_shared<AnyLookup>(
-      instance.engine().read(instance.policy(place.policy), std::to_string(place.entity), options));
-  timeline_.after(step.length % milliseconds(50), instance.id(), [lookup] {});
-}
-
-void World::read_many(Instance& instance, const Step& step) {
-  std::vector<std::string> entities;
-  for (EntityNumber one = 0; one < plan_.entities; ++one) entities.push_back(std::to_string(one));
-  entities.push_back(std::to_string(step.entity));  // One of them twice.
-  auto lookups = instance.engine().read_many(instance.policy(step.policy), entities);
-  for (std::size_t i = 0; i < lookups.size(); ++i) {
-    await(instance, {step.policy, std::stoul(entities[i])}, Level::bounded, std::move(lookups[i]),
-          false);
-  }
-}
-
-void World::ask(Instance& instance, Place place, ReadOptions options, bool must_answer) {
-  auto lookup =
-      instance.engine().read(instance.policy(place.policy), std::to_string(place.entity), options);
-  await(instance, place, options.level.value_or(Level::bounded), std::move(lookup), must_answer);
-}
-
-void World::await(Instance& instance, Place place, Level level, AnyLookup lookup,
-                  bool must_answer) {
-  const Oracle::Read read{.host = instance.id(),
-                          .place = place,
-                          .level = std::max(plan_.policies[place.policy].level, level),
-                          .began = timeline_.now()};
-  begin(instance.id());
-  tell([&] {
-    return fmt::format("instance {} is asked for {}/{}{}", read.host,
-                       plan_.policies[place.policy].name, place.entity,
-                       read.level == Level::bounded ? "" : ", strictly");
-  });
-  std::move(lookup).then([this, read, who = &instance, must_answer](const AnyResult& outcome) {
-    end(read.host);
-    if (who->host().is_dead()) return;
-    if (!outcome) {
-      tell([&] { return fmt::format("instance {} fails: {}", read.host, outcome.error().what); });
-      if (must_answer) {
-        oracle_.violated("no answer after all was healed: " + outcome.error().what);
-      }
-      return;
-    }
-    const Entry& entry = outcome->entry();
-    // What was put has no revision; an absence has nothing else.
-    const Told told =
-        Told::from(entry.revision().empty() ? *static_cast<const std::string*>(entry.value())
-                                            : entry.revision());
-    tell([&] {
-      return fmt::format("instance {} answers v{} of {}/{} from {} ({})", read.host, told.version,
-                         plan_.policies[read.place.policy].name, read.place.entity,
-                         name_of(outcome->origin()), name_of(outcome->reason()));
-    });
-    timeline_.mix(told.version * 8 + static_cast<std::uint64_t>(outcome->origin()));
-    const bool torn =
-        entry.kind() == Kind::value &&
-        Told::from(*static_cast<const std::string*>(entry.value())).version != told.version;
-    if (plan_.guarded && read.level != Level::bounded) {
-      registers_[read.place.entity].push_back(
-          {.version = told.version, .began = read.began, .ended = timeline_.now()});
-    }
-    if (torn) oracle_.violated("torn: a value of one version has the revision of another");
-    oracle_.answered(read, {.kind = entry.kind(),
-                            .told = told,
-                            .age = outcome->age(),
-                            .from = name_of(outcome->origin())});
-  });
-}
-
-// The engine commits and invalidates by itself; what it has covered is known when it returns.
-void World::write_through(Instance& instance, const Step& step) {
-  if (putting_[step.entity] > 0) return;
-  if (plan_.guarded && plan_.policies[step.policy].level != Level::linearizable) return;
-  tell([&] { return fmt::format("instance {} writes {} through", instance.id(), step.entity); });
-  Write write{.entity = std::to_string(step.entity), .fields = {{"version", "1"}}};
-  write.deadline = instance.host().now() + seconds(2);
-  const Instant began = timeline_.now();
-  begin(instance.id());
-  ++putting_[step.entity];
-  start(instance.engine().write(instance.policy(step.policy), std::move(write)),
-        [this, who = &instance, id = instance.id(), began,
-         entity = step.entity](const Result<WriteOutcome>& outcome) {
-          end(id);
-          --putting_[entity];
-          if (who->host().is_dead()) return;
-          tell([&] {
-            return fmt::format("instance {}: the write {}", id,
-                               outcome ? "made v" + outcome->revision : outcome.error().what);
-          });
-          if (!outcome) return;
-          registers_[entity].push_back({.is_write = true,
-                                        .version = std::stoull(outcome->revision),
-                                        .began = began,
-                                        .ended = timeline_.now()});
-          auto made = std::make_unique<Invalidating>();
-          made->host = id;
-          made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
-                                                   std::stoull(outcome->revision));
-          made->held = outcome->held != Held::pending;
-          if (made->held) oracle_.invalidation_held(made->what, false);
-          invalidating_.push_back(std::move(made));
-        });
-}
-
-void World::roll(Instance& instance, const Step& step) {
-  static constexpr std::array<Rollout, 4> to{Rollout::on, Rollout::off, Rollout::percentage,
-                                             Rollout::shadow};
-  PolicyChange change{.rollout = to[step.extra % to.size()]};
-  if (change.rollout == Rollout::percentage) change.percentage = 50;
-  change_policy(instance, step, change, name_of(*change.rollout));
-}
-
-void World::change_policy(Instance& instance, const Step& step, const PolicyChange& change,
-                          std::string_view to) {
-  tell(
-      [&] { return fmt::format("instance {} switches {} to {}", instance.id(), step.policy, to); });
-  begin(instance.id());
-  start(instance.engine().change(plan_.policies[step.policy].name, change),
-        [this, host = instance.id()](const Result<PolicyView>&) { end(host); });
-}
-
-std::vector<PolicyNumber> World::every_policy() const {
-  std::vector<PolicyNumber> every(plan_.policies.size());
-  std::iota(every.begin(), every.end(), PolicyNumber{0});
-  return every;
-}
-
-// An invalidation begins at this moment; what is to be seen of it is noted before.
-World::Invalidating* World::call(Instance& instance, const std::vector<Place>& covered) {
-  auto made = std::make_unique<Invalidating>();
-  made->host = instance.id();
-  made->what = oracle_.invalidation_called(instance.id(), covered);
-  begin(instance.id());
-  invalidating_.push_back(std::move(made));
-  return invalidating_.back().get();
-}
-
-void World::returned(const Instance& instance, Invalidating& invalidating, const Result<Held>& held,
-                     std::string_view what) {
-  end(invalidating.host);
-  if (instance.is_dead()) return;
-  invalidating.held = held && *held != Held::pending;
-  tell([&] {
-    return fmt::format("instance {}: the {} holds: {}", invalidating.host, what,
-                       held ? name_of(*held) : held.error().what);
-  });
-  const bool waited = invalidating.waits && held && *held == Held::everywhere;
-  if (invalidating.held) oracle_.invalidation_held(invalidating.what, waited);
-  if (invalidating.dies) crash_now(invalidating.host);
-}
-
-std::vector<Place> World::places(const std::vector<PolicyNumber>& policies,
-                                 std::optional<EntityNumber> entity) const {
-  std::vector<Place> all;
-  for (const PolicyNumber policy : policies) {
-    for (EntityNumber one = 0; one < plan_.entities; ++one) {
-      if (!entity || *entity == one) all.push_back({policy, one});
-    }
-  }
-  return all;
-}
-
-void World::write(Instance& instance, const Step& step) {
-  if (plan_.guarded) return write_guarded(instance, step);
-  if (putting_[step.entity] > 0) return;  // Two who write one entity at once must not put.
-  const Version version = truth_.commit(step.entity);
-  tell([&] {
-    return fmt::format("instance {} commits v{} of {}", instance.id(), version, step.entity);
-  });
-  std::vector<PolicyNumber> every = every_policy();
-  if (part(step.extra, 5) % 3 == 0) return invalidate(instance, step, std::move(every));
-  Instance* const who = &instance;
-  begin(instance.id());
-  instance.host().post_at(instance.host().now() + step.length % milliseconds(50),
-                          [this, who, step, policies = std::move(every)] {
-                            end(who->id());
-                            if (who->acts()) invalidate(*who, step, policies);
-                          });
-}
-
-void World::write_guarded(Instance& instance, const Step& step) {
-  Invalidation what;
-  for (const PolicyNumber one : every_policy()) {
-    what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
-  }
-  std::vector<Operation>& history = registers_[step.entity];
-  const std::size_t operation = history.size();
-  history.push_back({.is_write = true, .began = timeline_.now()});
-  tell([&] { return fmt::format("instance {} guards {}", instance.id(), step.entity); });
-  Change changing = [this, who = &instance, step, operation](Instant deadline) {
-    return change(who, step, deadline - who->host().now(), operation);
-  };
-  const Wait wait = part(step.extra, 6) % 2 == 1 ? Wait::everywhere : Wait::confirmed;
-  begin(instance.id());
-  start(instance.engine().write(std::move(what), std::move(changing), wait),
-        [this, who = &instance, id = instance.id(), entity = step.entity, operation,
-         wait](const Result<Held>& held) {
-          end(id);
-          if (who->is_dead()) return;
-          tell([&] {
-            return fmt::format("instance {}: the guarded write {}", id,
-                               held ? name_of(*held) : held.error().what);
-          });
-          if (!held) return;
-          Operation& done = registers_[entity][operation];
-          done.ended = timeline_.now();
-          if (*held == Held::pending) return;
-          const auto made =
-              oracle_.invalidation_called(id, places(every_policy(), entity), done.version);
-          oracle_.invalidation_held(made, wait == Wait::everywhere && *held == Held::everywhere);
-        });
-}
-
-// A transaction with a time limit, which the source keeps.
-Task<Result<void>> World::change(Instance* instance, Step step, Duration time_left,
-                                 std::size_t operation) {
-  const Instant limit = timeline_.now() + time_left;
-  const EntityNumber entity = step.entity;
-  const bool dies = part(step.extra, 7) % 4 == 1;  // With the change made, and nobody told.
-  auto call = instance->to_source().call<Version>(
-      [this, entity, limit, operation, dies, host = instance->id()]() -> Result<Version> {
-        if (timeline_.now() > limit) return failure(Code::refused, "the transaction is too old");
-        const Version version = truth_.commit(entity);
-        registers_[entity][operation].version = version;
-        oracle_.changed_under_guard(places(every_policy(), entity), version, plan_.words_arrive);
-        tell([&] { return fmt::format("v{} of {} is committed", version, entity); });
-        if (dies) crash_now(host);
-        return version;
-      },
-      Link::Repeat::never);
-  const Result<Version> committed = co_await std::move(call);
-  if (!committed) co_return std::unexpected(committed.error());
-  if (plan_.names_revisions) {  // Before the guard goes, for now it has a name.
-    Invalidation what;
-    for (const Place& place : places(every_policy(), entity)) what.keys.push_back(named(place));
-    auto naming = instance->engine().invalidate(std::move(what));
-    (void)co_await std::move(naming);
-  }
-  co_return Result<void>();
-}
-
-// All strict reads and guarded writes of an entity must be those of one register.
-void World::check_registers() {
-  if (!plan_.guarded || oracle_.violation()) return;
-  for (EntityNumber entity = 0; entity < plan_.entities; ++entity) {
-    std::vector<Operation> history = registers_[entity];
-    // What was never made has no version.
-    std::erase_if(history, [](const Operation& one) { return one.version == 0; });
-    std::set<Version> recorded;
-    for (const Operation& one : history) {
-      if (one.is_write) recorded.insert(one.version);
-    }
-    // Whoever wrote the others was never told that it had.
-    for (Version version = 2; version <= truth_.latest(entity); ++version) {
-      if (recorded.contains(version)) continue;
-      history.push_back(
-          {.is_write = true, .version = version, .began = truth_.committed(entity, version)});
-    }
-    const Linearity verdict = check(1, history);
-    if (verdict.outcome != Linearity::Outcome::linearizable) {
-      oracle_.violated(fmt::format("one register: entity {}: {}", entity, verdict.why));
-    }
-  }
-}
-
-// A place, since its latest commit.
-Invalidation::KeyName World::named(Place place) const {
-  return {.policy = plan_.policies[place.policy].name,
-          .entity = std::to_string(place.entity),
-          .revision = std::to_string(truth_.latest(place.entity))};
-}
-
-void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies) {
-  Invalidation what;
-  std::vector<Place> covered = places(policies, step.entity);
-  std::string name = "its key";
-  if (part(step.extra, 4) % 8 == 1) {
-    what.everything = true;
-    covered = places(every_policy(), std::nullopt);
-    name = "everything";
-  } else if (part(step.extra, 4) % 8 == 2) {
-    for (const PolicyNumber one : policies) what.policies.push_back(plan_.policies[one].name);
-    covered = places(policies, std::nullopt);
-    name = "its policies";
-  } else if (part(step.extra, 3) % 2 == 1) {
-    what.tags.push_back("e:" + std::to_string(step.entity));
-    covered = places(every_policy(), step.entity);
-    name = "its tag";
-  } else {
-    for (const PolicyNumber one : policies) {
-      what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
-    }
-  }
-  if (plan_.names_revisions) {  // Besides: another name says nothing of a source that is behind.
-    covered = places(policies, step.entity);
-    what.keys.clear();
-    for (const Place& place : covered) what.keys.push_back(named(place));
-  }
-  Invalidating* const here = call(instance, covered);
-  here->waits = part(step.extra, 6) % 2 == 1;
-  here->dies = part(step.extra, 7) % 4 == 1;
-  if (here->dies && !plan_.bus_is_sound) swallow_words_of(instance.id());
-  tell([&] {
-    return fmt::format("instance {} invalidates {} by {}{}", here->host, step.entity, name,
-                       here->waits ? ", and waits" : "");
-  });
-  start(instance.engine().invalidate(std::move(what),
-                                     here->waits ? Wait::everywhere : Wait::confirmed),
-        [this, here, who = &instance](const Result<Held>& held) {
-          returned(*who, *here, held, "invalidation");
-        });
-}
-
-void World::put(Instance& instance, const Step& step) {
-  if (putting_[step.entity] > 0 || !under_way_.empty()) return;  // Only where nobody else writes.
-  if (truth_.is_absent(truth_.latest(step.entity) + 1)) return;  // An absence is not put.
-  const Version version = truth_.commit(step.entity);
-  const Told told{.version = version, .read = truth_.begin_read(step.entity)};
-  tell([&] {
-    return fmt::format("instance {} commits v{} of {} and puts it", instance.id(), version,
-                       step.entity);
-  });
-  ++putting_[step.entity];
-  std::vector<PolicyNumber> others;
-  for (PolicyNumber i = 0; i < plan_.policies.size(); ++i) {
-    if (i != step.policy) others.push_back(i);
-  }
-  Step plain = step;
-  plain.extra = 0;
-  if (!others.empty()) invalidate(instance, plain, std::move(others));
-  Invalidating* const here = call(instance, {{step.policy, step.entity}});
-  start(instance.engine().put(instance.policy(step.policy), std::to_string(step.entity),
-                              Kind::value, std::make_shared<const std::string>(told.text())),
-        [this, here, who = &instance, entity = step.entity](const Result<Held>& held) {
-          --putting_[entity];
-          returned(*who, *here, held, "put");
-        });
-}
-
-void World::bump(Instance& instance, const Step& step) {
-  std::vector<PolicyNumber> one{step.policy};
-  (void)oracle_.invalidation_called(instance.id(), places(one, std::nullopt));
-  change_policy(instance, step, {.bump_version = true}, "its next version");
-}
-
-void World::stand_still(Instance& instance, const Step& step, bool frozen) {
-  tell([&] {
-    return fmt::format("instance {} stands still{}", instance.id(),
-                       frozen ? ", its clock too" : "");
-  });
-  instance.host().stand_still(frozen);
-  if (frozen) oracle_.clock_stands_still(step.length);
-  timeline_.after(step.length, the_world, [this, who = &instance] {
-    if (!who->host().stands_still()) return;
-    who->host().go_on();
-    tell([&] { return fmt::format("instance {} goes on", who->id()); });
-  });
-}
-
-void World::crash(std::size_t place, Duration away) {
-  if (!instances_[place]) return;
-  Instance& dying = *instances_[place];
-  tell([&] { return fmt::format("instance {} dies", dying.id()); });
-  if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
-  under_way_.erase(dying.id());
-  dead_.push_back(std::move(instances_[place]));
-  timeline_.after(away, the_world, [this, place] {
-    if (!instances_[place]) start_instance(place);
-  });
-}
-
-// As soon as this event has ended.
-void World::crash_now(HostId host) {
-  timeline_.after(Duration::zero(), the_world, [this, host] {
-    if (healed_) return;
-    for (std::size_t place = 0; place < instances_.size(); ++place) {
-      if (instances_[place] && instances_[place]->id() == host) crash(place, seconds(1));
-    }
-  });
-}
-
-// What befalls the servers and the ways to them.
-void World::trouble(const Step& step) {
-  using What = Step::What;
-  tell([&] { return std::string(name_of(step.what)); });
-  switch (step.what) {
-    case What::evict: oracle_.store_lost_something(); return shelf_.evict(step.extra);
-    case What::store_restart: oracle_.store_lost_something(); return shelf_.restart_empty();
-    case What::cut_store: {
-      Instance* const who = instances_[step.host].get();
-      if (who == nullptr) return;
-      who->to_store().cut(true);
-      timeline_.after(step.length, the_world, [who] { who->to_store().cut(false); });
-      return;
-    }
-    case What::cut_bus: return cut_bus(step);
-    case What::store_down: return take_away(store_weather_, store_downs_, step.length);
-    case What::source_down: return take_away(source_weather_, source_downs_, step.length);
-    case What::bus_down: return take_away(bus_weather_, bus_downs_, step.length);
-    default: return;
-  }
-}
-
-void World::take_away(Weather& weather, int& downs, Duration length) {
-  ++downs;
-  weather.down = true;
-  timeline_.after(length, the_world, [this, &weather, &downs] {
-    if (!healed_) weather.down = --downs > 0;
-  });
-}
-
-// For a moment nobody else hears what comes, and nobody notices.
-void World::swallow_words_of(HostId host) {
-  for (const auto& one : instances_) {
-    if (!one || one->id() == host) continue;
-    one->bus().lose_connection(ChannelBus::Loss::silent);
-    timeline_.after(seconds(1), the_world, [who = one.get()] { who->bus().go_on(); });
-  }
-}
-
-// The way there, the connection that brings messages, or both.
-void World::cut_bus(const Step& step) {
-  Instance* const who = instances_[step.host].get();
-  if (who == nullptr) return;
-  const std::uint64_t which = part(step.extra, 5) % 3;
-  const bool silent = !plan_.bus_is_sound && step.entity % 2 == 0;
-  const bool hears = which == 0;
-  who->to_bus().cut(which != 1);
-  if (!hears) {
-    who->bus().lose_connection(silent ? ChannelBus::Loss::silent : ChannelBus::Loss::noticed);
-  }
-  timeline_.after(silent ? step.length + seconds(5) : step.length, the_world, [who, hears] {
-    who->to_bus().cut(false);
-    if (!hears) who->bus().go_on();
-  });
-}
-
 void World::heal() {
   tell([] { return std::string("all is healed"); });
   store_weather_ = {};
@@ -615,17 +167,22 @@ void World::come_to_rest() {
   if (!run_until(at_rest, rest_within)) {
     oracle_.violated("the world does not come to rest after all was healed");
   }
-  // What was only pending has been delivered by now, unless its instance died before.
+  // What was only pending has been delivered by now, unless its instance died before and had not
+  // written it down.
   for (const auto& one : invalidating_) {
     const bool lives = std::ranges::any_of(
         instances_, [&](const auto& instance) { return instance->id() == one->host; });
-    if (lives && !one->held) oracle_.invalidation_held(one->what, false);
+    const bool is_known = lives || (plan_.with_journal && one->returned);
+    if (is_known && !one->held) oracle_.invalidation_held(one->what, false);
   }
   // Every lost connection is back by then, and every beat has told what it has to tell.
   if (plan_.with_bus) {
     run_until([] { return false; }, plan_.bus_is_sound ? beats_within : connections_within);
   }
-  oracle_.all_is_quiet();
+  if (plan_.fails_over) run_until([] { return false; }, stores_within);
+  std::map<HostId, Instant> living_since;
+  for (const auto& one : instances_) living_since.emplace(one->id(), one->since());
+  oracle_.all_is_quiet(living_since);
 }
 
 void World::look_at_everything() {

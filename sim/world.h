@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "sim/instance.h"
 #include "sim/linear.h"
 #include "sim/oracle.h"
@@ -36,7 +38,9 @@ class World {
   // An invalidation under way, and whose it is.
   struct Invalidating {
     HostId host = 0;
+    std::size_t machine = 0;
     Oracle::Invalidation what{};
+    bool returned = false;
     bool held = false;
     bool waits = false;  // Until it holds everywhere.
     bool dies = false;   // Its instance, as soon as it has returned.
@@ -80,12 +84,18 @@ class World {
   [[nodiscard]] Invalidating* call(Instance& instance, const std::vector<Place>& covered);
   void returned(const Instance& instance, Invalidating& invalidating, const Result<Held>& held,
                 std::string_view what);
+  // On which machine an instance runs.
+  [[nodiscard]] std::size_t machine_of(HostId host) const;
   [[nodiscard]] std::vector<PolicyNumber> every_policy() const;
   [[nodiscard]] Invalidation::KeyName named(Place place) const;
   [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
                                           std::optional<EntityNumber> entity) const;
   template <class Say>
-  void tell(Say say);
+  void tell(Say say) {
+    if (!tell_) return;
+    const double at = std::chrono::duration<double>(timeline_.now().time_since_epoch()).count();
+    story_.push_back(fmt::format("{:12.6f}  {}", at, say()));
+  }
   void begin(HostId host) { ++under_way_[host]; }
   void end(HostId host) {
     const auto known = under_way_.find(host);
@@ -108,6 +118,7 @@ class World {
   int bus_downs_ = 0;
   bool healed_ = false;
   HostId last_host_ = 0;
+  std::vector<Disk> disks_;
   std::vector<std::unique_ptr<Instance>> instances_;  // By their place; none between two lives.
   std::vector<std::unique_ptr<Instance>> dead_;  // What is still on its way may point into them.
   std::vector<std::unique_ptr<Invalidating>> invalidating_;

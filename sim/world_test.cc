@@ -15,7 +15,7 @@ constexpr std::uint64_t budget = 4'000;
 #else
 constexpr std::uint64_t budget = 40'000;
 #endif
-constexpr std::uint64_t mutant_budget = 12'000;  // Worlds in which each mutant has to be seen.
+constexpr std::uint64_t mutant_budget = 40'000;  // Worlds in which each mutant has to be seen.
 
 void no_progress(const Searched&) {}
 

@@ -23,6 +23,7 @@
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/invalidation.h"
+#include "headrace/journal.h"
 #include "headrace/key.h"
 #include "headrace/lookup.h"
 #include "headrace/policy.h"
@@ -77,7 +78,8 @@ enum class Held : std::uint8_t {
   soon,        // In this instance, in the store, for strict reads everywhere; and in other memories
                // within the engine's bus_bound.
   pending,     // In this instance.  The store or the bus has not confirmed; what is affected
-               // bypasses the store, and the invalidation is sent again until it is acknowledged.
+               // bypasses the store, and the invalidation is sent again until it is acknowledged:
+               // with a journal, also by who comes after this engine.
 };
 // "everywhere", "soon", "pending".
 [[nodiscard]] std::string_view name_of(Held held) noexcept;
@@ -164,9 +166,16 @@ class Engine {
                                       // that everything bypasses the store until they are
                                       // delivered.
     std::size_t keys_per_invalidation_max = 10000;
-    Duration store_within = std::chrono::seconds(1);  // The longest wait for one store call.
+    Duration store_within = std::chrono::seconds(1);    // The longest wait for one store call.
+    Duration journal_within = std::chrono::seconds(1);  // The longest wait for one journal call.
     Duration pending_retry_after = std::chrono::milliseconds(200);
     Duration expire_every = std::chrono::milliseconds(250);  // Dead entries are freed this often.
+
+    // For a store that may go back to an older state: how long invalidations are remembered, to be
+    // sent again, and how many names; beyond that everything is invalidated instead.
+    Duration replay_for = std::chrono::minutes(10);
+    std::size_t replay_max = 65536;
+    Duration incarnation_every = std::chrono::seconds(1);  // The store is asked which it is.
 
     Duration write_within = std::chrono::seconds(25);  // The longest guarded change ...
     Duration guard_margin = std::chrono::seconds(5);   // ... which its guard outlives by that.
@@ -194,8 +203,11 @@ class Engine {
     Random& random;
     Store* store = nullptr;  // None: memory alone.
     Bus* bus = nullptr;      // None: nobody else invalidates, or every read is strict.
+    // None: an invalidation that the store has not confirmed ends with this engine.
+    Journal* journal = nullptr;
   };
 
+  // With a journal, the store is not asked before what stands in it has been read.
   // REQUIRES: limits that are not zero, but for those that say what zero means.
   Engine(Limits limits, Ports ports);
   ~Engine();
@@ -269,6 +281,7 @@ class Engine {
   // register.
   // The keys of `what` name no revision, for the change is still to be made.  Where replicas lag,
   // `change` itself invalidates its keys with the revision before it ends.
+  // Without a store the guard is this instance's alone, and ends with it.
   // If it is unknown whether the change was made, the guard stands until nobody can make it any
   // more: write_within and guard_margin together.
   // May return: as invalidate; store_unavailable: no guard, nothing was changed; timed_out; and

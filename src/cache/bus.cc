@@ -94,8 +94,11 @@ Task<void> Engine::Impl::empty_outbox() {
   }
 }
 
-BusMessage Engine::Impl::message_of(const Outdating& what) {
-  return {.names = what.names, .keys = what.orders.keys, .watermarks = what.orders.watermarks};
+BusMessage Engine::Impl::message_of(const Outdating& what, Token incarnation) {
+  return {.names = what.names,
+          .keys = what.orders.keys,
+          .watermarks = what.orders.watermarks,
+          .incarnation = incarnation};
 }
 
 // Tells all others.  REQUIRES: the store, if there is one, has confirmed.
@@ -144,10 +147,17 @@ void Engine::Impl::heard(const BusMessage& message) {
     sometimes(Mark::gap_noticed);
     forget_memory();
   }
-  if (message.kind == BusMessage::Kind::invalidation) {
-    floors_.raise(floors_in(message), ports_.clock.now());
-    outdate(message.names);
-  }
+  if (message.kind != BusMessage::Kind::invalidation) return;
+  std::vector<Store::Floor> floors = floors_in(message);
+  floors_.raise(floors, ports_.clock.now());
+  outdate(message.names);
+  // Whoever said it may be gone by the time at which the store forgets it.
+  const bool may_be_forgotten = ports_.store != nullptr && !message.incarnation.is_none();
+  if (!may_be_forgotten || removed(Mechanism::heard_replay)) return;
+  remember({.keys = message.keys, .watermarks = message.watermarks, .floors = std::move(floors)},
+           message.incarnation);
+  trust_.heard_of(message.incarnation);
+  replay_if_due();
 }
 
 void Engine::Impl::missed() {

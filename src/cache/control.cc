@@ -88,6 +88,7 @@ Engine::Impl::Impl(Limits limits, Ports ports)
       floors_(limits_.floors_max, ports.store == nullptr && ports.bus == nullptr
                                       ? ports.clock.now() + limits_.floor_lasts
                                       : Instant{}),
+      ring_({.remembers_for = limits_.replay_for, .names_max = limits_.replay_max}),
       hearing_({.proof_lasts = limits_.bus_bound,
                 .silence_max = limits_.bus_silence_max,
                 .origins_max = limits_.bus_origins_max},
@@ -242,7 +243,7 @@ EngineStats Engine::Impl::stats() const {
                     .flights = flights_.flights(),
                     .waiters = flights_.waiters(),
                     .tags_known = tags_.known(),
-                    .invalidations_pending = quarantine_.size(),
+                    .invalidations_pending = quarantine_.size() + (recovering_.load() ? 1 : 0),
                     .reads_on = reads_on_.load()};
   for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
   return stats;
@@ -271,6 +272,8 @@ Task<void> Engine::Impl::close() {
     expiry_timer_ = Executor::TimerId::none;
     if (proof_timer_ != Executor::TimerId::none) ports_.executor.cancel(proof_timer_);
     proof_timer_ = Executor::TimerId::none;
+    if (watch_timer_ != Executor::TimerId::none) ports_.executor.cancel(watch_timer_);
+    watch_timer_ = Executor::TimerId::none;
   }
   flights_.stop_all();
   spread_behind({.kind = BusMessage::Kind::farewell});

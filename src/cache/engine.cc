@@ -30,6 +30,7 @@ std::string_view name_of(Held held) noexcept {
 Engine::Engine(Limits limits, Ports ports) : impl_(std::make_shared<Impl>(limits, ports)) {
   impl_->schedule_expiry();
   impl_->join_bus();
+  impl_->recover();
 }
 
 Engine::~Engine() = default;

@@ -132,6 +132,11 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
 Fill::Step Fill::ask_failed() {
   assert(state_ == State::asking);
   store_told_ = false;
+  if (removed(Mechanism::lease_acknowledged)) {
+    expected_ = setup_.lease;
+    owns_lease_ = true;
+    return go(State::fetching);
+  }
   return fetch_unpublished(Reason::store_down);
 }
 

@@ -40,7 +40,10 @@ Task<Result<GuardedRef>> Engine::Impl::raise_guard(Invalidation what) {
     const Duration lasts =
         removed(Mechanism::guard_outlives) ? limits_.write_within / 20 : guarded->ends - began;
     auto asked = store_call(ports_.store->guard(guarded->what.orders.keys, guarded->token, lasts));
-    const Result<Token> stands = co_await asked;
+    Result<Token> stands = co_await asked;
+    if (stands && !acknowledges(*stands)) {
+      stands = failure(Code::store_unavailable, "the store is another than before");
+    }
     if (!stands) {
       quarantine_.release(guarded->what.orders, guarded->what.one_by_one);
       co_return failure(Code::store_unavailable,

@@ -1,9 +1,10 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
 // read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
-// invalidate.cc invalidates, pending.cc repeats what the store has not confirmed, put.cc puts,
-// guard.cc guards writes, bus.cc tells others and hears them, write.cc writes through, control.cc
-// declares and switches policies, explain.cc explains.
+// invalidate.cc invalidates, failover.cc repeats what a store may have forgotten, pending.cc
+// repeats what the store has not confirmed, put.cc puts, guard.cc guards writes, bus.cc tells
+// others and hears them, write.cc writes through, control.cc declares and switches policies,
+// explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,9 @@
 #include "cache/outbox.h"
 #include "cache/policy_state.h"
 #include "cache/quarantine.h"
+#include "cache/ring.h"
 #include "cache/tags.h"
+#include "cache/trust.h"
 #include "cache/within.h"
 #include "core/mutants.h"
 #include "flight/flight.h"
@@ -84,6 +87,8 @@ struct Load {
   std::string key{};
   std::vector<WatermarkId> ids{};
   std::vector<Stamp> stamps{};
+  bool early = false;  // The source was read before the lease was there; only mutants do that.
+  Result<Loaded> read_early{};
   Token lease{};
   Token id{};           // Of the envelope that would be published.
   Slot slot{};          // As the store last answered ...
@@ -101,7 +106,8 @@ using LoadRef = std::shared_ptr<Load>;
 struct Outdating {
   Invalidation names{};
   Orders orders{};
-  bool one_by_one = true;  // How it is held in quarantine.
+  bool one_by_one = true;                // How it is held in quarantine.
+  std::vector<std::uint64_t> records{};  // In the journal.
 };
 
 // One guarded write under way.
@@ -168,6 +174,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // explain.cc
   Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
 
+  // pending.cc
+  void recover();
+
   // bus.cc
   void join_bus();
   void heard(const BusMessage& message) override;
@@ -231,17 +240,34 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void sweep_soon();
   Task<Held> invalidate_now(Invalidation what);
   Task<Held> deliver(Outdating what, Wait wait);
-  Task<Result<void>> send(Orders orders);
-  Task<Result<void>> raise_some(Orders& orders);
+  Task<Result<Token>> send(Orders orders);
+  Task<Result<Token>> raise_some(Orders& orders);
+
+  // failover.cc
+  [[nodiscard]] bool counts(Token incarnation, StoreTrust::Epoch epoch);
+  [[nodiscard]] bool acknowledges(Token incarnation);
+  void replay_if_due();
+  Task<void> replay();
+  void remember(const Orders& orders, Token incarnation);
+  void watch_store();
+  void look_at_store();
+  Task<void> ask_incarnation();
 
   // pending.cc
+  Task<void> leave_pending(Outdating what);
   void keep_pending(Outdating what);
   Task<void> retry_pending();
+  Task<void> strike(std::vector<std::uint64_t> records);
+  Task<void> read_journal();
 
   // bus.cc
   // Whether memory may answer at `at` by itself.
   [[nodiscard]] bool may_answer(Instant at) const noexcept {
     return hearing_.is_live(at) || removed(Mechanism::session);
+  }
+  // Whether nothing that the store says counts for now.
+  [[nodiscard]] bool distrusts_store() const noexcept {
+    return trust_.is_replaying() || recovering_.load(std::memory_order_acquire);
   }
   void schedule_proof();
   void prove_and_repeat();
@@ -249,15 +275,15 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] std::vector<Store::Floor> floors_in(const BusMessage& message) const;
   Task<Result<void>> say(BusMessage message);
   Task<void> empty_outbox();
-  [[nodiscard]] static BusMessage message_of(const Outdating& what);
+  [[nodiscard]] static BusMessage message_of(const Outdating& what, Token incarnation);
   Task<Held> spread(BusMessage message, Wait wait);
   void spread_behind(BusMessage message);
   void forget_memory();
   [[nodiscard]] static Error bus_is_late();
 
   // put.cc
-  Task<bool> put_in_store(PolicyState::Snapshot snapshot, std::string entity, Envelope envelope,
-                          Instant began, Duration keep_for);
+  Task<Result<Token>> put_in_store(PolicyState::Snapshot snapshot, std::string entity,
+                                   Envelope envelope, Instant began, Duration keep_for);
   void put_in_memory(const PolicyState& policy, const PolicyState::Snapshot& snapshot,
                      const std::string& entity, Kind kind, std::shared_ptr<const void> value);
 
@@ -285,6 +311,13 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
                   ports_.clock.now() + limits_.store_within, std::move(late));
   }
   template <class T>
+  auto journal_call(Task<Result<T>> task) {
+    Error late{.code = Code::journal_unavailable,
+               .what = "the journal did not answer within journal_within"};
+    return within(ports_.executor, gate_, std::move(task),
+                  ports_.clock.now() + limits_.journal_within, std::move(late));
+  }
+  template <class T>
   auto bus_call(Task<Result<T>> task) {
     return within(ports_.executor, gate_, std::move(task), ports_.clock.now() + limits_.bus_within,
                   bus_is_late());
@@ -298,6 +331,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Tags tags_;
   Quarantine quarantine_;
   Floors floors_;
+  StoreTrust trust_;
+  Ring ring_;
   Hearing hearing_;
   Outbox outbox_;
   Gate gate_;
@@ -305,6 +340,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   std::atomic<bool> reads_on_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> sweep_due_{false};
+  std::atomic<bool> recovering_{false};  // The journal has not been read yet.
 
   mutable std::shared_mutex policies_mutex_;
   std::map<std::string, PolicyHandle, std::less<>> policies_;
@@ -317,6 +353,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   std::mutex timer_mutex_;
   Executor::TimerId expiry_timer_ = Executor::TimerId::none;
   Executor::TimerId proof_timer_ = Executor::TimerId::none;
+  Executor::TimerId watch_timer_ = Executor::TimerId::none;
 };
 
 }  // namespace headrace

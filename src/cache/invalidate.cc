@@ -179,27 +179,30 @@ Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
 // REQUIRES: the orders are in quarantine.
 Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   if (removed(Mechanism::store_before_bus)) {
-    auto early = spread(message_of(what), wait);
+    auto early = spread(message_of(what, {}), wait);
     (void)co_await std::move(early);
   }
+  Token incarnation;
   if (ports_.store != nullptr) {
     auto sending = send(what.orders);
-    const Result<void> sent = co_await std::move(sending);
+    const Result<Token> sent = co_await std::move(sending);
     if (!sent) {
-      sometimes(Mark::invalidation_pending);
-      keep_pending(std::move(what));
+      auto leaving = leave_pending(std::move(what));
+      co_await std::move(leaving);
       co_return Held::pending;
     }
+    incarnation = *sent;
+    remember(what.orders, incarnation);
   }
   quarantine_.release(what.orders, what.one_by_one);
   if (removed(Mechanism::store_before_bus)) co_return Held::everywhere;
-  auto spreading = spread(message_of(what), wait);
+  auto spreading = spread(message_of(what, incarnation), wait);
   const Held held = co_await std::move(spreading);
   co_return held;
 }
 
 // Raises as many of the floors as one call may name; a key that has one needs nothing else.
-Task<Result<void>> Engine::Impl::raise_some(Orders& orders) {
+Task<Result<Token>> Engine::Impl::raise_some(Orders& orders) {
   const std::size_t count = std::min(orders.floors.size(), limits_.keys_per_invalidation_max);
   const auto first = orders.floors.end() - static_cast<std::ptrdiff_t>(count);
   std::vector<Store::Floor> some(std::move_iterator(first),
@@ -209,28 +212,43 @@ Task<Result<void>> Engine::Impl::raise_some(Orders& orders) {
   for (const Store::Floor& floor : some) raised.insert(floor.key);
   std::erase_if(orders.keys, [&raised](const StoreKey& key) { return raised.contains(key); });
   auto asked = store_call(ports_.store->raise_floors(std::move(some)));
-  const Result<Token> done = co_await asked;
-  if (!done) co_return std::unexpected(done.error());
-  co_return Result<void>();
+  Result<Token> done = co_await asked;
+  co_return done;
 }
 
-Task<Result<void>> Engine::Impl::send(Orders orders) {
+// Which incarnation has acknowledged all of it; only the one that is trusted, or will be, can.
+Task<Result<Token>> Engine::Impl::send(Orders orders) {
+  Token by_whom;
+  bool is_first = true;
+  bool changed = false;
+  const auto done_by = [&](Token incarnation) {
+    changed = changed || (!is_first && !(incarnation == by_whom));
+    is_first = false;
+    by_whom = incarnation;
+  };
   while (!orders.floors.empty()) {
     auto raising = raise_some(orders);
-    const Result<void> raised = co_await std::move(raising);
-    if (!raised) co_return std::unexpected(raised.error());
+    const Result<Token> done = co_await std::move(raising);
+    if (!done) co_return std::unexpected(done.error());
+    done_by(*done);
   }
   if (!orders.keys.empty()) {
     auto asked = store_call(ports_.store->invalidate(std::move(orders.keys)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
+    done_by(*done);
   }
   if (!orders.watermarks.empty()) {
     auto asked = store_call(ports_.store->renew(std::move(orders.watermarks)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
+    done_by(*done);
   }
-  co_return Result<void>();
+  if (changed) co_return failure(Code::store_unavailable, "the store has been replaced");
+  if (!acknowledges(by_whom)) {
+    co_return failure(Code::store_unavailable, "the store is another than before");
+  }
+  co_return by_whom;
 }
 
 }  // namespace headrace

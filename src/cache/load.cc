@@ -40,11 +40,13 @@ bool Engine::Impl::prepare(Load& load) {
   load.store_key = store_key_of(compiled.policy.tenant, compiled.policy.name, load.entity);
   load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
   load.lease = ports_.random.token();
+  if (removed(Mechanism::random_tokens)) load.lease = {1, scopes_.fetch_add(1) + 1};
   load.id = ports_.random.token();
   flights_.begin(*load.flight, load.stamps, load.lease);
 
   // After the stamps: an invalidation either is seen here or moves what was noted.
-  if (load.purpose != Fill::Purpose::bypass && quarantine_.covers(load.store_key, load.ids)) {
+  const bool quarantined = quarantine_.covers(load.store_key, load.ids) || distrusts_store();
+  if (load.purpose != Fill::Purpose::bypass && quarantined) {
     sometimes(Mark::quarantined_read);
     load.purpose = Fill::Purpose::bypass;
     load.reason = Reason::quarantined;
@@ -107,26 +109,36 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
 
 // Without taking anything, and whatever the slot holds.
 Task<Fill::Step> Engine::Impl::ask_for_floors(LoadRef load) {
+  const StoreTrust::Epoch epoch = trust_.epoch();
   auto asked = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
   const Result<Slot> slot = co_await asked;
-  if (!slot) co_return load->fill->look_failed();
+  if (!slot || !counts(slot->incarnation, epoch)) co_return load->fill->look_failed();
   load->slot.floors = slot->floors;
   co_return load->fill->looked(slot->guarded);
 }
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   const Compiled& compiled = *load->snapshot.compiled;
+  if (removed(Mechanism::lease_first) && !load->loader && !load->early) {
+    load->early = true;
+    load->read_at = ports_.clock.now();
+    auto task = call_source(
+        load->snapshot.compiled,
+        {.entity = load->entity, .deadline = ports_.clock.now() + compiled.policy.load_within});
+    load->read_early = co_await std::move(task);
+  }
   bool was_guarded = false;
   if (removed(Mechanism::guard_after_grant)) {
     auto look = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
     const Result<Slot> before = co_await look;
     was_guarded = before && before->guarded;
   }
+  const StoreTrust::Epoch epoch = trust_.epoch();
   const Instant asked_at = ports_.clock.now();
   auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
                                                      compiled.policy.load_within, load->ids));
   Result<Store::Claim> claim = co_await asked;
-  if (!claim) co_return load->fill->ask_failed();
+  if (!claim || !counts(claim->slot.incarnation, epoch)) co_return load->fill->ask_failed();
   load->slot = std::move(claim->slot);
   // The store spoke at some moment in between; what it holds may be older by all of it.
   load->slot_at = ports_.clock.now();
@@ -153,7 +165,7 @@ Task<Fill::Step> Engine::Impl::take_over(LoadRef load, Token expected) {
 }
 
 Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
-  load->read_at = ports_.clock.now();
+  if (!load->early) load->read_at = ports_.clock.now();
   if (load->deadline == Instant{}) {
     load->deadline = load->read_at + load->snapshot.compiled->policy.load_within;
   }
@@ -175,6 +187,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   Error late{.code = Code::timed_out, .what = "the source did not answer within load_within"};
   auto answer = within(ports_.executor, gate_, std::move(task), load->deadline, std::move(late));
   Result<Loaded> loaded = co_await answer;
+  if (std::exchange(load->early, false)) loaded = std::move(load->read_early);
   if (loaded) {
     load->loaded = *std::move(loaded);
     load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
@@ -317,13 +330,19 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   for (std::size_t i = 0; i < load->ids.size(); ++i) {
     envelope.watermarks.push_back({load->ids[i], load->slot.watermarks[i]});
   }
-  if (removed(Mechanism::store_fence)) {
-    // Unconditional, and under the watermarks of now: what a cache without the fence does.
+  if (removed(Mechanism::store_fence) || removed(Mechanism::own_token)) {
+    // Unconditional, or if nobody else is there; and under the watermarks of now: what a cache
+    // without the fence does.
     auto look = store_call(ports_.store->look(load->store_key, load->ids, Store::Payload::without));
     const Result<Slot> now = co_await look;
     for (std::size_t i = 0; now && i < load->ids.size(); ++i) {
       envelope.watermarks[i].token = now->watermarks[i];
     }
+    const bool is_free = now && (now->state == Slot::State::empty || now->token == expected);
+    if (!is_free && !removed(Mechanism::store_fence)) {
+      co_return load->fill->published(Published::refused);
+    }
+    envelope.age_at_publish = ports_.clock.now() - load->read_at;
     auto put = store_call(ports_.store->put(load->store_key, std::move(envelope), keep_for));
     (void)co_await put;
     co_return load->fill->published(Published::stored);

@@ -1,5 +1,6 @@
 // What the store does not confirm holds here all the same, and is sent until it is confirmed.
 #include "kit/bench_top.h"
+#include "kit/plain_journal.h"
 
 namespace headrace {
 namespace {
@@ -64,6 +65,90 @@ TEST_F(PendingTest, ManyPendingFoldIntoOneThatCoversAll) {
   ASSERT_TRUE(close());
   make_engine();
   EXPECT_EQ(text(read("1")), "v2");
+}
+
+class JournalTest : public PendingTest {
+ protected:
+  JournalTest() { start_engine(); }
+  ~JournalTest() override { EXPECT_TRUE(close()); }
+
+  // The one before ends, with what it had pending: as after a crash, but for its memory.
+  void start_engine(Engine::Limits limits = {.bytes_max = 1 << 20, .shards = 4}) {
+    ASSERT_TRUE(close());
+    engine = std::make_unique<Engine>(
+        limits, Engine::Ports{world, world, world, &store, nullptr, &journal});
+    Policy policy = plain_policy();
+    policy.fresh_for = seconds(100);  // Longer than an engine takes to close.
+    define(policy);
+  }
+  void leave_one_pending() {
+    world.run();
+    warm();
+    write();
+    store.fails_invalidations = true;
+    EXPECT_EQ(**invalidate(key("1")), Held::pending);
+    EXPECT_EQ(journal.size(), 1u);
+  }
+  kit::PlainJournal journal;
+};
+
+TEST_F(JournalTest, WhatIsPendingIsWrittenDownAndStruckOnceItIsDelivered) {
+  leave_one_pending();
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
+}
+
+TEST_F(JournalTest, TheNextEngineTakesItUp) {
+  leave_one_pending();
+  start_engine();
+  EXPECT_EQ(text(read("1")), "v2");  // The store still holds v1.
+  EXPECT_EQ(read("1")->reason(), Reason::quarantined);
+  EXPECT_EQ(text(read("2")), "w1");  // Of that nobody has said anything.
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(read("1")->origin(), Origin::memory);
+}
+
+TEST_F(JournalTest, BeforeItHasBeenReadTheStoreIsNotAsked) {
+  leave_one_pending();
+  journal.fails = true;
+  start_engine();
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(text(read("2")), "w2");
+  EXPECT_EQ(engine->stats().invalidations_pending, 1u);
+  journal.fails = false;
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  EXPECT_EQ(text(read("2")), "w1");
+}
+
+TEST_F(JournalTest, AJournalThatFailsChangesNothingForWhoIsThere) {
+  world.run();
+  warm();
+  write();
+  journal.fails = true;
+  store.fails_invalidations = true;
+  EXPECT_EQ(**invalidate(key("1")), Held::pending);
+  EXPECT_EQ(text(read("1")), "v2");
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  journal.fails = false;
+}
+
+TEST_F(JournalTest, WhatWasFoldedIsStruckWithTheFold) {
+  start_engine({.bytes_max = 1 << 20, .shards = 1, .pending_max = 2});
+  world.run();
+  store.fails_invalidations = true;
+  for (const char* entity : {"1", "2", "3", "4"}) invalidate(key(entity));
+  EXPECT_EQ(journal.size(), 4u);
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
   if (!with_store) {
     quarantine_.release(*orders, one_by_one);
     put_in_memory(*policy, snapshot, entity, kind, std::move(value));
-    auto spreading = spread(message_of({what, *orders, one_by_one}), Wait::confirmed);
+    auto spreading = spread(message_of({what, *orders, one_by_one}, {}), Wait::confirmed);
     const Held held = co_await std::move(spreading);
     co_return held;
   }
@@ -55,10 +55,11 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
                       .read_wall = began_wall,
                       .payload = std::move(payload)};
     auto putting = put_in_store(snapshot, entity, std::move(envelope), began, keep_for);
-    const bool done = co_await std::move(putting);
+    const Result<Token> done = co_await std::move(putting);
     if (done) {
+      remember(*orders, *done);
       quarantine_.release(*orders, one_by_one);
-      auto spreading = spread(message_of({what, *orders, one_by_one}), Wait::confirmed);
+      auto spreading = spread(message_of({what, *orders, one_by_one}, *done), Wait::confirmed);
       const Held held = co_await std::move(spreading);
       co_return held;
     }
@@ -71,24 +72,29 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
 }
 
 // Through a lease, as a load does it: what arrives too late finds its lease gone, and cannot bring
-// back what was invalidated after it.  True if the store holds the value now.
-Task<bool> Engine::Impl::put_in_store(PolicyState::Snapshot snapshot, std::string entity,
-                                      Envelope envelope, Instant began, Duration keep_for) {
+// back what was invalidated after it.  Which incarnation of the store holds the value now.
+Task<Result<Token>> Engine::Impl::put_in_store(PolicyState::Snapshot snapshot, std::string entity,
+                                               Envelope envelope, Instant began,
+                                               Duration keep_for) {
+  const std::unexpected<Error> not_put =
+      failure(Code::store_unavailable, "the store does not hold what was put");
   const Compiled& compiled = *snapshot.compiled;
   const Policy& policy = compiled.policy;
   const StoreKey key = store_key_of(policy.tenant, policy.name, entity);
   const std::vector<WatermarkId> ids = compiled.watermarks_of(entity);
   envelope.lease = ports_.random.token();
   for (int tries = 0; tries < Fill::take_overs_max; ++tries) {
+    const StoreTrust::Epoch epoch = trust_.epoch();
     auto asked =
         store_call(ports_.store->get_or_lease(key, envelope.lease, policy.load_within, ids));
     const Result<Store::Claim> claim = co_await asked;
-    if (!claim || claim->slot.watermarks.size() != ids.size()) co_return false;
+    if (!claim || claim->slot.watermarks.size() != ids.size()) co_return not_put;
+    if (!counts(claim->slot.incarnation, epoch)) co_return not_put;
     if (!claim->granted) {
       auto taking = store_call(
           ports_.store->take_over(key, claim->slot.token, envelope.lease, policy.load_within));
       const Result<Published> taken = co_await taking;
-      if (!taken) co_return false;
+      if (!taken) co_return not_put;
       if (*taken == Published::refused) continue;
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -99,9 +105,10 @@ Task<bool> Engine::Impl::put_in_store(PolicyState::Snapshot snapshot, std::strin
     auto publishing = store_call(ports_.store->publish(key, lease, std::move(envelope),
                                                        keep_for - (ports_.clock.now() - began)));
     const Result<Published> outcome = co_await publishing;
-    co_return outcome.has_value() && *outcome == Published::stored;
+    if (!outcome || *outcome != Published::stored) co_return not_put;
+    co_return claim->slot.incarnation;
   }
-  co_return false;
+  co_return not_put;
 }
 
 // Without a store the value goes where an invalidation will look for it.  It is kept behind the

@@ -320,9 +320,14 @@ Task<Result<bool>> Engine::Impl::validate(std::shared_ptr<Read> read, Token id) 
   const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, read->entity);
   const std::vector<WatermarkId> ids = compiled.watermarks_of(read->entity);
   if (quarantine_.covers(key, ids)) co_return false;
+  if (distrusts_store()) co_return failure(Code::store_unavailable, "the store does not count yet");
+  const StoreTrust::Epoch epoch = trust_.epoch();
   auto asked = store_call(ports_.store->look(key, ids, Store::Payload::without));
   const Result<Slot> slot = co_await asked;
   if (!slot) co_return std::unexpected(slot.error());
+  if (!counts(slot->incarnation, epoch)) {
+    co_return failure(Code::store_unavailable, "the store is another than before");
+  }
   if (slot->state != Slot::State::held || !(slot->envelope.id == id)) co_return false;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!(slot->envelope.watermarks[i].token == slot->watermarks[i])) co_return false;

@@ -226,11 +226,18 @@ Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write)
              .what =
                  "the source did not confirm the write in time; nobody knows whether it was "
                  "made, read before you repeat it"};
+  if (removed(Mechanism::after_commit)) {
+    auto early = settle_write(writing, Written{});
+    (void)co_await std::move(early);
+  }
   auto task = change_source(writing);
   auto change = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
   const Result<Written> outcome = co_await change;
   if (!outcome && left_all_as_it_was(outcome.error().code)) {
     co_return std::unexpected(outcome.error());
+  }
+  if (removed(Mechanism::after_commit) && outcome) {
+    co_return WriteOutcome{.found = outcome->found, .revision = outcome->revision};
   }
   if (!outcome) writing->given_up.store(true);
   auto settled = settle_write(writing, outcome);

@@ -41,6 +41,10 @@ enum class Mark : std::uint8_t {
   origin_fell_silent,      // Another engine was not heard any more.
   bus_repeated,            // The bus did not take a batch, which was published again.
   invalidation_unsaid,     // The bus did not take an invalidation in time.
+  store_distrusted,        // The store was another than before ...
+  failover_replayed,       // ... and got the recent invalidations again ...
+  generation_renewed,      // ... or one of everything, because not all were known any more.
+  journal_replayed,        // What an engine had left pending was taken up by the next.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
   floor_not_met,           // What a load has read was too old for a floor ...
@@ -89,6 +93,10 @@ constexpr void sometimes(Mark) noexcept {}
       "another engine that fell silent",
       "a batch published again",
       "an invalidation that the bus did not take in time",
+      "a store that was another than before",
+      "invalidations sent again to another store",
+      "everything invalidated in another store",
+      "a pending invalidation taken up by the next engine",
       "a load that met a guard",
       "a guard left to end by itself",
       "a load that was too old for its floor",

@@ -16,6 +16,10 @@ namespace headrace {
 enum class Mechanism : std::uint8_t {
   memory_fence,         // A load is kept in memory only if nothing it depends on was invalidated.
   store_fence,          // A store takes an envelope only for the token that its slot holds.
+  own_token,            // A slot that is empty is no permission to fill it.
+  lease_acknowledged,   // A lease counts only once the store has said so.
+  lease_first,          // The source is read after the lease was granted, not before.
+  after_commit,         // What a write outdates is invalidated after it was made, not before.
   join_rule,            // A read joins only a flight that began after the last invalidation.
   unissued_join,        // A strict read joins no load that has begun to read.
   quarantine,           // What is being invalidated bypasses the store until it has confirmed.
@@ -29,6 +33,13 @@ enum class Mechanism : std::uint8_t {
   canary,               // A proof counts only if a beat of our own has come back.
   store_before_bus,     // Others hear of an invalidation only once the store has confirmed it.
   wait_everywhere,      // Who asks for it waits until every proof from before has run out.
+  incarnation,          // What a store says that is another than before does not count ...
+  replay,               // ... until all recent invalidations were sent to it again ...
+  ring_overflow,        // ... or, if they are not all known any more, everything was invalidated.
+  heard_replay,         // Also those that were heard of from others.
+  random_tokens,        // No two leases are alike, whoever takes them and when.
+  journal,              // What the store has not confirmed outlives the process.
+  journal_first,        // The store is not asked before the journal has been read.
   write_guard,          // A guard stands in the store while a guarded change is under way.
   guard_met,            // Who is told of a guard keeps nothing.
   guard_after_grant,    // A guard is looked for once the lease is granted, not before.
@@ -44,6 +55,10 @@ enum class Mechanism : std::uint8_t {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
       "memory_fence",
       "store_fence",
+      "own_token",
+      "lease_acknowledged",
+      "lease_first",
+      "after_commit",
       "join_rule",
       "unissued_join",
       "quarantine",
@@ -57,6 +72,13 @@ enum class Mechanism : std::uint8_t {
       "canary",
       "store_before_bus",
       "wait_everywhere",
+      "incarnation",
+      "replay",
+      "ring_overflow",
+      "heard_replay",
+      "random_tokens",
+      "journal",
+      "journal_first",
       "write_guard",
       "guard_met",
       "guard_after_grant",

@@ -18,6 +18,7 @@ std::string_view name_of(Code code) noexcept {
     case Code::too_large: return "too-large";
     case Code::store_unavailable: return "store-unavailable";
     case Code::bus_unavailable: return "bus-unavailable";
+    case Code::journal_unavailable: return "journal-unavailable";
     case Code::damaged: return "damaged";
     case Code::cancelled: return "cancelled";
     case Code::not_allowed: return "not-allowed";

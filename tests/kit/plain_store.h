@@ -18,6 +18,7 @@ class PlainStore final : public Store {
 
   enum class Mood { well, failing, hanging };
   Mood mood = Mood::well;
+  bool fails_invalidations = false;  // And renewals; nothing else.
   std::uint64_t writes = 0;
   // What it answers as its incarnation.
   Token present_incarnation{};
@@ -33,6 +34,8 @@ class PlainStore final : public Store {
   // Loses a slot, as an eviction would.
   void lose(StoreKey key) { slots_.lose(key); }
   void damage(StoreKey key) { slots_.damage(key); }
+  // All that it holds; a copy is a replica of this moment.
+  [[nodiscard]] Slots& state() noexcept { return slots_; }
   [[nodiscard]] std::size_t size() const { return slots_.slots(); }
   [[nodiscard]] std::size_t guards() const { return slots_.guards(world_.now()); }
   [[nodiscard]] std::size_t floors() const { return slots_.floors(world_.now()); }
@@ -94,14 +97,14 @@ class PlainStore final : public Store {
 
   Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override {
     co_await trouble();
-    if (mood == Mood::failing) co_return failed();
+    if (mood == Mood::failing || fails_invalidations) co_return failed();
     slots_.invalidate(keys);
     co_return present_incarnation;
   }
 
   Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override {
     co_await trouble();
-    if (mood == Mood::failing) co_return failed();
+    if (mood == Mood::failing || fails_invalidations) co_return failed();
     slots_.renew(watermarks, world_);
     co_return present_incarnation;
   }

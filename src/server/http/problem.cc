@@ -113,6 +113,7 @@ std::string_view problem_code_of(Code code) noexcept {
     case Code::closed: return "draining";
     case Code::store_unavailable:
     case Code::bus_unavailable:
+    case Code::journal_unavailable:
     case Code::damaged:
     case Code::cancelled: return "internal";
   }

@@ -1,0 +1,75 @@
+// sim/disk.h: the disk of one machine, which outlives the processes on it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "headrace/journal.h"
+#include "sim/link.h"
+
+namespace headrace::sim {
+
+class Disk {
+ public:
+  std::uint64_t add(std::vector<StoreKey> keys, std::vector<WatermarkId> watermarks) {
+    records_[++last_] = {
+        .number = last_, .keys = std::move(keys), .watermarks = std::move(watermarks)};
+    return last_;
+  }
+  void strike(const std::vector<std::uint64_t>& numbers) {
+    for (const std::uint64_t number : numbers) records_.erase(number);
+  }
+  [[nodiscard]] std::vector<Journal::Record> read() const {
+    std::vector<Journal::Record> all;
+    for (const auto& [number, record] : records_) all.push_back(record);
+    return all;
+  }
+
+ private:
+  std::map<std::uint64_t, Journal::Record> records_;
+  std::uint64_t last_ = 0;
+};
+
+// The journal's port, as one process has it.
+class DiskJournal final : public Journal {
+ public:
+  DiskJournal(Disk& disk, Link& link) : disk_(disk), link_(link) {}
+
+  Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys,
+                                  std::vector<WatermarkId> watermarks) override {
+    auto call = link_.call<std::uint64_t>(
+        [this, keys = std::move(keys), marks = std::move(watermarks)]() -> Result<std::uint64_t> {
+          return disk_.add(keys, marks);
+        },
+        Link::Repeat::never);
+    const Result<std::uint64_t> number = co_await std::move(call);
+    co_return number;
+  }
+
+  Task<Result<void>> strike(std::vector<std::uint64_t> numbers) override {
+    auto call = link_.call<bool>([this, struck = std::move(numbers)]() -> Result<bool> {
+      disk_.strike(struck);
+      return true;
+    });
+    const Result<bool> done = co_await std::move(call);
+    if (!done) co_return std::unexpected(done.error());
+    co_return Result<void>();
+  }
+
+  Task<Result<std::vector<Record>>> read() override {
+    auto call = link_.call<std::vector<Record>>(
+        [this]() -> Result<std::vector<Record>> { return disk_.read(); });
+    Result<std::vector<Record>> records = co_await std::move(call);
+    co_return records;
+  }
+
+  void close() override {}
+
+ private:
+  Disk& disk_;
+  Link& link_;
+};
+
+}  // namespace headrace::sim

@@ -1,0 +1,110 @@
+// What befalls the hosts, the servers, and the ways between them.
+#include "sim/world.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace headrace::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void World::stand_still(Instance& instance, const Step& step, bool frozen) {
+  tell([&] {
+    return fmt::format("instance {} stands still{}", instance.id(),
+                       frozen ? ", its clock too" : "");
+  });
+  instance.host().stand_still(frozen);
+  if (frozen) oracle_.clock_stands_still(step.length);
+  timeline_.after(step.length, the_world, [this, who = &instance] {
+    if (!who->host().stands_still()) return;
+    who->host().go_on();
+    tell([&] { return fmt::format("instance {} goes on", who->id()); });
+  });
+}
+
+void World::crash(std::size_t place, Duration away) {
+  if (!instances_[place]) return;
+  Instance& dying = *instances_[place];
+  tell([&] { return fmt::format("instance {} dies", dying.id()); });
+  if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
+  under_way_.erase(dying.id());
+  dead_.push_back(std::move(instances_[place]));
+  timeline_.after(away, the_world, [this, place] {
+    if (!instances_[place]) start_instance(place);
+  });
+}
+
+// As soon as this event has ended.
+void World::crash_now(HostId host) {
+  timeline_.after(Duration::zero(), the_world, [this, host] {
+    if (healed_) return;
+    for (std::size_t place = 0; place < instances_.size(); ++place) {
+      if (instances_[place] && instances_[place]->id() == host) crash(place, seconds(1));
+    }
+  });
+}
+
+// What befalls the servers and the ways to them.
+void World::trouble(const Step& step) {
+  using What = Step::What;
+  tell([&] { return std::string(name_of(step.what)); });
+  switch (step.what) {
+    case What::evict: oracle_.store_lost_something(); return shelf_.evict(step.extra);
+    case What::store_restart: oracle_.store_lost_something(); return shelf_.restart_empty();
+    case What::cut_store: {
+      Instance* const who = instances_[step.host].get();
+      if (who == nullptr) return;
+      who->to_store().cut(true);
+      timeline_.after(step.length, the_world, [who] { who->to_store().cut(false); });
+      return;
+    }
+    case What::replicate: return shelf_.replicate();
+    case What::fail_over:
+      oracle_.store_lost_something();
+      oracle_.store_went_back();
+      return shelf_.fail_over();
+    case What::cut_bus: return cut_bus(step);
+    case What::store_down: return take_away(store_weather_, store_downs_, step.length);
+    case What::source_down: return take_away(source_weather_, source_downs_, step.length);
+    case What::bus_down: return take_away(bus_weather_, bus_downs_, step.length);
+    default: return;
+  }
+}
+
+void World::take_away(Weather& weather, int& downs, Duration length) {
+  ++downs;
+  weather.down = true;
+  timeline_.after(length, the_world, [this, &weather, &downs] {
+    if (!healed_) weather.down = --downs > 0;
+  });
+}
+
+// For a moment nobody else hears what comes, and nobody notices.
+void World::swallow_words_of(HostId host) {
+  for (const auto& one : instances_) {
+    if (!one || one->id() == host) continue;
+    one->bus().lose_connection(ChannelBus::Loss::silent);
+    timeline_.after(seconds(1), the_world, [who = one.get()] { who->bus().go_on(); });
+  }
+}
+
+// The way there, the connection that brings messages, or both.
+void World::cut_bus(const Step& step) {
+  Instance* const who = instances_[step.host].get();
+  if (who == nullptr) return;
+  const std::uint64_t which = part(step.extra, 5) % 3;
+  const bool silent = !plan_.bus_is_sound && step.entity % 2 == 0;
+  const bool hears = which == 0;
+  who->to_bus().cut(which != 1);
+  if (!hears) {
+    who->bus().lose_connection(silent ? ChannelBus::Loss::silent : ChannelBus::Loss::noticed);
+  }
+  timeline_.after(silent ? step.length + seconds(5) : step.length, the_world, [who, hears] {
+    who->to_bus().cut(false);
+    if (!hears) who->bus().go_on();
+  });
+}
+
+}  // namespace headrace::sim
