@@ -84,8 +84,16 @@ void ChannelBus::go_on() {
   });
 }
 
+bool ChannelBus::is_lost(const BusMessage& message) {
+  const bool by_chance = chance_.percent(delivery_.lost_percent);
+  if (noticed_ > 0) return true;
+  if (lost_ == 0 && !by_chance) return false;
+  const auto heard = heard_at_.find({message.origin.high, message.origin.low});
+  return heard != heard_at_.end() && heard->second + delivery_.stranger_after > timeline_.now();
+}
+
 void ChannelBus::send(std::uint64_t position, const BusMessage& message) {
-  if (lost_ > 0 || chance_.percent(delivery_.lost_percent)) return;
+  if (is_lost(message)) return;
   const Weather& way = delivery_.way;
   const bool slow = chance_.percent(way.slow_percent);
   const Duration delay =
@@ -103,6 +111,7 @@ void ChannelBus::send(std::uint64_t position, const BusMessage& message) {
 }
 
 void ChannelBus::deliver(std::uint64_t position, const BusMessage& message) {
+  heard_at_[{message.origin.high, message.origin.low}] = timeline_.now();
   if (const auto listener = listener_.lock()) listener->heard(message);
   const auto at = on_their_way_.find(position);
   if (at != on_their_way_.end()) on_their_way_.erase(at);

@@ -7,6 +7,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -21,7 +22,10 @@ namespace headrace::sim {
 struct Delivery {
   Weather way{};  // `delay_max`, `slow_percent`, `slow_max` and `doubled_percent` count.
   std::uint64_t reordered_percent = 0;
-  std::uint64_t lost_percent = 0;  // And nobody notices.
+  // And nobody notices.  What a stranger says, whom the host has not heard for that long, is not
+  // lost so: of one who dies with such words nobody could know.
+  std::uint64_t lost_percent = 0;
+  Duration stranger_after{0};
 };
 
 class ChannelBus;
@@ -68,6 +72,7 @@ class ChannelBus final : public Bus {
   [[nodiscard]] bool has_heard(std::uint64_t position) const {
     return on_their_way_.empty() || *on_their_way_.begin() > position;
   }
+  [[nodiscard]] bool is_lost(const BusMessage& message);
   void deliver(std::uint64_t position, const BusMessage& message);
   void wake();
 
@@ -80,6 +85,7 @@ class ChannelBus final : public Bus {
   std::weak_ptr<BusListener> listener_;
   std::multiset<std::uint64_t> on_their_way_;  // Positions sent and not heard yet.
   std::vector<Waiting> waiting_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Instant> heard_at_;  // Each origin.
   Instant last_arrival_{};
   int lost_ = 0;         // Connections lost and not back yet ...
   int noticed_ = 0;      // ... of which the client knows.

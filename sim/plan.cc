@@ -18,7 +18,7 @@ struct Swarm {
   bool source_down;
   bool tags, wide, puts, strict, forced, abandon, bumps, small_memory, batches, stale, long_lived;
   bool deletes, unchanged, many, write_through, rolls;
-  bool guarded, fails_over, journal;
+  bool guarded, fails_over, journal, rare;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
   bool replicas_lag = false, seen_late = false;  // Of the source.
 };
@@ -63,6 +63,7 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .guarded = draw("guarded writes", 25),
           .fails_over = draw("failovers of the store", 20),
           .journal = draw("journals", 40),
+          .rare = draw("rare branches", 40),
           .bus = draw("a bus", 65),
           .bus_cuts = draw("hosts cut off from the bus", 30),
           .bus_silent = draw("losses that nobody notices", 20),
@@ -216,6 +217,11 @@ Plan plan_of(std::uint64_t seed) {
   plan.races_are_known = !swarm.write_through && !swarm.rolls && !swarm.bumps && !swarm.forced &&
                          !swarm.late && !swarm.lossy && !swarm.store_down;
   plan.with_bus = swarm.bus;
+  if (swarm.rare) {
+    plan.rare_hooks = chance.bits() & chance.bits();
+    plan.rare_percent = 1 + chance.below(25);
+    plan.calm = plan.races_are_known = false;
+  }
   plan.with_journal = swarm.journal && plan.with_store;
   plan.bus_is_sound = !swarm.bus_silent;
   plan.bus_bound = chance.between(milliseconds(300), milliseconds(1500));
@@ -239,6 +245,7 @@ Plan plan_of(std::uint64_t seed) {
   plan.source_weather = weather_of(chance, swarm);
   plan.bus_weather = weather_of(chance, swarm);
   plan.bus_delivery.way = weather_of(chance, swarm);
+  plan.bus_delivery.stranger_after = plan.bus_bound / 2;
   if (swarm.bus_silent) plan.bus_delivery.lost_percent = chance.below(10);
   plan.bus_is_known = !swarm.crashes;
   if (swarm.bus_reorders) plan.bus_delivery.reordered_percent = 1 + chance.below(30);

@@ -20,6 +20,8 @@ constexpr Duration stores_within = seconds(3);        // to notice what the stor
 constexpr Duration answers_within = seconds(60);      // to answer its last reads,
 constexpr Duration closes_within = seconds(60);       // and to close an engine.
 
+void* the_one_that_runs = nullptr;
+
 // How late an invalidation may reach another memory.
 Duration promised_bound(const Plan& plan) {
   if (!plan.with_bus || plan.bus_is_sound) return plan.bus_bound;
@@ -37,6 +39,7 @@ World::World(const Plan& plan, bool tell)
       timeline_(plan.seed * 3 + 1),
       truth_(timeline_, plan.entities, plan.deletes,
              {.lag_max = plan.lag_max, .seen_late_max = plan.seen_late_max, .seed = plan.seed}),
+      rare_chance_(plan.seed * 3 + 3),
       oracle_(timeline_, truth_,
               {.drift_ppm_max = drift_ppm_max,
                .races_are_known = plan.races_are_known,
@@ -52,7 +55,21 @@ World::World(const Plan& plan, bool tell)
       bus_delivery_(plan.bus_delivery),
       disks_(plan.hosts),
       instances_(plan.hosts),
-      registers_(plan.entities) {}
+      registers_(plan.entities) {
+  the_one_that_runs = this;
+  detail::rarely_says = &World::rare_branch;
+}
+
+World::~World() {
+  detail::rarely_says = nullptr;
+  the_one_that_runs = nullptr;
+}
+
+bool World::rare_branch(Rare hook) {
+  World& world = *static_cast<World*>(the_one_that_runs);
+  const bool is_on = (world.plan_.rare_hooks >> static_cast<unsigned>(hook) & 1) != 0;
+  return is_on && !world.healed_ && world.rare_chance_.percent(world.plan_.rare_percent);
+}
 
 void World::start_instance(std::size_t place) {
   const HostId id = ++last_host_;

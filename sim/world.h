@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "core/rare.h"
 #include "sim/instance.h"
 #include "sim/linear.h"
 #include "sim/oracle.h"
@@ -47,6 +48,12 @@ class World {
   };
 
   World(const Plan& plan, bool tell);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Whether a rare branch is taken in the world that runs now: there is one at a time.
+  [[nodiscard]] static bool rare_branch(Rare hook);
 
   void start_instance(std::size_t place);
   void perform(const Step& step);
@@ -106,6 +113,7 @@ class World {
   const bool tell_;
   Timeline timeline_;
   Truth truth_;
+  Chance rare_chance_;
   Oracle oracle_;
   Shelf shelf_;
   Weather store_weather_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
@@ -36,7 +37,9 @@ Hearing::News Hearing::heard_other(const BusMessage& message, Instant now) {
   origin.sequence = std::max(last, message.sequence);
   origin.heard_at = std::max(origin.heard_at, now);
   bool forgot = false;
-  if (first && origins_.size() > limits_.origins_max) {
+  const bool too_many = origins_.size() > limits_.origins_max ||
+                        (origins_.size() > 1 && rarely(Rare::forgotten_origin));
+  if (first && too_many) {
     const auto oldest = std::ranges::min_element(origins_, [](const auto& a, const auto& b) {
       return a.second.heard_at < b.second.heard_at;
     });

@@ -222,6 +222,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] Landing land_failed(Load& load);
   [[nodiscard]] EntryRef entry_of_loaded(Load& load);
   [[nodiscard]] Result<EntryRef> entry_of_slot(const Load& load) const;
+  [[nodiscard]] Pause dawdle();
   [[nodiscard]] bool lost_race(const Load& load) const;
   bool keep(const Load& load, const EntryRef& entry);
 

@@ -12,6 +12,7 @@
 #include "cache/impl.h"
 #include "core/marks.h"
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
@@ -196,6 +197,7 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   }
   quarantine_.release(what.orders, what.one_by_one);
   if (removed(Mechanism::store_before_bus)) co_return Held::everywhere;
+  if (rarely(Rare::slow_before_bus)) co_await dawdle();
   auto spreading = spread(message_of(what, incarnation), wait);
   const Held held = co_await std::move(spreading);
   co_return held;

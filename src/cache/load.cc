@@ -9,6 +9,7 @@
 #include "cache/impl.h"
 #include "core/marks.h"
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
@@ -23,6 +24,8 @@ void Engine::Impl::launch(Load load, std::shared_ptr<Flight> flight) {
 
 Task<void> Engine::Impl::fly(LoadRef load) {
   if (prepare(*load)) co_await run_fill(load);
+  const bool is_fetched = load->fill->result() == Fill::Result::fetched;
+  if (is_fetched && rarely(Rare::slow_before_keeping)) co_await dawdle();
   const Landing landing = landing_of(*load);
   flights_.land(load->flight, landing);
   const bool refresh =
@@ -92,14 +95,20 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
         step = load->fill->waited();
         break;
       }
-      case Fill::State::fetching: step = co_await ask_source(load); break;
+      case Fill::State::fetching:
+        if (rarely(Rare::slow_before_fetch)) co_await dawdle();
+        step = co_await ask_source(load);
+        break;
       case Fill::State::holding_off: {
         Pause pause{ports_.executor, ports_.clock.now() + step.pause};
         co_await pause;
         step = load->fill->held_off();
         break;
       }
-      case Fill::State::publishing: step = co_await publish(load, step.expected); break;
+      case Fill::State::publishing:
+        if (rarely(Rare::slow_before_publish)) co_await dawdle();
+        step = co_await publish(load, step.expected);
+        break;
       case Fill::State::voiding: step = co_await void_slot(load, step.expected); break;
       case Fill::State::releasing: step = co_await release(load, step.expected); break;
       case Fill::State::landed: break;
@@ -135,8 +144,10 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   }
   const StoreTrust::Epoch epoch = trust_.epoch();
   const Instant asked_at = ports_.clock.now();
-  auto asked = store_call(ports_.store->get_or_lease(load->store_key, load->lease,
-                                                     compiled.policy.load_within, load->ids));
+  const Duration lease_for =
+      rarely(Rare::short_lease) ? std::chrono::milliseconds(1) : compiled.policy.load_within;
+  auto asked =
+      store_call(ports_.store->get_or_lease(load->store_key, load->lease, lease_for, load->ids));
   Result<Store::Claim> claim = co_await asked;
   if (!claim || !counts(claim->slot.incarnation, epoch)) co_return load->fill->ask_failed();
   load->slot = std::move(claim->slot);
@@ -312,7 +323,8 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   const Compiled& compiled = *load->snapshot.compiled;
   const Duration age = ports_.clock.now() - load->read_at;
   const Duration keep_for = ages_of(compiled.policy, load->loaded.kind, load->hash).gone - age;
-  if (keep_for <= Duration::zero() || load->slot.watermarks.size() != load->ids.size()) {
+  const bool too_late = keep_for <= Duration::zero() || rarely(Rare::no_publish);
+  if (too_late || load->slot.watermarks.size() != load->ids.size()) {
     // It took longer than it may live: nothing to publish, and others shall not wait for it.
     auto given_back = store_call(ports_.store->release(load->store_key, load->lease));
     (void)co_await given_back;
@@ -372,6 +384,12 @@ Task<Fill::Step> Engine::Impl::release(LoadRef load, Token lease) {
   auto asked = store_call(ports_.store->release(load->store_key, lease));
   (void)co_await asked;  // A lease that is not given back runs out by itself.
   co_return load->fill->released();
+}
+
+// Time in which much may happen elsewhere; only where rare branches are made frequent.
+Pause Engine::Impl::dawdle() {
+  const auto some = std::chrono::microseconds(ports_.random.bits() % 100'000);
+  return {ports_.executor, ports_.clock.now() + some};
 }
 
 bool Engine::Impl::lost_race(const Load& load) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/rare.h"
+
 namespace headrace {
 
 bool Outbox::push(BusMessage message, Taken taken) {
@@ -13,7 +15,7 @@ bool Outbox::push(BusMessage message, Taken taken) {
     // A second beat behind a first would say nothing more.
     const bool says_nothing = message.kind == BusMessage::Kind::beat && !items_.empty() &&
                               items_.back().message.kind == BusMessage::Kind::beat;
-    if (items_.size() < messages_max_ && !says_nothing) {
+    if (items_.size() < messages_max_ && !says_nothing && !rarely(Rare::full_outbox)) {
       items_.push_back({std::move(message), std::move(taken)});
       return !std::exchange(emptying_, true);
     }

@@ -2,6 +2,7 @@
 #include "cache/impl.h"
 #include "core/marks.h"
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
@@ -20,7 +21,7 @@ void Engine::Impl::keep_pending(Outdating what) {
   {
     const std::scoped_lock lock(pending_mutex_);
     // Past its limit the list folds into one order that covers all: the cache's own watermark.
-    const bool fold = pending_.size() >= limits_.pending_max;
+    const bool fold = pending_.size() >= limits_.pending_max || rarely(Rare::full_pending);
     if (fold) {
       Outdating all{.names = {.everything = true},
                     .orders = {.watermarks = {WatermarkId::of(cache_watermark)},

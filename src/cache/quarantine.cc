@@ -4,12 +4,14 @@
 #include <cassert>
 
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
 bool Quarantine::hold(const Orders& orders) {
   const std::scoped_lock lock(mutex_);
-  const bool one_by_one = keys_.size() + watermarks_.size() + orders.size() <= entries_max_;
+  const bool one_by_one = keys_.size() + watermarks_.size() + orders.size() <= entries_max_ &&
+                          !rarely(Rare::full_quarantine);
   size_.fetch_add(orders.size(), std::memory_order_acq_rel);
   if (!one_by_one) {
     ++everything_;

@@ -4,6 +4,7 @@
 
 #include "cache/policy_state.h"
 #include "core/mutants.h"
+#include "core/rare.h"
 
 namespace headrace {
 
@@ -12,7 +13,7 @@ void Ring::push(const Orders& orders, Token incarnation, Instant now) {
   forget_old(now);
   items_.push_back({++last_, orders, incarnation, now});
   names_ += orders.size();
-  while (names_ > limits_.names_max && items_.size() > 1) {
+  while ((names_ > limits_.names_max || rarely(Rare::small_ring)) && items_.size() > 1) {
     lost_until_ = std::max(lost_until_, items_.front().at + limits_.remembers_for);
     lost_replayed_ = {};
     names_ -= items_.front().orders.size();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/rare.h"
+
 namespace headrace {
 
 std::vector<Stamp> Tags::stamp(std::span<const WatermarkId> ids) {
@@ -36,7 +38,7 @@ void Tags::move(WatermarkId id) {
 
 // Forgets cells that nobody holds, once as many names have come as were alive after the last time.
 void Tags::sweep_if_due() {
-  if (cells_.size() < sweep_at_) return;
+  if (cells_.size() < sweep_at_ && !rarely(Rare::swept_tags)) return;
   std::erase_if(cells_, [](const auto& known) { return known.second.expired(); });
   sweep_at_ = std::max(sweep_min, 2 * cells_.size());
 }

@@ -26,7 +26,9 @@ bool StoreTrust::acknowledges(Token incarnation) {
 
 void StoreTrust::heard_of(Token incarnation) {
   const std::scoped_lock lock(mutex_);
-  if (!trusted_ || target_ || incarnation == *trusted_) return;
+  // Who has not been answered yet knows of the store what others do.
+  if (!trusted_) trusted_ = incarnation;
+  if (target_ || incarnation == *trusted_) return;
   target_ = trusted_;
   replaying_.store(true, std::memory_order_release);
 }

@@ -49,7 +49,7 @@ class StoreTrust {
   bool is_known(Token incarnation);
 
   mutable std::mutex mutex_;
-  std::optional<Token> trusted_;  // None before the store's first answer.
+  std::optional<Token> trusted_;  // None before anything is known of the store.
   std::optional<Token> target_;   // Set while something has to be replayed.
   bool somebody_replays_ = false;
   std::atomic<bool> replaying_{false};

@@ -68,10 +68,12 @@ TEST_F(TrustTest, WhatAnotherHasAcknowledgedElsewhereHasToBeSentToThisOne) {
   EXPECT_TRUE(trust.adopt(first));
 }
 
-TEST_F(TrustTest, BeforeAnyAnswerNothingIsToBeReplayed) {
+TEST_F(TrustTest, WhatWasHeardOfBeforeAnyAnswerIsOwedToAnotherThatAnswers) {
   StoreTrust fresh;
-  fresh.heard_of(second);
+  fresh.heard_of(first);
   EXPECT_FALSE(fresh.is_replaying());
+  EXPECT_FALSE(fresh.counts(second, fresh.epoch()));
+  EXPECT_TRUE(fresh.replay_is_due());
 }
 
 TEST_F(TrustTest, AReplayThatWasGivenUpStaysDue) {

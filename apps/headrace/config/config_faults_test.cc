@@ -179,7 +179,9 @@ const std::vector<Case> policy_faults = {
     Case{after(base, "rollout = \"percentage\"\npercentage = 101"),
          "h.toml:10:14: policies.user.percentage: must be a number from 0 to 100"},
     Case{after(base, "version = 0"), "h.toml:9:11: policies.user.version: must be a whole number"},
-    Case{after(base, "level = \"weak\""), "h.toml:9:9: policies.user.level: must be one of"},
+    Case{after(base, "level = \"weak\""),
+         "h.toml:9:9: policies.user.level: must be one of \"bounded\", \"strict\", "
+         "\"linearizable\", not \"weak\""},
     Case{after(base, "tenant = \"a b\""),
          "h.toml:9:10: policies.user.tenant: \"a b\" must be 1 to"},
     Case{after(base, "tags = [\"a\", \"user:{entitty}\"]"),

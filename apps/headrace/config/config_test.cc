@@ -186,6 +186,16 @@ TEST(Config, Policies) {
   EXPECT_EQ(std::get<SqliteQuestion>(config.policies[2].question).key, "uid");
 }
 
+TEST(Config, EveryLevelHasAName) {
+  EXPECT_EQ(read(good).policies[0].policy.level, Level::bounded);
+  for (const Level level : {Level::bounded, Level::strict, Level::linearizable}) {
+    std::string text(good);
+    const std::string line = "level = \"" + std::string(name_of(level)) + "\"";
+    text.replace(text.find("level = \"strict\""), 16, line);
+    EXPECT_EQ(read(text).policies[2].policy.level, level) << line;
+  }
+}
+
 TEST(Config, AChangeOfTheQuestionMakesOtherKeys) {
   std::string text(good);
   const Config before = read(text);

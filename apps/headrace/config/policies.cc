@@ -117,7 +117,7 @@ void read_policy_keys(Policy& policy, Section& section) {
   if (section.has("percentage") && policy.rollout != Rollout::percentage) {
     section.fail("percentage", "has a meaning only with rollout = \"percentage\"");
   }
-  read_choice("level", policy.level, {"bounded", "strict"}, section);
+  read_choice("level", policy.level, {"bounded", "strict", "linearizable"}, section);
   section.duration("fresh_for", policy.fresh_for);
   section.duration("stale_for", policy.stale_for);
   section.duration("stale_if_error_for", policy.stale_if_error_for);

@@ -11,11 +11,24 @@ namespace headrace::http {
 
 namespace {
 
-// {"keys":[{"policy","entity"}],"tags":[],"policies":[],"policy":"x","everything":true}
-Invalidation invalidation_of(JsonBody& body) {
-  Invalidation what;
-  const auto* object = body.object({"keys", "tags", "policies", "policy", "everything"});
-  if (!object) return what;
+struct Asked {
+  Invalidation what{};
+  Wait wait = Wait::confirmed;
+};
+
+Wait wait_of(const boost::json::value& value, JsonBody& body) {
+  if (value == "everywhere") return Wait::everywhere;
+  if (value != "confirmed") body.fault("/wait", R"(must be "confirmed" or "everywhere")");
+  return Wait::confirmed;
+}
+
+// {"keys":[{"policy","entity"}],"tags":[],"policies":[],"policy":"x","everything":true,
+//  "wait":"everywhere"}
+Asked asked_in(JsonBody& body) {
+  Asked asked;
+  Invalidation& what = asked.what;
+  const auto* object = body.object({"keys", "tags", "policies", "policy", "everything", "wait"});
+  if (!object) return asked;
   if (const auto* keys = object->if_contains("keys")) {
     const auto* array = body.array(*keys, "/keys");
     for (std::size_t i = 0; array && i < array->size(); ++i) {
@@ -37,10 +50,11 @@ Invalidation invalidation_of(JsonBody& body) {
     if (!all->is_bool()) body.fault("/everything", "must be true or false");
     what.everything = all->is_bool() && all->get_bool();
   }
+  if (const auto* wait = object->if_contains("wait")) asked.wait = wait_of(*wait, body);
   if (body.is_sound() && what.is_empty()) {
     body.fault("", "names nothing: give keys, tags, policies or \"everything\":true");
   }
-  return what;
+  return asked;
 }
 
 Answered answered(Held held) {
@@ -75,9 +89,9 @@ void InvalidateRoutes::add_to(Router& router) {
 Task<Outcome<Answered>> InvalidateRoutes::invalidate(Call call) {
   Outcome<JsonBody> body = JsonBody::read(call.request, json_depth_max_, {"application/json"});
   if (!body) co_return std::unexpected(std::move(body.error()));
-  Invalidation what = invalidation_of(*body);
+  Asked asked = asked_in(*body);
   if (!body->is_sound()) co_return std::unexpected(std::move(*body).problem());
-  const Result<Held> held = co_await engine_.invalidate(std::move(what));
+  const Result<Held> held = co_await engine_.invalidate(std::move(asked.what), asked.wait);
   if (!held) co_return std::unexpected(problem_of(held.error()));
   co_return answered(*held);
 }
@@ -96,6 +110,9 @@ Task<Outcome<Answered>> InvalidateRoutes::put(Call call) {
   const Kind kind = null ? Kind::null : Kind::value;
   const Result<Held> held =
       co_await engine_.put(*policy, std::move(call.captures[1]), kind, std::move(value));
+  if (!held && held.error().code == Code::not_allowed) {
+    co_return problem("no-puts", held.error().what);
+  }
   if (!held) co_return std::unexpected(problem_of(held.error()));
   co_return answered(*held);
 }

@@ -25,6 +25,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"not-writable", 403, false, "The policy does not allow this write",
      "A policy names the fields that may be written in `writable`, and allows removing by "
      "`removable`; the detail says which it has."},
+    {"no-puts", 403, false, "The policy takes no puts",
+     "What is put has no order among the writes of a policy whose level is linearizable.  Write "
+     "through PATCH /v1/source, or write to the source and invalidate."},
     {"not-found", 404, false, "No such entity",
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
@@ -54,6 +57,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "It was reached, and what it said is an error; the detail tells it."},
     {"source-unavailable", 503, true, "The source cannot be reached",
      "Nothing is known of the entity, not even that there is none.  Try again later."},
+    {"store-unavailable", 503, true, "The store cannot be reached",
+     "A policy whose level is linearizable is written under a guard in the store.  Without it "
+     "nothing was changed.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},
@@ -111,7 +117,7 @@ std::string_view problem_code_of(Code code) noexcept {
     case Code::too_large: return "value-too-large";
     case Code::not_allowed: return "not-writable";
     case Code::closed: return "draining";
-    case Code::store_unavailable:
+    case Code::store_unavailable: return "store-unavailable";
     case Code::bus_unavailable:
     case Code::journal_unavailable:
     case Code::damaged:

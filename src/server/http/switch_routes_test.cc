@@ -50,6 +50,9 @@ TEST_F(SwitchRoutesTest, BadInvalidationsDoNothing) {
             "/keys/1/entity");
   EXPECT_EQ(fault(R"({"keys":"users"})"), "/keys");
   EXPECT_EQ(fault(R"({"polices":["users"]})"), "/polices");
+  EXPECT_EQ(fault(R"({"policies":["users"],"wait":"evrywhere"})"), "/wait");
+  EXPECT_EQ(fault(R"({"policies":["users"],"wait":true})"), "/wait");
+  EXPECT_EQ(fault(R"({"wait":"everywhere"})"), "");
   EXPECT_EQ(fault("\"all\""), "");
   EXPECT_EQ(fault(R"({"tags":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[)"
                   R"([[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]})"),
@@ -71,6 +74,18 @@ TEST_F(SwitchRoutesTest, APutIsRead) {
   EXPECT_EQ(peer.send_json("PUT", "/v1/put/users/", "1").status, 400);
   EXPECT_EQ(peer.ask({.method = "PUT", .target = "/v1/put/users/1", .body = "1"}).status, 415);
   EXPECT_EQ(read(peer, "/v1/read/users/1"), "null");
+}
+
+TEST_F(SwitchRoutesTest, ALinearizablePolicyTakesNoPuts) {
+  define({.name = "accounts", .level = Level::linearizable});
+  source->set("1", "[1]");
+  Client peer = client();
+  const auto refused = peer.send_json("PUT", "/v1/put/accounts/1", "[2]");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(code_of(refused), "no-puts");
+  EXPECT_TRUE(refused.body.contains("linearizable")) << refused.body;
+  EXPECT_EQ(read(peer, "/v1/read/accounts/1"), "[1]");
+  EXPECT_EQ(peer.get("/problems/no-puts").status, 200);
 }
 
 TEST_F(SwitchRoutesTest, PoliciesAreListedWithWhatTheyCounted) {
