@@ -116,6 +116,14 @@ Weather weather_of(Chance& chance, const Swarm& swarm) {
   return weather;
 }
 
+void draw_weathers(Chance& chance, const Swarm& swarm, Plan& plan) {
+  plan.store_weather = weather_of(chance, swarm);
+  if (swarm.seen_late) plan.store_weather.failing_percent = 0;
+  plan.source_weather = weather_of(chance, swarm);
+  plan.bus_weather = weather_of(chance, swarm);
+  plan.bus_delivery.way = weather_of(chance, swarm);
+}
+
 Policy policy_of(Chance& chance, const Swarm& swarm, std::size_t number) {
   Policy policy{.name = "p" + std::to_string(number), .fields = {"version"}};
   if (swarm.tags) policy.tags = {"all", "e:{entity}"};
@@ -240,11 +248,7 @@ Plan plan_of(std::uint64_t seed) {
   const std::size_t policies = 1 + chance.below(2);
   for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
-  plan.store_weather = weather_of(chance, swarm);
-  if (swarm.seen_late) plan.store_weather.failing_percent = 0;
-  plan.source_weather = weather_of(chance, swarm);
-  plan.bus_weather = weather_of(chance, swarm);
-  plan.bus_delivery.way = weather_of(chance, swarm);
+  draw_weathers(chance, swarm, plan);
   plan.bus_delivery.stranger_after = plan.bus_bound / 2;
   if (swarm.bus_silent) plan.bus_delivery.lost_percent = chance.below(10);
   plan.bus_is_known = !swarm.crashes;
