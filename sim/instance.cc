@@ -52,6 +52,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .incarnation_every = std::chrono::milliseconds(500),
                      .write_within = std::chrono::seconds(2),
                      .guard_margin = std::chrono::milliseconds(500),
+                     .floor_lasts = std::chrono::seconds(2),
                      .bus_bound = around.plan.bus_bound,
                      .bus_proof_every = around.plan.bus_bound / 4,
                      .bus_within = std::chrono::milliseconds(500),
@@ -65,7 +66,8 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
     auto source = std::make_shared<SimSource>(
         around.truth, to_source_, *watches_.back(),
         SimSource::Options{.batch_max = around.plan.batch_max,
-                           .says_unchanged = around.plan.says_unchanged});
+                           .says_unchanged = around.plan.says_unchanged,
+                           .shows_commits_late = around.plan.seen_late_max > Duration::zero()});
     auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
     auto defined = engine_->define(around.plan.policies[i], std::move(codec), std::move(source));
     if (!defined) {

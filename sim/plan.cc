@@ -20,6 +20,7 @@ struct Swarm {
   bool deletes, unchanged, many, write_through, rolls;
   bool guarded, fails_over, journal, rare;
   bool bus, bus_cuts, bus_silent, bus_down, bus_reorders, waits;
+  bool replicas_lag = false, seen_late = false;  // Of the source.
 };
 
 Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
@@ -71,6 +72,32 @@ Swarm swarm_of(Chance& chance, std::vector<std::string>& features) {
           .waits = draw("invalidations that wait", 25)};
 }
 
+// From a chance of its own.
+void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 2);
+  swarm.replicas_lag = chance.percent(25);
+  swarm.seen_late = chance.percent(15);
+  if (swarm.replicas_lag) {
+    plan.features.emplace_back("replicas that lag");
+    plan.lag_max = chance.between(milliseconds(5), milliseconds(400));
+  }
+  if (swarm.seen_late) {
+    plan.features.emplace_back("commits seen late");
+    plan.seen_late_max = chance.between(milliseconds(1), milliseconds(50));
+  }
+  plan.names_revisions = swarm.replicas_lag || swarm.seen_late;
+}
+
+// What goes with a source that is behind: nothing is put or bumped without a revision, and no floor
+// is lost.  A commit that the primary does not show yet is known by its floor alone: so where there
+// are such, the store is there, tells at once whether it answers, and every read asks it.
+void settle_delays(Swarm& swarm) {
+  if (!swarm.replicas_lag && !swarm.seen_late) return;
+  swarm.puts = swarm.bumps = swarm.store_restarts = false;
+  swarm.journal = false;  // It holds no floors.
+  if (swarm.seen_late) swarm.cuts = swarm.guarded = swarm.fails_over = false;
+}
+
 // What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while
 // its guard runs out elsewhere.
 void settle(Swarm& swarm) {
@@ -87,6 +114,14 @@ Weather weather_of(Chance& chance, const Swarm& swarm) {
   if (swarm.late) weather.late_percent = 1 + chance.below(20);
   if (swarm.failing) weather.failing_percent = 1 + chance.below(20);
   return weather;
+}
+
+void draw_weathers(Chance& chance, const Swarm& swarm, Plan& plan) {
+  plan.store_weather = weather_of(chance, swarm);
+  if (swarm.seen_late) plan.store_weather.failing_percent = 0;
+  plan.source_weather = weather_of(chance, swarm);
+  plan.bus_weather = weather_of(chance, swarm);
+  plan.bus_delivery.way = weather_of(chance, swarm);
 }
 
 Policy policy_of(Chance& chance, const Swarm& swarm, std::size_t number) {
@@ -177,10 +212,12 @@ Plan plan_of(std::uint64_t seed) {
   Chance chance(seed * 0x9e3779b97f4a7c15ull + 1);
   Plan plan{.seed = seed};
   Swarm swarm = swarm_of(chance, plan.features);
+  draw_delays(seed, swarm, plan);
+  settle_delays(swarm);
   settle(swarm);
   plan.hosts = 1 + chance.below(3);
   plan.entities = 1 + chance.below(4);
-  plan.with_store = plan.hosts > 1 || chance.percent(80) || swarm.guarded;
+  plan.with_store = plan.hosts > 1 || chance.percent(80) || swarm.guarded || swarm.seen_late;
   plan.calm = !swarm.slow && !swarm.lossy && !swarm.late && !swarm.failing && !swarm.pauses &&
               !swarm.freezes && !swarm.abandon && !swarm.source_down && !swarm.strict &&
               !swarm.forced && !swarm.cuts && !swarm.store_down && !swarm.bumps && !swarm.rolls &&
@@ -211,10 +248,7 @@ Plan plan_of(std::uint64_t seed) {
   const std::size_t policies = 1 + chance.below(2);
   for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
-  plan.store_weather = weather_of(chance, swarm);
-  plan.source_weather = weather_of(chance, swarm);
-  plan.bus_weather = weather_of(chance, swarm);
-  plan.bus_delivery.way = weather_of(chance, swarm);
+  draw_weathers(chance, swarm, plan);
   plan.bus_delivery.stranger_after = plan.bus_bound / 2;
   if (swarm.bus_silent) plan.bus_delivery.lost_percent = chance.below(10);
   plan.bus_is_known = !swarm.crashes;

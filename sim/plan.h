@@ -73,6 +73,9 @@ struct Plan {
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;
   bool says_unchanged = false;
+  Duration lag_max{0};             // Of the source's replicas.
+  Duration seen_late_max{0};       // How late a commit is seen by others.
+  bool names_revisions = false;    // With both: who invalidates says since which revision.
   std::uint64_t rare_hooks = 0;    // A bit for each that is on ...
   std::uint64_t rare_percent = 0;  // ... and how often they say yes.
   std::vector<Policy> policies{};

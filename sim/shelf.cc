@@ -106,6 +106,13 @@ Task<Result<void>> ShelfStore::unguard(std::vector<StoreKey> keys, Token guard) 
               Link::Repeat::perhaps);
 }
 
+// Repeated late it stands a little longer, which is allowed.
+Task<Result<Token>> ShelfStore::raise_floors(std::vector<Floor> floors) {
+  return acknowledge([this, raised = std::move(floors)](kit::Slots& slots) {
+    slots.raise_floors(raised, shelf_.now());
+  });
+}
+
 Task<Result<Token>> ShelfStore::incarnation() {
   return acknowledge([](kit::Slots&) {});
 }

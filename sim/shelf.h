@@ -67,6 +67,7 @@ class ShelfStore final : public Store {
   Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override;
   Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override;
   Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override;
+  Task<Result<Token>> raise_floors(std::vector<Floor> floors) override;
   Task<Result<Token>> incarnation() override;
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;

@@ -267,6 +267,12 @@ Task<Result<void>> World::change(Instance* instance, Step step, Duration time_le
       Link::Repeat::never);
   const Result<Version> committed = co_await std::move(call);
   if (!committed) co_return std::unexpected(committed.error());
+  if (plan_.names_revisions) {  // Before the guard goes, for now it has a name.
+    Invalidation what;
+    for (const Place& place : places(every_policy(), entity)) what.keys.push_back(named(place));
+    auto naming = instance->engine().invalidate(std::move(what));
+    (void)co_await std::move(naming);
+  }
   co_return Result<void>();
 }
 
@@ -294,6 +300,13 @@ void World::check_registers() {
   }
 }
 
+// A place, since its latest commit.
+Invalidation::KeyName World::named(Place place) const {
+  return {.policy = plan_.policies[place.policy].name,
+          .entity = std::to_string(place.entity),
+          .revision = std::to_string(truth_.latest(place.entity))};
+}
+
 void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies) {
   Invalidation what;
   std::vector<Place> covered = places(policies, step.entity);
@@ -314,6 +327,11 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
     for (const PolicyNumber one : policies) {
       what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
     }
+  }
+  if (plan_.names_revisions) {  // Besides: another name says nothing of a source that is behind.
+    covered = places(policies, step.entity);
+    what.keys.clear();
+    for (const Place& place : covered) what.keys.push_back(named(place));
   }
   Invalidating* const here = call(instance, covered);
   here->waits = part(step.extra, 6) % 2 == 1;

@@ -1,5 +1,6 @@
 #include "sim/truth.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -17,24 +18,52 @@ Told Told::from(const std::string& text) {
   return told;
 }
 
-Truth::Truth(Timeline& timeline, std::size_t entities, bool deletes)
-    : timeline_(timeline), deletes_(deletes), history_(entities, {timeline.now()}) {}
+Truth::Truth(Timeline& timeline, std::size_t entities, bool deletes, const Delays& delays)
+    : timeline_(timeline),
+      deletes_(deletes),
+      delays_(delays),
+      chance_(delays.seed),
+      history_(entities, {Commit{.made = timeline.now(), .seen = timeline.now()}}) {}
 
 Version Truth::commit(EntityNumber entity) {
-  history_.at(entity).push_back(timeline_.now());
+  std::vector<Commit>& commits = history_.at(entity);
+  const Instant now = timeline_.now();
+  const Instant seen = now + chance_.between(Duration::zero(), delays_.seen_late_max);
+  commits.push_back({.made = now, .seen = std::max(seen, commits.back().seen)});
   return latest(entity);
 }
 
 std::uint64_t Truth::begin_read(EntityNumber) {
-  reads_.push_back(timeline_.now());
+  reads_.push_back(
+      {.began = timeline_.now(), .lag = chance_.between(Duration::zero(), delays_.lag_max)});
   return reads_.size() - 1;
 }
+
+Told Truth::answer(EntityNumber entity, std::uint64_t read, From from) const {
+  const Instant as_of =
+      timeline_.now() - (from == From::replica ? reads_.at(read).lag : Duration::zero());
+  const std::vector<Commit>& commits = history_.at(entity);
+  // The first was always there.
+  const auto after =
+      std::upper_bound(std::next(commits.begin()), commits.end(), as_of,
+                       [](Instant moment, const Commit& commit) { return moment < commit.seen; });
+  return {.version = static_cast<Version>(after - commits.begin()), .read = read};
+}
+
+namespace {
+
+Truth::From from_of(const Fetch& fetch) {
+  return fetch.primary ? Truth::From::primary : Truth::From::replica;
+}
+
+}  // namespace
 
 Task<Result<Fetched>> SimSource::fetch(Fetch fetch) {
   const EntityNumber entity = std::stoul(fetch.entity);
   const std::uint64_t read = truth_.begin_read(entity);
   const std::uint64_t ticket = watch_.load_began(entity);
-  auto call = link_.call<Told>([this, entity, read] { return truth_.answer(entity, read); });
+  auto call = link_.call<Told>(
+      [this, entity, read, from = from_of(fetch)] { return truth_.answer(entity, read, from); });
   const Result<Told> told = co_await std::move(call);
   watch_.load_ended(entity, ticket);
   if (!told) co_return std::unexpected(told.error());
@@ -63,15 +92,16 @@ Task<std::vector<Result<Fetched>>> SimSource::fetch_many(std::vector<Fetch> fetc
     EntityNumber entity;
     std::uint64_t read;
     std::uint64_t ticket;
+    Truth::From from;
   };
   std::vector<Asked> asked;
   for (const Fetch& fetch : fetches) {
     const EntityNumber entity = std::stoul(fetch.entity);
-    asked.push_back({entity, truth_.begin_read(entity), watch_.load_began(entity)});
+    asked.push_back({entity, truth_.begin_read(entity), watch_.load_began(entity), from_of(fetch)});
   }
   auto call = link_.call<std::vector<Told>>([this, asked]() -> Result<std::vector<Told>> {
     std::vector<Told> told;
-    for (const Asked& one : asked) told.push_back(truth_.answer(one.entity, one.read));
+    for (const Asked& one : asked) told.push_back(truth_.answer(one.entity, one.read, one.from));
     return told;
   });
   const Result<std::vector<Told>> told = co_await std::move(call);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headrace/source.h"
+#include "sim/chance.h"
 #include "sim/link.h"
 
 namespace headrace::sim {
@@ -25,33 +26,53 @@ struct Told {
 
 class Truth {
  public:
+  // How far what is read may be behind what is committed.
+  struct Delays {
+    Duration lag_max{0};        // Of replicas; drawn for each read.
+    Duration seen_late_max{0};  // From a commit, once acknowledged, until the primary shows it.
+    std::uint64_t seed = 0;
+  };
   // With `deletes` every third version of an entity is its absence.
-  Truth(Timeline& timeline, std::size_t entities, bool deletes);
+  Truth(Timeline& timeline, std::size_t entities, bool deletes, const Delays& delays);
+  Truth(Timeline& timeline, std::size_t entities, bool deletes)
+      : Truth(timeline, entities, deletes, Delays{}) {}
 
   [[nodiscard]] std::size_t entities() const noexcept { return history_.size(); }
   [[nodiscard]] Version latest(EntityNumber entity) const { return history_.at(entity).size(); }
   // When this version was true from; REQUIRES: 0 < version <= latest().
   [[nodiscard]] Instant committed(EntityNumber entity, Version version) const {
-    return history_.at(entity).at(version - 1);
+    return history_.at(entity).at(version - 1).made;
   }
   Version commit(EntityNumber entity);
   [[nodiscard]] bool is_absent(Version version) const noexcept {
     return deletes_ && version % 3 == 0;
   }
 
-  // A read begins at whoever asks, and is answered here at some later moment.
+  // A read begins at whoever asks, and is answered here at some later moment: by the primary, or by
+  // a replica, as of a moment that has passed.
+  enum class From : std::uint8_t { primary, replica };
   [[nodiscard]] std::uint64_t begin_read(EntityNumber entity);
-  [[nodiscard]] Told answer(EntityNumber entity, std::uint64_t read) const {
-    return {.version = latest(entity), .read = read};
-  }
-  [[nodiscard]] Instant read_began(std::uint64_t read) const { return reads_.at(read); }
+  [[nodiscard]] Told answer(EntityNumber entity, std::uint64_t read,
+                            From from = From::primary) const;
+  [[nodiscard]] Instant read_began(std::uint64_t read) const { return reads_.at(read).began; }
   [[nodiscard]] std::uint64_t reads() const noexcept { return reads_.size(); }
 
  private:
+  struct Commit {
+    Instant made{};
+    Instant seen{};  // By the primary's readers; no sooner than the version before.
+  };
+  struct Read {
+    Instant began{};
+    Duration lag{0};
+  };
+
   Timeline& timeline_;
   const bool deletes_;
-  std::vector<std::vector<Instant>> history_;  // Of each entity: when each version was committed.
-  std::vector<Instant> reads_;
+  const Delays delays_;
+  Chance chance_;
+  std::vector<std::vector<Commit>> history_;  // Of each entity: its versions.
+  std::vector<Read> reads_;
 };
 
 // Who is told when a load begins and ends at one host.
@@ -68,6 +89,7 @@ class SimSource final : public Source {
   struct Options {
     std::size_t batch_max = 1;
     bool says_unchanged = false;  // To who already holds what is true.
+    bool shows_commits_late = false;
   };
   SimSource(Truth& truth, Link& link, LoadWatch& watch, Options options)
       : truth_(truth), link_(link), watch_(watch), options_(options) {}
@@ -77,6 +99,12 @@ class SimSource final : public Source {
   [[nodiscard]] std::size_t batch_max() const noexcept override { return options_.batch_max; }
   [[nodiscard]] std::vector<Dependency> dependencies() const override {
     return {{.database = "simulated", .collection = "entities"}};
+  }
+  [[nodiscard]] bool covers(std::string_view revision, std::string_view floor) const override {
+    return Told::from(std::string(revision)).version >= Told::from(std::string(floor)).version;
+  }
+  [[nodiscard]] bool shows_commits_late() const noexcept override {
+    return options_.shows_commits_late;
   }
   [[nodiscard]] bool is_writable() const noexcept override { return true; }
   Task<Result<Written>> write(Write write) override;

@@ -94,6 +94,7 @@ class World {
   // On which machine an instance runs.
   [[nodiscard]] std::size_t machine_of(HostId host) const;
   [[nodiscard]] std::vector<PolicyNumber> every_policy() const;
+  [[nodiscard]] Invalidation::KeyName named(Place place) const;
   [[nodiscard]] std::vector<Place> places(const std::vector<PolicyNumber>& policies,
                                           std::optional<EntityNumber> entity) const;
   template <class Say>

@@ -38,8 +38,8 @@ struct BusMessage {
   std::uint64_t sequence = 0;
   std::uint64_t beat = 0;  // A beat's own number.
 
-  // Of an invalidation: what it names, for memories; and the store's names of the same, with the
-  // incarnation of the store that has acknowledged it.
+  // Of an invalidation: what it names, for memories; and the store's names of the same, its keys in
+  // the order of `names`, with the incarnation of the store that has acknowledged it.
   Invalidation names{};
   std::vector<StoreKey> keys{};
   std::vector<WatermarkId> watermarks{};

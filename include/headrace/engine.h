@@ -180,6 +180,12 @@ class Engine {
     Duration write_within = std::chrono::seconds(25);  // The longest guarded change ...
     Duration guard_margin = std::chrono::seconds(5);   // ... which its guard outlives by that.
 
+    // How long a change is remembered by the name that an invalidation gave it, here and in the
+    // store: longer than any replica of a source lags, or a commit takes to be seen by all.
+    Duration floor_lasts = std::chrono::minutes(5);
+    std::size_t floors_max = 65536;  // Of those that this instance knows by itself; beyond that
+                                     // every load asks at its source's primary.
+
     // With a bus: how long memory answers by itself after the last proof that every invalidation
     // was heard; and so how late an invalidation may reach another instance's memory.
     Duration bus_bound = std::chrono::seconds(1);
@@ -242,8 +248,12 @@ class Engine {
   // Once this has ended with `everywhere`, no read that starts later is answered with what the
   // source said before this was called.  With `soon` the same holds for this instance and for
   // strict reads, and for all others a bus_bound later; with `pending`, for this instance.
-  // May return: invalid_argument (a bad name; nothing was done), refused, closed.  An unknown
-  // policy is no error: it may be known to other versions of the program.
+  // Where a key comes with a revision this holds too if replicas of the source lag behind it, or it
+  // is seen late: a load goes to the primary, and again, until it has read what contains that
+  // revision; if there is no such answer in time it fails.  Tags, policies and everything name no
+  // revision: where replicas lag, name the keys that were changed besides.
+  // May return: invalid_argument (a bad name; nothing was done), too_large, refused, closed.  An
+  // unknown policy is no error: it may be known to other versions of the program.
   [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what, Wait wait = Wait::confirmed);
 
   // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.
@@ -269,6 +279,8 @@ class Engine {
   // whole, has been invalidated.  So there is no moment in which an old value can be kept, although
   // this instance may die at any; and strict reads and guarded writes of one key are those of one
   // register.
+  // The keys of `what` name no revision, for the change is still to be made.  Where replicas lag,
+  // `change` itself invalidates its keys with the revision before it ends.
   // Without a store the guard is this instance's alone, and ends with it.
   // If it is unknown whether the change was made, the guard stands until nobody can make it any
   // more: write_within and guard_margin together.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Fetch {
   std::string revision{};  // Of the copy that is already held; empty if none is.
   Instant deadline{};      // After this nobody wants the answer.
   std::stop_token stop{};  // Requested when nobody waits any more.
+  // A replica must not answer: it may not have what was changed.  Each fetch of a batch has its
+  // own; a source that cannot mix them asks twice.
+  bool primary = false;
 };
 
 // What the source said.
@@ -67,8 +71,10 @@ struct Write {
 };
 
 struct Written {
-  bool found = true;        // False: there was nothing to update or to remove, and nothing changed.
-  std::string revision{};   // The source's name for the state that it now has; may be empty.
+  bool found = true;  // False: there was nothing to update or to remove, and nothing changed.
+  // The source's name for the state that it now has; may be empty.  Where replicas lag it names the
+  // change, in at most revision_bytes_max; a longer one counts as none.
+  std::string revision{};
   std::uint32_t reads = 0;  // What the source charges for it.
   std::uint32_t writes = 0;
   std::uint32_t deletes = 0;
@@ -91,6 +97,20 @@ class Source {
 
   // How many entities one fetch_many may name; 1 where batches save nothing.
   [[nodiscard]] virtual std::size_t batch_max() const noexcept { return 1; }
+
+  // Whether what was read at `revision` (Fetched::revision, which may be empty) contains the change
+  // named `floor`: a Written::revision of this database, or what an invalidation brought.  A source
+  // without replicas, whose reads always see what was committed before, keeps true.  Any other must
+  // name the state of every answer, an absence's too, and say false where it cannot tell.
+  [[nodiscard]] virtual bool covers([[maybe_unused]] std::string_view revision,
+                                    [[maybe_unused]] std::string_view floor) const {
+    return true;
+  }
+
+  // Whether even the primary may show a commit only some time after it was acknowledged.  Then what
+  // it answers proves nothing by itself, and a load that has nothing else to ask of the store asks
+  // it for floors.
+  [[nodiscard]] virtual bool shows_commits_late() const noexcept { return false; }
 
   // What the answers are made of; empty if the source cannot say.  The first is what write()
   // changes.

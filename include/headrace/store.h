@@ -13,6 +13,13 @@
 // who is told `guarded` reads the source and keeps nothing.  One that is there in vain only costs
 // loads.  None is evicted.
 //
+// And a key has floors: names that its source has given to changes of the entity, each with an end
+// of its own.  A store cannot compare them: it keeps a small set, the newest to come.  Who is told
+// of a floor keeps and answers nothing that was read at a state without that change.  One that is
+// there in vain costs a read of the source's primary; one that is lost, where replicas of the
+// source lag, may let an older value be kept.  So none is evicted before its end, but for the
+// limits that raise_floors() names.
+//
 // An incarnation names one history of the store's records.  What incarnation X has acknowledged
 // holds in X, and every answer of X shows it; in another incarnation it may be forgotten, and what
 // it voided may be back.  So whoever is answered by another than the one that acknowledged must
@@ -23,9 +30,10 @@
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    store_unavailable when the store cannot do it now.  A failed publish, release or
 //            take_over may nevertheless have happened; that is harmless.  A failed put, invalidate
-//            or renew may have happened too, and must be repeated until it is acknowledged.  After
-//            a failed guard or unguard the guard may stand, until its end.  invalid_argument for a
-//            token that is none, or a guard that lasts too long.
+//            or renew may have happened too, and must be repeated until it is acknowledged; so must
+//            a failed raise_floors.  After a failed guard or unguard the guard may stand, until its
+//            end.  invalid_argument for a token that is none, a guard or a floor that lasts too
+//            long, or a floor's name that is empty or too long.
 //            What is called once is carried out once: a store may repeat by itself only what can do
 //            no more the second time, whatever came between, than cost a load (a guard, say, that
 //            then stands to its end), and so never get_or_lease or put.
@@ -38,6 +46,7 @@
 #include <vector>
 
 #include "headrace/envelope.h"
+#include "headrace/invalidation.h"
 #include "headrace/key.h"
 #include "headrace/result.h"
 #include "headrace/task.h"
@@ -64,7 +73,9 @@ struct Slot {
   Duration lease_left{0};           // If leased: how long until it runs out by itself.
   std::vector<Token> watermarks{};  // Of the ids asked for, in their order; none of them zero.
   bool guarded = false;             // A write guard stood on the key, looked at after the slot.
-  Token incarnation{};              // Of the store when it answered, in which all of this held.
+  // Of the key, looked at after the slot; an empty one: of a change whose name was not kept.
+  std::vector<std::string> floors{};
+  Token incarnation{};  // Of the store when it answered, in which all of this held.
 };
 
 enum class Published : std::uint8_t { stored, refused };
@@ -128,6 +139,24 @@ class Store {
   // Takes this guard, and no other, from the keys.  The slots stay.  Idempotent.
   [[nodiscard]] virtual Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) = 0;
 
+  struct Floor {
+    StoreKey key{};
+    std::string revision{};
+    Duration lasts{0};
+  };
+  // Adds each floor to those of its key, and only then empties the slots, as invalidate() does:
+  // leases granted before are void, and whoever is granted one after it is told of the floors.
+  // Unconditional, idempotent (the same revision twice is one floor, which ends when the later
+  // does), and durable once acknowledged.  A floor stands for `lasts` at least from this call on,
+  // whatever happens to the slot, and then ends by itself.  Returns the incarnation that has
+  // acknowledged.
+  // Limits: of one key the newest floors_per_key_max stay.  A store that has no room for more
+  // floors forgets those that end first, and until they would have ended says with every key that
+  // there is one without a name; it refuses none for want of room.
+  // REQUIRES: 0 < lasts <= floor_lasts_max and 0 < revision.size() <= revision_bytes_max.
+  static constexpr Duration floor_lasts_max = std::chrono::hours(24);
+  [[nodiscard]] virtual Task<Result<Token>> raise_floors(std::vector<Floor> floors) = 0;
+
   // Asks the store which incarnation it is: one cheap round trip.
   [[nodiscard]] virtual Task<Result<Token>> incarnation() = 0;
 
@@ -145,6 +174,7 @@ class Store {
     std::uint64_t leases = 0;
     std::uint64_t watermarks = 0;
     std::uint64_t guards = 0;  // That stand, where the store can count them; else 0.
+    std::uint64_t floors = 0;  // The same.
     std::uint64_t evicted_total = 0;
     std::uint64_t expired_total = 0;
     std::uint64_t refused_total = 0;  // Publishes that lost their lease.

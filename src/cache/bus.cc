@@ -127,6 +127,18 @@ void Engine::Impl::spread_behind(BusMessage message) {
         [self = shared_from_this()](const Result<void>&) { self->gate_.leave(); });
 }
 
+// The store's names of keys are in the order of those that memories know.
+std::vector<Store::Floor> Engine::Impl::floors_in(const BusMessage& message) const {
+  std::vector<Store::Floor> floors;
+  const auto& names = message.names.keys;
+  for (std::size_t i = 0; i < names.size() && i < message.keys.size(); ++i) {
+    if (names[i].revision.empty() || names[i].revision.size() > revision_bytes_max) continue;
+    floors.push_back(
+        {.key = message.keys[i], .revision = names[i].revision, .lasts = limits_.floor_lasts});
+  }
+  return floors;
+}
+
 void Engine::Impl::heard(const BusMessage& message) {
   if (closed_.load()) return;
   const Hearing::News news = hearing_.heard(message, ports_.clock.now());
@@ -136,11 +148,14 @@ void Engine::Impl::heard(const BusMessage& message) {
     forget_memory();
   }
   if (message.kind != BusMessage::Kind::invalidation) return;
+  std::vector<Store::Floor> floors = floors_in(message);
+  floors_.raise(floors, ports_.clock.now());
   outdate(message.names);
   // Whoever said it may be gone by the time at which the store forgets it.
   const bool may_be_forgotten = ports_.store != nullptr && !message.incarnation.is_none();
   if (!may_be_forgotten || removed(Mechanism::heard_replay)) return;
-  remember({.keys = message.keys, .watermarks = message.watermarks}, message.incarnation);
+  remember({.keys = message.keys, .watermarks = message.watermarks, .floors = std::move(floors)},
+           message.incarnation);
   trust_.heard_of(message.incarnation);
   replay_if_due();
 }

@@ -84,6 +84,10 @@ Engine::Impl::Impl(Limits limits, Ports ports)
                 .flights_max = limits_.flights_max,
                 .waiters_max = limits_.waiters_max}),
       quarantine_(limits_.pending_max),
+      // Alone it knows every floor, but those from before its own time.
+      floors_(limits_.floors_max, ports.store == nullptr && ports.bus == nullptr
+                                      ? ports.clock.now() + limits_.floor_lasts
+                                      : Instant{}),
       ring_({.remembers_for = limits_.replay_for, .names_max = limits_.replay_max}),
       hearing_({.proof_lasts = limits_.bus_bound,
                 .silence_max = limits_.bus_silence_max,
@@ -98,6 +102,7 @@ void Engine::Impl::schedule_expiry() {
       ports_.executor.post_at(ports_.clock.now() + limits_.expire_every, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
           self->memory_.expire(self->ports_.clock.now());
+          self->floors_.expire(self->ports_.clock.now());
           self->schedule_expiry();
         }
       });

@@ -30,8 +30,8 @@ void Engine::Impl::replay_if_due() {
 Task<void> Engine::Impl::replay() {
   while (!closed_.load()) {
     const Token target = trust_.target();
-    const Ring::Owed owed =
-        ring_.owed(target, limits_.keys_per_invalidation_max, ports_.clock.now());
+    Ring::Owed owed = ring_.owed(target, limits_.keys_per_invalidation_max, ports_.clock.now());
+    if (owed.everything) owed.orders.floors = floors_.standing(ports_.clock.now());
     if (owed.orders.size() == 0 || removed(Mechanism::replay)) {
       if (trust_.adopt(target)) co_return;
       continue;

@@ -20,7 +20,10 @@ Fill::Step Fill::land(Result result) {
 
 Fill::Step Fill::begin() {
   assert(!setup_.lease.is_none());
-  if (setup_.purpose == Purpose::bypass) return go(State::fetching);
+  if (setup_.purpose == Purpose::bypass) {
+    const bool looks = setup_.has_store && setup_.learns_floors;
+    return go(looks ? State::looking : State::fetching);
+  }
   may_keep_ = true;
   return go(setup_.has_store ? State::asking : State::fetching);
 }
@@ -32,9 +35,22 @@ Fill::Step Fill::fetch_unpublished(Reason reason) {
   return go(State::fetching);
 }
 
+Fill::Step Fill::looked(bool guarded) {
+  assert(state_ == State::looking);
+  store_told_ = true;
+  guarded_ = guarded;
+  return go(State::fetching);
+}
+
+Fill::Step Fill::look_failed() {
+  assert(state_ == State::looking);
+  return go(State::fetching);
+}
+
 Fill::Step Fill::asked(const StoreSaw& saw) {
   assert(state_ == State::asking);
   store_on_error_ = false;
+  store_told_ = true;
   if (saw.guarded && !removed(Mechanism::guard_met)) return guarded(saw.granted);
   if (saw.granted) {
     expected_ = setup_.lease;
@@ -115,6 +131,7 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
 
 Fill::Step Fill::ask_failed() {
   assert(state_ == State::asking);
+  store_told_ = false;
   if (removed(Mechanism::lease_acknowledged)) {
     expected_ = setup_.lease;
     owns_lease_ = true;
@@ -133,6 +150,7 @@ Fill::Step Fill::took_over(Published outcome) {
 
 Fill::Step Fill::take_over_failed() {
   assert(state_ == State::taking_over);
+  store_told_ = false;
   return fetch_unpublished(Reason::store_down);
 }
 
@@ -153,6 +171,30 @@ Fill::Step Fill::fetched(bool publishable) {
   }
   if (expected_.is_none()) return go(State::landed);
   return go(State::publishing, expected_);
+}
+
+bool Fill::floors_in_doubt() const noexcept {
+  return (!store_told_ || guarded_) && !removed(Mechanism::primary_in_doubt);
+}
+
+bool Fill::heeds_floors() const noexcept {
+  if (removed(Mechanism::floor)) return false;
+  return !expected_.is_none() || !removed(Mechanism::floor_without_lease);
+}
+
+// Asked again until there is no time left: the next pause would take all of it.
+Fill::Step Fill::too_old(Duration time_left) {
+  assert(state_ == State::fetching);
+  sometimes(Mark::floor_not_met);
+  const Duration pause = floor_pause_;
+  if (time_left <= pause) return fetch_failed();
+  floor_pause_ = std::min(floor_pause_ * 2, floor_wait_max);
+  return go(State::holding_off, {}, pause);
+}
+
+Fill::Step Fill::held_off() {
+  assert(state_ == State::holding_off);
+  return go(State::fetching);
 }
 
 Fill::Step Fill::fetch_failed() {

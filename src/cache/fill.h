@@ -13,6 +13,8 @@
 //     │ ├──guarded──► fetching, unpublished and not kept ──► releasing the lease, if granted
 //     │ └──failed──► fetching, unpublished
 //     fetching ──ok, not to be kept──► voiding what it outdates, or releasing the lease ──► landed
+//   looking ──told of floors, or not──► fetching, unpublished and not kept
+//     fetching ──older than a floor──► holding off ──► fetching; in the end as if it failed
 //     fetching ──failed──► releasing the lease ──► landed
 #pragma once
 
@@ -38,6 +40,9 @@ class Fill {
   static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
   static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
   static constexpr int take_overs_max = 3;
+  // Between two reads of a source that has not got there yet.
+  static constexpr Duration floor_wait_min = std::chrono::milliseconds(5);
+  static constexpr Duration floor_wait_max = std::chrono::milliseconds(200);
   // Of the time that a reader waits, each load may spend so small a part on another's lease: a
   // strict reader may wait for a load that has begun, then for its own, and then for the source.
   static constexpr int lease_waits_part = 3;
@@ -46,6 +51,8 @@ class Fill {
     Purpose purpose = Purpose::read;
     Reason reason = Reason::cold;  // Why the source is asked, until the store says more.
     bool has_store = false;
+    // A bypass asks the store for floors, and for nothing else.
+    bool learns_floors = false;
     Token lease{};               // Fresh and random; this fill's own.
     std::uint64_t chance = 0;    // For the jitter of waits.
     bool kept_on_error = false;  // Memory holds something that may be answered after a failure.
@@ -55,10 +62,12 @@ class Fill {
   };
 
   enum class State : std::uint8_t {
+    looking,
     asking,
     taking_over,
     waiting,
     fetching,
+    holding_off,
     publishing,
     voiding,
     releasing,
@@ -70,7 +79,7 @@ class Fill {
     State what = State::landed;
     Token expected{};   // taking_over, publishing, voiding: what the slot must still hold.
                         // releasing: the lease.
-    Duration pause{0};  // waiting.
+    Duration pause{0};  // waiting, holding_off.
   };
 
   // What the load came to, once landed.
@@ -95,6 +104,8 @@ class Fill {
     bool lease_is_idle = false;  // The lease is that of a load of ours that nobody waits for.
     Duration lease_left{0};
   };
+  Step looked(bool guarded);
+  Step look_failed();
   Step asked(const StoreSaw& saw);
   Step ask_failed();
   Step took_over(Published outcome);
@@ -102,6 +113,9 @@ class Fill {
   Step waited();
   // `publishable`: it may be kept by this policy: not oversize, not an absence that is not cached.
   Step fetched(bool publishable);
+  // What came back does not contain a change that has a name here; `time_left` for asking again.
+  Step too_old(Duration time_left);
+  Step held_off();
   Step fetch_failed();
   Step published(Published outcome);
   Step publish_failed();
@@ -111,6 +125,12 @@ class Fill {
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Result result() const noexcept { return result_; }
   [[nodiscard]] Reason reason() const noexcept { return setup_.reason; }
+  // Others may have raised floors that nobody has told of: the store was not asked, or did not
+  // answer; or somebody is writing, and has no name yet for the change.
+  [[nodiscard]] bool floors_in_doubt() const noexcept;
+  [[nodiscard]] bool has_held_off() const noexcept { return floor_pause_ > floor_wait_min; }
+  // Whether what was fetched has to contain what the floors name.
+  [[nodiscard]] bool heeds_floors() const noexcept;
   // What was fetched may enter the memory, if the fence of the flight stands too.
   [[nodiscard]] bool may_keep() const noexcept { return may_keep_; }
   // The store has refused the publish: something invalidated the key on the way.
@@ -135,10 +155,11 @@ class Fill {
   Step leased(const StoreSaw& saw);
 
   Setup setup_;
-  State state_ = State::asking;
+  State state_ = State::asking;  // Or what begin() says.
   Result result_ = Result::failed;
   Token expected_{};  // What a publish must name; none: nothing is published.
   bool owns_lease_ = false;
+  bool store_told_ = false;  // In the last asked().
   bool may_keep_ = false;
   bool guarded_ = false;
   bool refused_ = false;
@@ -149,6 +170,7 @@ class Fill {
   int take_overs_ = 0;
   Duration pause_ = lease_wait_min;
   Duration waited_total_{0};
+  Duration floor_pause_ = floor_wait_min;
 };
 
 }  // namespace headrace

@@ -22,6 +22,7 @@ class AnyStory {
   explicit AnyStory(std::uint64_t seed) : random_(seed) {
     how_ = {.purpose = static_cast<Purpose>(draw(4)),
             .has_store = draw(4) != 0,
+            .learns_floors = draw(2) != 0,
             .lease = lease,
             .chance = random_(),
             .kept_on_error = draw(2) != 0};
@@ -34,7 +35,8 @@ class AnyStory {
       ASSERT_LT(steps, 200);
       step = next(fill, step);
     }
-    ASSERT_LE(fetches, 1);
+    ASSERT_LE(fetches, 1 + too_old);
+    ASSERT_LE(held_off, floor_time);
     ASSERT_LE(take_overs, Fill::take_overs_max);
     ASSERT_LE(waited, Fill::lease_waits_total_max);
     ASSERT_EQ(fill.result() == Result::stored, fetches == 0);
@@ -79,7 +81,7 @@ class AnyStory {
     return fill.took_over(owns ? Published::stored : Published::refused);
   }
   Step publish(Fill& fill, Token expected) {
-    EXPECT_EQ(fetches, 1);
+    EXPECT_EQ(fetches, 1 + too_old);
     EXPECT_EQ(expected, owns ? lease : kept);
     EXPECT_TRUE(owns || may_replace);
     ended_lease = owns;
@@ -88,12 +90,19 @@ class AnyStory {
   }
   Step next(Fill& fill, const Step& step) {
     switch (step.what) {
+      case State::looking: return draw(2) == 0 ? fill.look_failed() : fill.looked(draw(2) == 0);
       case State::asking: return ask(fill);
       case State::taking_over: return take(fill, step.expected);
       case State::waiting: waited += step.pause; return fill.waited();
       case State::fetching:
         ++fetches;
+        if (draw(4) == 0 && held_off < floor_time) {
+          const Step after = fill.too_old(floor_time - held_off);
+          too_old += after.what == State::holding_off ? 1 : 0;
+          return after;
+        }
         return draw(3) == 0 ? fill.fetch_failed() : fill.fetched(draw(3) != 0);
+      case State::holding_off: held_off += step.pause; return fill.held_off();
       case State::publishing: return publish(fill, step.expected);
       case State::voiding:
         EXPECT_EQ(step.expected, kept);
@@ -114,6 +123,9 @@ class AnyStory {
   int asks = 0, fetches = 0, take_overs = 0;
   bool owns = false, ended_lease = false, may_replace = false;
   Duration waited{0};
+  static constexpr Duration floor_time = milliseconds(100);
+  int too_old = 0;  // And asked again.
+  Duration held_off{0};
 };
 
 TEST(FillStoryTest, AnyStoryKeepsTheOrderOfTheProtocol) {

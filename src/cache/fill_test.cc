@@ -508,6 +508,8 @@ struct Event {
   std::function<void(Fill&)> happen;
 };
 const Event events[] = {
+    {"looked", State::looking, [](Fill& fill) { fill.looked(false); }},
+    {"look_failed", State::looking, [](Fill& fill) { fill.look_failed(); }},
     {"asked", State::asking, [](Fill& fill) { fill.asked(granted); }},
     {"ask_failed", State::asking, [](Fill& fill) { fill.ask_failed(); }},
     {"took_over", State::taking_over, [](Fill& fill) { fill.took_over(Published::stored); }},
@@ -515,6 +517,8 @@ const Event events[] = {
     {"waited", State::waiting, [](Fill& fill) { fill.waited(); }},
     {"fetched", State::fetching, [](Fill& fill) { fill.fetched(true); }},
     {"fetch_failed", State::fetching, [](Fill& fill) { fill.fetch_failed(); }},
+    {"too_old", State::fetching, [](Fill& fill) { fill.too_old(seconds(1)); }},
+    {"held_off", State::holding_off, [](Fill& fill) { fill.held_off(); }},
     {"published", State::publishing, [](Fill& fill) { fill.published(Published::stored); }},
     {"publish_failed", State::publishing, [](Fill& fill) { fill.publish_failed(); }},
     {"voided", State::voiding, [](Fill& fill) { fill.voided(); }},
@@ -522,12 +526,19 @@ const Event events[] = {
 };
 
 Fill fill_in(State state) {
-  Fill fill = begun(setup());
+  Fill::Setup how = setup(state == State::looking ? Purpose::bypass : Purpose::read);
+  how.learns_floors = true;
+  Fill fill = begun(how);
   switch (state) {
+    case State::looking:
     case State::asking: break;
     case State::taking_over: fill.asked(holds(Verdict::damaged)); break;
     case State::waiting: fill.asked(leased()); break;
     case State::fetching: fill.asked(granted); break;
+    case State::holding_off:
+      fill.asked(granted);
+      fill.too_old(seconds(1));
+      break;
     case State::publishing:
       fill.asked(granted);
       fill.fetched(true);
@@ -546,9 +557,9 @@ Fill fill_in(State state) {
   return fill;
 }
 
-constexpr State states[] = {State::asking,    State::taking_over, State::waiting,
-                            State::fetching,  State::publishing,  State::voiding,
-                            State::releasing, State::landed};
+constexpr State states[] = {
+    State::looking,     State::asking,     State::taking_over, State::waiting,   State::fetching,
+    State::holding_off, State::publishing, State::voiding,     State::releasing, State::landed};
 
 TEST(FillTest, EachEventMovesOnInItsState) {
   for (const Event& event : events) {

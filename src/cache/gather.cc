@@ -61,10 +61,12 @@ void Gatherer::add(Fetch fetch, Done done) {
     if (fresh) {
       gathered_.push_back({.fetch = std::move(fetch), .waiting = {}});
     } else {
-      // Asked for the later of the two; a copy that only one of them holds cannot be offered.
+      // Asked for the later of the two, and at the primary if one of them must; a copy that only
+      // one of them holds cannot be offered.
       Item& item = gathered_[place->second];
       item.fetch.deadline = std::max(item.fetch.deadline, fetch.deadline);
       if (item.fetch.revision != fetch.revision) item.fetch.revision.clear();
+      item.fetch.primary = item.fetch.primary || fetch.primary;
       item.fetch.stop = {};
     }
     gathered_[place->second].waiting.push_back(std::move(done));

@@ -142,6 +142,19 @@ TEST_F(GatherTest, ThoseDuringAFlightGoTogetherWhenItEnds) {
   EXPECT_EQ(answer("c"), "c");
 }
 
+TEST_F(GatherTest, EachSaysForItselfWhetherThePrimaryIsToAnswer) {
+  fetch("a");
+  fetch("b");
+  fetch("c");
+  fetch({.entity = "c", .primary = true});
+  fetch("c");
+  source->inner.release();
+  ASSERT_EQ(source->names(1), (Names{"b", "c"}));
+  EXPECT_FALSE(source->asked[0][0].primary);
+  EXPECT_FALSE(source->asked[1][0].primary);
+  EXPECT_TRUE(source->asked[1][1].primary) << "one of the three must";
+}
+
 TEST_F(GatherTest, ThoseDuringAFlightGoWhenTheirTimeIsOver) {
   fetch("a");
   world.advance(milliseconds(5));

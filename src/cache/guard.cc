@@ -6,6 +6,8 @@
 // this instance dies in between, what is left behind is a guard, not an old value, and the guard
 // outlives every change that was begun under it; other memories drop what they hold when they miss
 // this instance on the bus.
+#include <algorithm>
+
 #include "cache/impl.h"
 #include "core/marks.h"
 #include "core/mutants.h"
@@ -57,10 +59,14 @@ Task<Result<GuardedRef>> Engine::Impl::raise_guard(Invalidation what) {
 Task<Held> Engine::Impl::lower_guard(GuardedRef guarded, Wait wait, bool known) {
   Outdating again = guarded->what;
   again.one_by_one = quarantine_.hold(again.orders);
+  again.orders.floors = named_floors(again.orders.keys);
+  const bool has_floors = !again.orders.floors.empty();
   outdate(again.names);
   auto delivering = deliver(std::move(again), wait);
   const Held held = co_await std::move(delivering);
-  if (!known) {
+  // Until the store has the floors that the change has raised, only the guard tells of it.
+  const bool floors_stand = !has_floors || held != Held::pending || ports_.store == nullptr;
+  if (!known || !floors_stand) {
     sometimes(Mark::guard_left_standing);
     outlast(std::move(guarded));
     co_return held;
@@ -71,6 +77,18 @@ Task<Held> Engine::Impl::lower_guard(GuardedRef guarded, Wait wait, bool known) 
     (void)co_await asked;  // A guard that is not taken away ends by itself.
   }
   co_return held;
+}
+
+// Those of the keys that have a name here, to be raised once more.
+std::vector<Store::Floor> Engine::Impl::named_floors(const std::vector<StoreKey>& keys) const {
+  std::vector<Store::Floor> named;
+  for (const StoreKey& key : keys) {
+    for (std::string& revision : floors_.of(key, ports_.clock.now())) {
+      if (revision.empty()) continue;
+      named.push_back({.key = key, .revision = std::move(revision), .lasts = limits_.floor_lasts});
+    }
+  }
+  return named;
 }
 
 // Voids once more when the guard has ended, should the store have lost it meanwhile.
@@ -89,6 +107,11 @@ Task<Result<Held>> Engine::Impl::write_guarded(Invalidation what, Change change,
   if (Result<void> sound = check(what); !sound) co_return std::unexpected(std::move(sound.error()));
   if (what.keys.empty()) {
     co_return failure(Code::invalid_argument, "a guarded write must name the keys that it changes");
+  }
+  if (std::ranges::any_of(what.keys, [](const auto& key) { return !key.revision.empty(); })) {
+    co_return failure(Code::invalid_argument,
+                      "a guarded write names a revision before there is one; invalidate with it "
+                      "when the change has been made, before it ends");
   }
   auto raising = raise_guard(std::move(what));
   const Result<GuardedRef> raised = co_await std::move(raising);

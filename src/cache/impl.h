@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "cache/fill.h"
+#include "cache/floors.h"
 #include "cache/gate.h"
 #include "cache/hearing.h"
 #include "cache/outbox.h"
@@ -89,10 +90,12 @@ struct Load {
   bool early = false;  // The source was read before the lease was there; only mutants do that.
   Result<Loaded> read_early{};
   Token lease{};
-  Token id{};         // Of the envelope that would be published.
-  Slot slot{};        // As the store last answered ...
-  Instant slot_at{};  // ... at that moment; by then it had these ages at most.
-  Instant read_at{};  // When the source read began.
+  Token id{};           // Of the envelope that would be published.
+  Slot slot{};          // As the store last answered ...
+  Instant slot_at{};    // ... at that moment; by then it had these ages at most.
+  Instant read_at{};    // When the source read began.
+  Instant deadline{};   // Of all reads of the source, set by the first.
+  FloorNames floors{};  // That were known when it began.
   Loaded loaded{};
   std::string payload{};  // What was loaded, encoded, if it can be.
   Error error{};
@@ -200,6 +203,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> fly(LoadRef load);
   [[nodiscard]] bool prepare(Load& load);
   Task<void> run_fill(LoadRef load);
+  Task<Fill::Step> ask_for_floors(LoadRef load);
   Task<Fill::Step> ask_store(LoadRef load);
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);
@@ -208,6 +212,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Fill::Step> release(LoadRef load, Token lease);
   Task<Result<Loaded>> call_loader(SharedLoader loader, Fetch fetch);
   Task<Result<Loaded>> call_source(std::shared_ptr<const Compiled> compiled, Fetch fetch);
+  [[nodiscard]] FloorNames floors_of(const Load& load) const;
+  Fill::Step settle_fetch(Load& load, std::string_view offered);
+  Fill::Step too_old(Load& load);
   [[nodiscard]] bool settle_loaded(Load& load);
   [[nodiscard]] Landing landing_of(Load& load);
   [[nodiscard]] Landing land_stored(Load& load);
@@ -235,6 +242,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Held> invalidate_now(Invalidation what);
   Task<Held> deliver(Outdating what, Wait wait);
   Task<Result<Token>> send(Orders orders);
+  Task<Result<Token>> raise_some(Orders& orders);
 
   // failover.cc
   [[nodiscard]] bool counts(Token incarnation, StoreTrust::Epoch epoch);
@@ -265,6 +273,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void schedule_proof();
   void prove_and_repeat();
   Task<void> prove();
+  [[nodiscard]] std::vector<Store::Floor> floors_in(const BusMessage& message) const;
   Task<Result<void>> say(BusMessage message);
   Task<void> empty_outbox();
   [[nodiscard]] static BusMessage message_of(const Outdating& what, Token incarnation);
@@ -282,6 +291,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // guard.cc
   Task<Result<GuardedRef>> raise_guard(Invalidation what);
   Task<Held> lower_guard(GuardedRef guarded, Wait wait, bool known);
+  [[nodiscard]] std::vector<Store::Floor> named_floors(const std::vector<StoreKey>& keys) const;
   void outlast(GuardedRef guarded);
   Task<Result<void>> call_change(std::shared_ptr<Change> change, Instant deadline);
 
@@ -292,7 +302,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
   [[nodiscard]] Invalidation outdated_by(const Writing& writing,
                                          const std::vector<Dependency>& changes,
-                                         bool of_entity_alone) const;
+                                         const std::string& revision, bool of_entity_alone) const;
 
   template <class T>
   auto store_call(Task<Result<T>> task) {
@@ -321,6 +331,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   FlightTable flights_;
   Tags tags_;
   Quarantine quarantine_;
+  Floors floors_;
   StoreTrust trust_;
   Ring ring_;
   Hearing hearing_;

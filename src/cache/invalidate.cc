@@ -6,6 +6,8 @@
 // stays in quarantine and is sent again, in the order in which it came.
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <unordered_set>
 
 #include "cache/impl.h"
 #include "core/marks.h"
@@ -33,13 +35,17 @@ bool is_policy_name(std::string_view name) {
 Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
   const std::string default_tenant = Policy{}.tenant;
   Orders orders;
-  for (const auto& [policy, entity] : what.keys) {
+  for (const auto& [policy, entity, revision] : what.keys) {
     if (!is_policy_name(policy)) {
       return failure(Code::invalid_argument, "\"" + policy + "\" is no policy's name");
     }
     if (entity.size() > entity_bytes_max) {
       return failure(Code::too_large, "an entity has " + std::to_string(entity.size()) +
                                           " bytes; the most is 1024 (entity_bytes_max)");
+    }
+    if (revision.size() > revision_bytes_max) {
+      return failure(Code::too_large, "a revision has " + std::to_string(revision.size()) +
+                                          " bytes; the most is 1024 (revision_bytes_max)");
     }
     const PolicyHandle known = find(policy);
     std::string tenant = default_tenant;
@@ -48,6 +54,9 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
       known->count(Count::invalidations);
     }
     orders.keys.push_back(store_key_of(tenant, policy, entity));
+    if (revision.empty()) continue;
+    orders.floors.push_back(
+        {.key = orders.keys.back(), .revision = revision, .lasts = limits_.floor_lasts});
   }
   for (const std::string& tag : what.tags) {
     if (!is_tag(tag)) return failure(Code::invalid_argument, "a tag must have 1 to 1280 bytes");
@@ -83,7 +92,7 @@ void Engine::Impl::cut_off(std::uint32_t scope) {
 // quarantine.  Scopes are asked for only now: under one that a policy gets later, loads begin later
 // too, and see the quarantine.
 void Engine::Impl::outdate(const Invalidation& what) {
-  for (const auto& [policy, entity] : what.keys) {
+  for (const auto& [policy, entity, revision] : what.keys) {
     const PolicyHandle known = find(policy);
     if (!known) continue;
     const std::uint32_t scope = known->scope();
@@ -91,7 +100,7 @@ void Engine::Impl::outdate(const Invalidation& what) {
     flights_.detach({.scope = scope, .hash = hash, .entity = entity});
     memory_.erase(scope, hash, entity);
   }
-  for (const auto& [policy, entity] : what.keys) {
+  for (const auto& [policy, entity, revision] : what.keys) {
     tags_.move(WatermarkId::of(key_watermark(policy, entity)));
   }
   for (const std::string& tenant : tenants()) {
@@ -145,6 +154,7 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what, Wait wait) {
   Result<Orders> orders = resolve(what);
   if (!orders) co_return std::unexpected(std::move(orders.error()));
   const bool one_by_one = quarantine_.hold(*orders);
+  floors_.raise(orders->floors, ports_.clock.now());
   outdate(what);
   auto delivering = deliver({std::move(what), *std::move(orders), one_by_one}, wait);
   const Held held = co_await std::move(delivering);
@@ -160,6 +170,7 @@ Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
     orders = resolve(what);
   }
   const bool one_by_one = quarantine_.hold(*orders);
+  floors_.raise(orders->floors, ports_.clock.now());
   outdate(what);
   auto delivering = deliver({std::move(what), *std::move(orders), one_by_one}, Wait::confirmed);
   const Held held = co_await std::move(delivering);
@@ -192,25 +203,50 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   co_return held;
 }
 
+// Raises as many of the floors as one call may name; a key that has one needs nothing else.
+Task<Result<Token>> Engine::Impl::raise_some(Orders& orders) {
+  const std::size_t count = std::min(orders.floors.size(), limits_.keys_per_invalidation_max);
+  const auto first = orders.floors.end() - static_cast<std::ptrdiff_t>(count);
+  std::vector<Store::Floor> some(std::move_iterator(first),
+                                 std::move_iterator(orders.floors.end()));
+  orders.floors.erase(first, orders.floors.end());
+  std::unordered_set<StoreKey, StoreKeyHash> raised;
+  for (const Store::Floor& floor : some) raised.insert(floor.key);
+  std::erase_if(orders.keys, [&raised](const StoreKey& key) { return raised.contains(key); });
+  auto asked = store_call(ports_.store->raise_floors(std::move(some)));
+  Result<Token> done = co_await asked;
+  co_return done;
+}
+
 // Which incarnation has acknowledged all of it; only the one that is trusted, or will be, can.
 Task<Result<Token>> Engine::Impl::send(Orders orders) {
   Token by_whom;
-  const bool has_both = !orders.keys.empty() && !orders.watermarks.empty();
+  bool is_first = true;
+  bool changed = false;
+  const auto done_by = [&](Token incarnation) {
+    changed = changed || (!is_first && !(incarnation == by_whom));
+    is_first = false;
+    by_whom = incarnation;
+  };
+  while (!orders.floors.empty()) {
+    auto raising = raise_some(orders);
+    const Result<Token> done = co_await std::move(raising);
+    if (!done) co_return std::unexpected(done.error());
+    done_by(*done);
+  }
   if (!orders.keys.empty()) {
     auto asked = store_call(ports_.store->invalidate(std::move(orders.keys)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
-    by_whom = *done;
+    done_by(*done);
   }
   if (!orders.watermarks.empty()) {
-    const Token before = by_whom;
     auto asked = store_call(ports_.store->renew(std::move(orders.watermarks)));
     const Result<Token> done = co_await asked;
     if (!done) co_return std::unexpected(done.error());
-    by_whom = *done;
-    const bool changed = has_both && !(before == by_whom);
-    if (changed) co_return failure(Code::store_unavailable, "the store has been replaced");
+    done_by(*done);
   }
+  if (changed) co_return failure(Code::store_unavailable, "the store has been replaced");
   if (!acknowledges(by_whom)) {
     co_return failure(Code::store_unavailable, "the store is another than before");
   }

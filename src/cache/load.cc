@@ -69,6 +69,7 @@ bool Engine::Impl::prepare(Load& load) {
       .purpose = load.purpose,
       .reason = load.basis && load.reason == Reason::cold ? Reason::expired : load.reason,
       .has_store = with_store,
+      .learns_floors = compiled.source != nullptr && compiled.source->shows_commits_late(),
       .lease = load.lease,
       .chance = ports_.random.bits(),
       .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at(),
@@ -85,6 +86,7 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
   Fill::Step step = load->fill->begin();
   while (step.what != Fill::State::landed) {
     switch (step.what) {
+      case Fill::State::looking: step = co_await ask_for_floors(load); break;
       case Fill::State::asking: step = co_await ask_store(load); break;
       case Fill::State::taking_over: step = co_await take_over(load, step.expected); break;
       case Fill::State::waiting: {
@@ -97,6 +99,12 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
         if (rarely(Rare::slow_before_fetch)) co_await dawdle();
         step = co_await ask_source(load);
         break;
+      case Fill::State::holding_off: {
+        Pause pause{ports_.executor, ports_.clock.now() + step.pause};
+        co_await pause;
+        step = load->fill->held_off();
+        break;
+      }
       case Fill::State::publishing:
         if (rarely(Rare::slow_before_publish)) co_await dawdle();
         step = co_await publish(load, step.expected);
@@ -106,6 +114,16 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
       case Fill::State::landed: break;
     }
   }
+}
+
+// Without taking anything, and whatever the slot holds.
+Task<Fill::Step> Engine::Impl::ask_for_floors(LoadRef load) {
+  const StoreTrust::Epoch epoch = trust_.epoch();
+  auto asked = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
+  const Result<Slot> slot = co_await asked;
+  if (!slot || !counts(slot->incarnation, epoch)) co_return load->fill->look_failed();
+  load->slot.floors = slot->floors;
+  co_return load->fill->looked(slot->guarded);
 }
 
 Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
@@ -158,33 +176,79 @@ Task<Fill::Step> Engine::Impl::take_over(LoadRef load, Token expected) {
 }
 
 Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
-  const Compiled& compiled = *load->snapshot.compiled;
   if (!load->early) load->read_at = ports_.clock.now();
-  const Instant deadline = load->read_at + compiled.policy.load_within;
-  Fetch fetch{.entity = load->entity, .deadline = deadline, .stop = load->flight->stop_token()};
+  if (load->deadline == Instant{}) {
+    load->deadline = load->read_at + load->snapshot.compiled->policy.load_within;
+  }
+  load->floors = floors_of(*load);
+  load->error = {};
+  Fetch fetch{.entity = load->entity,
+              .deadline = load->deadline,
+              .stop = load->flight->stop_token(),
+              .primary = !load->floors.empty()};
   if (load->basis && load->basis->kind() == Kind::value) {
     fetch.revision = load->basis->revision();
   } else if (load->fill->store_on_error()) {
     fetch.revision = load->slot.envelope.revision;
   }
+  const std::string offered = fetch.revision;
   load->policy->count(Count::loads);
   auto task = load->loader ? call_loader(load->loader, std::move(fetch))
                            : call_source(load->snapshot.compiled, std::move(fetch));
   Error late{.code = Code::timed_out, .what = "the source did not answer within load_within"};
-  auto answer = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
+  auto answer = within(ports_.executor, gate_, std::move(task), load->deadline, std::move(late));
   Result<Loaded> loaded = co_await answer;
-  if (load->early) loaded = std::move(load->read_early);
+  if (std::exchange(load->early, false)) loaded = std::move(load->read_early);
   if (loaded) {
     load->loaded = *std::move(loaded);
     load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
-    const bool publishable = settle_loaded(*load);
-    if (load->error.what.empty()) co_return load->fill->fetched(publishable);
-  } else {
-    load->error = std::move(loaded.error());
-    if (load->error.code == Code::timed_out) sometimes(Mark::late_result);
+    co_return settle_fetch(*load, offered);
   }
+  load->error = std::move(loaded.error());
+  if (load->error.code == Code::timed_out) sometimes(Mark::late_result);
   load->policy->count(Count::load_failures);
   co_return load->fill->fetch_failed();
+}
+
+// What the store has told, what this instance knows by itself, and whether there may be more.
+FloorNames Engine::Impl::floors_of(const Load& load) const {
+  FloorNames floors = floors_.of(load.store_key, ports_.clock.now());
+  floors.insert(floors.end(), load.slot.floors.begin(), load.slot.floors.end());
+  const bool alone = ports_.store == nullptr && ports_.bus == nullptr;
+  if (!alone && load.fill->floors_in_doubt()) floors.emplace_back();
+  return floors;
+}
+
+// `offered` is the revision that the source was told is held.
+Fill::Step Engine::Impl::settle_fetch(Load& load, std::string_view offered) {
+  const Source* const source = load.snapshot.compiled->source.get();
+  // Nobody can ask a caller's own fetch.
+  if (source != nullptr && !load.loader && load.fill->heeds_floors()) {
+    const Loaded& loaded = load.loaded;
+    const bool names_none = loaded.unchanged && loaded.revision.empty();
+    if (!covers_all(*source, names_none ? offered : loaded.revision, load.floors)) {
+      return too_old(load);
+    }
+    if (load.fill->has_held_off()) sometimes(Mark::floor_met_late);
+  }
+  const bool publishable = settle_loaded(load);
+  if (load.error.what.empty()) return load.fill->fetched(publishable);
+  load.policy->count(Count::load_failures);
+  return load.fill->fetch_failed();
+}
+
+Fill::Step Engine::Impl::too_old(Load& load) {
+  const bool is_wanted = !load.flight->stop_token().stop_requested();
+  const Duration left = is_wanted ? load.deadline - ports_.clock.now() : Duration::zero();
+  const Fill::Step next = load.fill->too_old(left);
+  if (next.what != Fill::State::holding_off) {
+    load.error = {.code = Code::source_unavailable,
+                  .what =
+                      "what the source answers within load_within does not contain a change "
+                      "that an invalidation has named"};
+    load.policy->count(Count::load_failures);
+  }
+  return next;
 }
 
 // Makes what was loaded ready to be answered.  Returns whether it may be kept.

@@ -112,5 +112,41 @@ TEST_F(MutantTest, WithoutTheSingleFlightManyLoads) {
   EXPECT_GT(source->reads, 1u);
 }
 
+// The source lags: once it answers state 1, although the invalidation has named change 2.
+class FloorMutantTest : public MutantTest {
+ protected:
+  FloorMutantTest() {
+    source->lags = true;
+    Invalidation what = key("1");
+    what.keys[0].revision = "2";
+    invalidate(what);
+    source->next_answers["1"] = {{.payload = "v1", .revision = "1"}};
+    source->rows["1"] = "v2";
+    source->revisions = true;
+  }
+};
+
+TEST_F(FloorMutantTest, WithoutTheFloorWhatIsTooOldIsAnsweredAndKept) {
+  remove(Mechanism::floor);
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(read("1")->origin(), Origin::memory);
+}
+
+TEST_F(FloorMutantTest, WithoutALeaseItIsAnswered) {
+  remove(Mechanism::floor_without_lease);
+  const StoreKey slot = store_key_of("default", "users", "1");
+  ASSERT_TRUE(world.run(store.guard({slot}, world.token(), std::chrono::seconds(9)))->has_value());
+  ASSERT_TRUE((**world.run(store.get_or_lease(slot, world.token(), Duration(1), {}))).granted);
+  EXPECT_EQ(text(read("1")), "v1");
+}
+
+TEST_F(FloorMutantTest, InDoubtAReplicaAnswers) {
+  remove(Mechanism::primary_in_doubt);
+  store.mood = kit::PlainStore::Mood::failing;
+  source->rows["2"] = "1";
+  EXPECT_EQ(text(read("2")), "1");
+  EXPECT_FALSE(source->asked.back().primary);
+}
+
 }  // namespace
 }  // namespace headrace

@@ -24,7 +24,8 @@ void Engine::Impl::keep_pending(Outdating what) {
     const bool fold = pending_.size() >= limits_.pending_max || rarely(Rare::full_pending);
     if (fold) {
       Outdating all{.names = {.everything = true},
-                    .orders = {.keys = {}, .watermarks = {WatermarkId::of(cache_watermark)}}};
+                    .orders = {.watermarks = {WatermarkId::of(cache_watermark)},
+                               .floors = floors_.standing(ports_.clock.now())}};
       all.one_by_one = quarantine_.hold(all.orders);
       pending_.push_back(std::move(what));
       for (const Outdating& one : pending_) {

@@ -1,6 +1,8 @@
-// The kit's store, on which the engine's tests stand, does about guards what every store must do.
+// The kit's store, on which the engine's tests stand, does about guards and floors what every store
+// must do.
 #include "kit/plain_store.h"
 
+#include "contract/floor_contract.h"
 #include "contract/guard_contract.h"
 
 namespace headrace::contract {

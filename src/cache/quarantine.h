@@ -16,6 +16,7 @@
 
 #include "cache/tags.h"
 #include "headrace/key.h"
+#include "headrace/store.h"
 
 namespace headrace {
 
@@ -23,6 +24,7 @@ namespace headrace {
 struct Orders {
   std::vector<StoreKey> keys{};
   std::vector<WatermarkId> watermarks{};
+  std::vector<Store::Floor> floors{};  // Each of one of the keys, or of one covered otherwise.
 
   [[nodiscard]] std::size_t size() const noexcept { return keys.size() + watermarks.size(); }
 };

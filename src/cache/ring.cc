@@ -46,6 +46,7 @@ Ring::Owed Ring::owed(Token incarnation, std::size_t names_max, Instant now) {
     }
     std::ranges::copy(item.orders.keys, std::back_inserter(owed.orders.keys));
     std::ranges::copy(item.orders.watermarks, std::back_inserter(owed.orders.watermarks));
+    std::ranges::copy(item.orders.floors, std::back_inserter(owed.orders.floors));
   }
   return owed;
 }

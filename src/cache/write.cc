@@ -86,6 +86,15 @@ std::vector<Dependency> named_changes(const Compiled& compiled, const Write& wri
   return {std::move(change)};
 }
 
+// Whether a write of the policy's changes what is read: then its revision tells whether a read
+// contains the change.  Those of another database, or of what a trigger changed, cannot be
+// compared.
+bool is_written(const Compiled& compiled, const Dependency& reads) {
+  if (compiled.dependencies.empty()) return false;
+  const Dependency& written = compiled.dependencies.front();
+  return written.database == reads.database && same_name(written.collection, reads.collection);
+}
+
 // Whether the error says that nothing has changed.
 bool left_all_as_it_was(Code code) noexcept {
   return code == Code::invalid_argument || code == Code::refused;
@@ -95,15 +104,16 @@ bool left_all_as_it_was(Code code) noexcept {
 
 Invalidation Engine::Impl::outdated_by(const Writing& writing,
                                        const std::vector<Dependency>& changes,
-                                       bool of_entity_alone) const {
+                                       const std::string& revision, bool of_entity_alone) const {
   const std::string& entity = writing.write.entity;
   Invalidation what;
-  what.keys.push_back({writing.compiled->policy.name, entity});
+  what.keys.push_back({writing.compiled->policy.name, entity, revision});
   what.tags = writing.compiled->tags_of(entity);
   for (const PolicyHandle& policy : all()) {
     const std::shared_ptr<const Compiled> compiled = policy->snapshot().compiled;
     bool one = false;
     bool whole = false;
+    bool comparable = false;
     for (const Dependency& reads : compiled->dependencies) {
       for (const Dependency& change : changes) {
         if (!outdates(change, reads)) continue;
@@ -111,13 +121,14 @@ Invalidation Engine::Impl::outdated_by(const Writing& writing,
         const bool exact = change.of_entity && reads.of_entity;
         one = one || exact;
         whole = whole || !exact;
+        comparable = comparable || is_written(*writing.compiled, reads);
       }
     }
     const std::string& name = compiled->policy.name;
     if (whole && !of_entity_alone) {
       what.policies.push_back(name);
     } else if (one && name != writing.compiled->policy.name) {
-      what.keys.push_back({name, entity});
+      what.keys.push_back({name, entity, comparable ? revision : std::string()});
     }
   }
   return what;
@@ -134,7 +145,9 @@ Task<Held> Engine::Impl::settle_write(std::shared_ptr<Writing> writing, Result<W
   // If the entity was not there nothing has changed; but a copy of it that is kept is outdated, and
   // so may be what else is kept under its name.
   const bool of_entity_alone = outcome && !outcome->found;
-  auto invalidation = invalidate_now(outdated_by(*writing, changes, of_entity_alone));
+  std::string revision = outcome ? outcome->revision : std::string();
+  if (revision.size() > revision_bytes_max) revision.clear();
+  auto invalidation = invalidate_now(outdated_by(*writing, changes, revision, of_entity_alone));
   co_return co_await std::move(invalidation);
 }
 
@@ -161,7 +174,7 @@ Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writi
 // Under a guard on all that the change is known to outdate by key.
 Task<Result<WriteOutcome>> Engine::Impl::write_linearizably(std::shared_ptr<Writing> writing) {
   Invalidation what =
-      outdated_by(*writing, named_changes(*writing->compiled, writing->write), false);
+      outdated_by(*writing, named_changes(*writing->compiled, writing->write), {}, false);
   Change change = [self = shared_from_this(), writing](Instant deadline) {
     return self->change_under_guard(writing, deadline);
   };

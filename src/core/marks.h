@@ -47,6 +47,8 @@ enum class Mark : std::uint8_t {
   journal_replayed,        // What an engine had left pending was taken up by the next.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
+  floor_not_met,           // What a load has read was too old for a floor ...
+  floor_met_late,          // ... and what it read again was not.
   last,
 };
 
@@ -96,7 +98,9 @@ constexpr void sometimes(Mark) noexcept {}
       "everything invalidated in another store",
       "a pending invalidation taken up by the next engine",
       "a load that met a guard",
-      "a guard left to end by itself"};
+      "a guard left to end by itself",
+      "a load that was too old for its floor",
+      "a load that met its floor when it asked again"};
   return names[static_cast<std::size_t>(mark)];
 }
 

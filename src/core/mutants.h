@@ -14,37 +14,40 @@
 namespace headrace {
 
 enum class Mechanism : std::uint8_t {
-  memory_fence,        // A load is kept in memory only if nothing it depends on was invalidated.
-  store_fence,         // A store takes an envelope only for the token that its slot holds.
-  own_token,           // A slot that is empty is no permission to fill it.
-  lease_acknowledged,  // A lease counts only once the store has said so.
-  lease_first,         // The source is read after the lease was granted, not before.
-  after_commit,        // What a write outdates is invalidated after it was made, not before.
-  join_rule,           // A read joins only a flight that began after the last invalidation.
-  unissued_join,       // A strict read joins no load that has begun to read.
-  quarantine,          // What is being invalidated bypasses the store until it has confirmed.
-  watermark_check,     // An envelope counts only while its watermarks are the store's.
-  strict_reload,       // A strict read does not take the outcome of a load that lost its race.
-  validation,          // A strict hit is confirmed by the store.
-  single_flight,       // One load however many ask.
-  session,             // Memory answers by itself only while it is proved that all was heard.
-  gap_detection,       // What the bus has lost shows in the numbers of what it brings.
-  silence,             // Who falls silent on the bus may have died with a message unheard.
-  canary,              // A proof counts only if a beat of our own has come back.
-  store_before_bus,    // Others hear of an invalidation only once the store has confirmed it.
-  wait_everywhere,     // Who asks for it waits until every proof from before has run out.
-  incarnation,         // What a store says that is another than before does not count ...
-  replay,              // ... until all recent invalidations were sent to it again ...
-  ring_overflow,       // ... or, if they are not all known any more, everything was invalidated.
-  heard_replay,        // Also those that were heard of from others.
-  random_tokens,       // No two leases are alike, whoever takes them and when.
-  journal,             // What the store has not confirmed outlives the process.
-  journal_first,       // The store is not asked before the journal has been read.
-  write_guard,         // A guard stands in the store while a guarded change is under way.
-  guard_met,           // Who is told of a guard keeps nothing.
-  guard_after_grant,   // A guard is looked for once the lease is granted, not before.
-  guard_outlives,      // A guard stands longer than any change under it may last.
-  guard_is_a_set,      // Each writer has a guard of its own, and takes away no other.
+  memory_fence,         // A load is kept in memory only if nothing it depends on was invalidated.
+  store_fence,          // A store takes an envelope only for the token that its slot holds.
+  own_token,            // A slot that is empty is no permission to fill it.
+  lease_acknowledged,   // A lease counts only once the store has said so.
+  lease_first,          // The source is read after the lease was granted, not before.
+  after_commit,         // What a write outdates is invalidated after it was made, not before.
+  join_rule,            // A read joins only a flight that began after the last invalidation.
+  unissued_join,        // A strict read joins no load that has begun to read.
+  quarantine,           // What is being invalidated bypasses the store until it has confirmed.
+  watermark_check,      // An envelope counts only while its watermarks are the store's.
+  strict_reload,        // A strict read does not take the outcome of a load that lost its race.
+  validation,           // A strict hit is confirmed by the store.
+  single_flight,        // One load however many ask.
+  session,              // Memory answers by itself only while it is proved that all was heard.
+  gap_detection,        // What the bus has lost shows in the numbers of what it brings.
+  silence,              // Who falls silent on the bus may have died with a message unheard.
+  canary,               // A proof counts only if a beat of our own has come back.
+  store_before_bus,     // Others hear of an invalidation only once the store has confirmed it.
+  wait_everywhere,      // Who asks for it waits until every proof from before has run out.
+  incarnation,          // What a store says that is another than before does not count ...
+  replay,               // ... until all recent invalidations were sent to it again ...
+  ring_overflow,        // ... or, if they are not all known any more, everything was invalidated.
+  heard_replay,         // Also those that were heard of from others.
+  random_tokens,        // No two leases are alike, whoever takes them and when.
+  journal,              // What the store has not confirmed outlives the process.
+  journal_first,        // The store is not asked before the journal has been read.
+  write_guard,          // A guard stands in the store while a guarded change is under way.
+  guard_met,            // Who is told of a guard keeps nothing.
+  guard_after_grant,    // A guard is looked for once the lease is granted, not before.
+  guard_outlives,       // A guard stands longer than any change under it may last.
+  guard_is_a_set,       // Each writer has a guard of its own, and takes away no other.
+  floor,                // What does not contain a change that has a name is not kept, nor answered.
+  floor_without_lease,  // Nor where it would not be kept anyway.
+  primary_in_doubt,     // Where nobody has told of the floors, no replica may answer.
   last,
 };
 
@@ -81,6 +84,9 @@ enum class Mechanism : std::uint8_t {
       "guard_after_grant",
       "guard_outlives",
       "guard_is_a_set",
+      "floor",
+      "floor_without_lease",
+      "primary_in_doubt",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }

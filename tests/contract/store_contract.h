@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "contract/floor_contract.h"
 #include "contract/guard_contract.h"
 #include "contract/store_fixture.h"
 

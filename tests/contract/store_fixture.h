@@ -91,6 +91,10 @@ class StoreContract : public testing::TestWithParam<StoreMaker> {
   }
   Token guard(StoreKey k) { return guard(k, token()); }
   void unguard(StoreKey k, Token made) { ok(store().unguard(std::vector<StoreKey>{k}, made)); }
+  void raise(StoreKey k, std::string revision, Duration lasts = long_enough) {
+    std::vector<Store::Floor> floors{{.key = k, .revision = std::move(revision), .lasts = lasts}};
+    ok(store().raise_floors(std::move(floors)));
+  }
   void renew(WatermarkId id) { ok(store().renew(std::vector<WatermarkId>{id})); }
   Slot look(StoreKey k, std::vector<WatermarkId> ids = {}) {
     return ok(store().look(k, std::move(ids), Store::Payload::with));

@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,11 @@ class HeldSource final : public Source {
   std::size_t reads = 0;
   std::size_t batches = 0;
   std::size_t batches_max = 1;
+  // What the next fetches of an entity are answered, in their order, instead of its row.
+  std::map<std::string, std::deque<Fetched>> next_answers;
+  std::vector<Fetch> asked;  // All of them.
+  bool shows_late = false;
+  bool lags = false;         // Revisions are numbers of states, and are compared.
   std::uint32_t billed = 1;  // Of each answer.
   bool empty = false;        // Answers are those of queries that found nothing.
 
@@ -32,6 +38,7 @@ class HeldSource final : public Source {
   bool hold_writes = false;            // They wait for release_writes(), before the row changes ...
   bool hold_after = false;             // ... or after it.
   std::optional<Error> write_fault{};  // What writes answer; the row changes all the same.
+  std::string written_revision = "r2";
   std::vector<Dependency> made_of{};
   std::vector<Dependency> also_changes{};  // What Written::changed says.
 
@@ -62,7 +69,13 @@ class HeldSource final : public Source {
     co_return answers;
   }
 
+  bool shows_commits_late() const noexcept override { return shows_late; }
   std::size_t batch_max() const noexcept override { return batches_max; }
+  bool covers(std::string_view revision, std::string_view floor) const override {
+    if (!lags) return true;
+    if (revision.empty()) return false;
+    return std::stoull(std::string(revision)) >= std::stoull(std::string(floor));
+  }
   std::vector<Dependency> dependencies() const override { return made_of; }
   bool is_writable() const noexcept override { return true; }
 
@@ -76,7 +89,7 @@ class HeldSource final : public Source {
       co_await held;
     }
     const bool found = write.mode == Write::Mode::upsert || rows.contains(write.entity);
-    Written written{.found = found, .revision = "r2", .changed = also_changes};
+    Written written{.found = found, .revision = written_revision, .changed = also_changes};
     if (found && write.mode == Write::Mode::remove) {
       rows.erase(write.entity);
       written.deletes = 1;
@@ -110,7 +123,14 @@ class HeldSource final : public Source {
     void await_resume() const noexcept {}
   };
 
-  Result<Fetched> read(const Fetch& fetch) const {
+  Result<Fetched> read(const Fetch& fetch) {
+    asked.push_back(fetch);
+    auto& queued = next_answers[fetch.entity];
+    if (!queued.empty()) {
+      Fetched next = std::move(queued.front());
+      queued.pop_front();
+      return next;
+    }
     if (failing) return failure(Code::source_failed, "the source fails, as the test wants");
     const auto row = rows.find(fetch.entity);
     if (row == rows.end()) return Fetched{.kind = Kind::absent};

@@ -38,6 +38,7 @@ class PlainStore final : public Store {
   [[nodiscard]] Slots& state() noexcept { return slots_; }
   [[nodiscard]] std::size_t size() const { return slots_.slots(); }
   [[nodiscard]] std::size_t guards() const { return slots_.guards(world_.now()); }
+  [[nodiscard]] std::size_t floors() const { return slots_.floors(world_.now()); }
 
   Task<Result<Claim>> get_or_lease(StoreKey key, Token lease, Duration lease_for,
                                    std::vector<WatermarkId> watermarks) override {
@@ -123,6 +124,19 @@ class PlainStore final : public Store {
     if (mood == Mood::failing) co_return failed();
     slots_.unguard(keys, guard);
     co_return Result<void>();
+  }
+
+  Task<Result<Token>> raise_floors(std::vector<Floor> floors) override {
+    co_await trouble();
+    if (mood == Mood::failing) co_return failed();
+    for (const Floor& floor : floors) {
+      if (floor.lasts <= Duration(0) || floor.lasts > floor_lasts_max || floor.revision.empty() ||
+          floor.revision.size() > revision_bytes_max) {
+        co_return failure(Code::invalid_argument, "no name, too long a name, or too long");
+      }
+    }
+    slots_.raise_floors(floors, world_.now());
+    co_return present_incarnation;
   }
 
   Task<Result<Token>> incarnation() override {

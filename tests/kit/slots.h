@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/floor_set.h"
 #include "headrace/random.h"
 #include "headrace/store.h"
 
@@ -89,11 +90,20 @@ class Slots {
     }
   }
 
+  // Beside other floors of the key, as many as one key has.
+  void raise_floors(const std::vector<Store::Floor>& floors, Instant now) {
+    for (const Store::Floor& floor : floors) {
+      floors_[floor.key].add(floor.revision, now + floor.lasts);
+    }
+    for (const Store::Floor& floor : floors) records_.erase(floor.key);
+  }
+
   // What the slot holds; watermarks that are not there are made.
   Slot view(const StoreKey& key, const std::vector<WatermarkId>& watermarks, Instant now,
             Random& random) {
     Slot slot;
     slot.guarded = guarded(key, now);
+    slot.floors = floors(key, now);
     for (const WatermarkId& id : watermarks) {
       Token& token = watermarks_[{id.high, id.low}];
       if (token.is_none()) token = random.token();
@@ -128,6 +138,22 @@ class Slots {
     return false;
   }
 
+  // The floors of the key; those that have ended are forgotten.
+  std::vector<std::string> floors(const StoreKey& key, Instant now) {
+    std::vector<std::string> names;
+    const auto at = floors_.find(key);
+    if (at == floors_.end()) return names;
+    at->second.expire(now);
+    at->second.tell(now, names);
+    if (at->second.empty()) floors_.erase(at);
+    return names;
+  }
+  [[nodiscard]] std::size_t floors(Instant now) const {
+    std::size_t count = 0;
+    for (const auto& [key, set] : floors_) count += set.standing(now);
+    return count;
+  }
+
   // How many guards stand.
   [[nodiscard]] std::size_t guards(Instant now) const {
     std::size_t count = 0;
@@ -141,8 +167,8 @@ class Slots {
   void lose(const StoreKey& key) { records_.erase(key); }
   void damage(const StoreKey& key) { records_.at(key).damaged = true; }
 
-  // Loses the n-th of all records, watermarks counted after slots; guards are never among them.
-  // REQUIRES: n < size().
+  // Loses the n-th of all records, watermarks counted after slots; guards and floors are never
+  // among them. REQUIRES: n < size().
   void lose(std::size_t n) {
     if (n < records_.size()) {
       records_.erase(std::next(records_.begin(), static_cast<std::ptrdiff_t>(n)));
@@ -165,6 +191,7 @@ class Slots {
   std::unordered_map<StoreKey, std::map<std::pair<std::uint64_t, std::uint64_t>, Instant>,
                      StoreKeyHash>
       guards_;
+  std::unordered_map<StoreKey, FloorSet, StoreKeyHash> floors_;
 };
 
 }  // namespace headrace::kit

@@ -53,6 +53,9 @@ class ForgetfulStore final : public Store {
   Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override {
     return store_->unguard(std::move(keys), guard);
   }
+  Task<Result<Token>> raise_floors(std::vector<Floor> floors) override {
+    return forgets() ? lost() : store_->raise_floors(std::move(floors));
+  }
   Task<Result<Token>> incarnation() override { return store_->incarnation(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override {

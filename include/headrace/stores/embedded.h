@@ -1,10 +1,10 @@
 // headrace/stores/embedded.h: the store in one file of this machine, for one process.
 //
-// Envelopes, watermarks and write guards live in SQLite; leases live in memory, for losing one may
-// only cost a miss.  A publish and an unguard survive a crash of the process.  A put, an
-// invalidation, a renewal and a guard survive a loss of power as well, once acknowledged.  A guard
-// that was set before the machine booted again gets its whole time anew at the next opening: only
-// the calendar tells how much had passed, and that may have been set.
+// Envelopes, watermarks, write guards and floors live in SQLite; leases live in memory, for losing
+// one may only cost a miss.  A publish and an unguard survive a crash of the process.  A put, an
+// invalidation, a renewal, a guard and a floor survive a loss of power as well, once acknowledged.
+// A guard or a floor that was set before the machine booted again gets its whole time anew at the
+// next opening: only the calendar tells how much had passed, and that may have been set.
 //
 // Threads:   as Store.  One writer thread of its own; reads run on the calling thread.
 // Errors:    open_embedded_store() returns store_unavailable if the file cannot be used at all: no
@@ -33,6 +33,7 @@ struct EmbeddedStoreOptions {
   std::size_t leases_max = 65536;             // More are not granted: the fill is then not kept.
   std::size_t watermarks_max = 1 << 20;       // The oldest go first; what hung on them is a miss.
   std::size_t guards_max = 65536;             // Write guards, each key's by itself.
+  std::size_t floors_max = 65536;             // Those that end first go; see Store::raise_floors.
   std::size_t queue_max = 16384;              // Writes waiting for the writer; more are refused.
   std::size_t group_max = 1024;               // Writes in one transaction.
   std::size_t readers_max = 4;                // Read connections.

@@ -4,7 +4,8 @@
 // granted and the slot is read once more: a fill may have ended between the snapshot and the grant,
 // and its answer spares a load.  The tokens answered with a grant were current when the snapshot
 // was taken, which is before the caller's read of the source; if one was renewed since, the fill is
-// built on a token that no longer holds, and is a miss.  The guards are looked at last of all.
+// built on a token that no longer holds, and is a miss.  Guards and floors are looked at last of
+// all.
 //
 // What has been acknowledged is never forgotten, so there is one incarnation, the none token.
 #include "headrace/stores/embedded.h"
@@ -43,6 +44,7 @@ class EmbeddedStore final : public Store {
         random_(random),
         leases_(options_.leases_max),
         guards_(options_.guards_max),
+        floors_(options_.floors_max),
         health_(options_.path, options_.notice) {}
   ~EmbeddedStore() override { close(); }
 
@@ -61,6 +63,7 @@ class EmbeddedStore final : public Store {
   Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override;
   Task<Result<Token>> guard(std::vector<StoreKey> keys, Token guard, Duration lasts) override;
   Task<Result<void>> unguard(std::vector<StoreKey> keys, Token guard) override;
+  Task<Result<Token>> raise_floors(std::vector<Floor> floors) override;
   Task<Result<Token>> incarnation() override { co_return Token(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
@@ -71,7 +74,8 @@ class EmbeddedStore final : public Store {
   Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> watermarks, Payload payload);
   Task<Result<void>> write(Writer::Work work);
   Task<Result<Token>> acknowledge(Writer::Work work);
-  // The same slot, and whether its key is guarded; the last that is looked at.
+  // What stands beside the slot; the last that is looked at.
+  void tell_of_guards_and_floors(const StoreKey& key, Slot& slot) const;
   [[nodiscard]] Claim told(const StoreKey& key, Claim claim) const;
   [[nodiscard]] Result<void> open_files();
   [[nodiscard]] Row row_of(const Envelope& envelope, Duration keep_for) const;
@@ -86,6 +90,7 @@ class EmbeddedStore final : public Store {
   Random& random_;
   Leases leases_;
   Guards guards_;
+  FloorTable floors_;
   Health health_;
   Touched touched_;
   std::mutex closing_;
@@ -117,7 +122,7 @@ Result<void> EmbeddedStore::open_files() {
   if (!database) return std::unexpected(database.error());
   auto tables = Tables::open(std::move(*database), touched_);
   if (!tables) return std::unexpected(tables.error());
-  auto loaded = tables->load(guards_, Moment::read(clock_, boot_));
+  auto loaded = tables->load(guards_, floors_, Moment::read(clock_, boot_));
   if (!loaded) return loaded;
   auto readers = Readers::open(options_.path, options_.readers_max, clock_, boot_, touched_);
   if (!readers) return std::unexpected(readers.error());
@@ -130,6 +135,7 @@ Result<void> EmbeddedStore::open_files() {
                             .random = random_,
                             .leases = leases_,
                             .guards = guards_,
+                            .floors = floors_,
                             .health = health_};
   writer_ = std::make_shared<Writer>(std::move(*tables), parts);
   writer_->begin();
@@ -167,8 +173,13 @@ Task<Result<Store::Claim>> EmbeddedStore::get_or_lease(StoreKey key, Token lease
 }
 
 Store::Claim EmbeddedStore::told(const StoreKey& key, Claim claim) const {
-  claim.slot.guarded = guards_.stands(key, clock_);
+  tell_of_guards_and_floors(key, claim.slot);
   return claim;
+}
+
+void EmbeddedStore::tell_of_guards_and_floors(const StoreKey& key, Slot& slot) const {
+  slot.guarded = guards_.stands(key, clock_);
+  if (!floors_.is_empty()) slot.floors = floors_.of(key, clock_.now());
 }
 
 Task<Result<Published>> EmbeddedStore::take_over(StoreKey key, Token expected, Token lease,
@@ -247,6 +258,23 @@ Task<Result<void>> EmbeddedStore::unguard(std::vector<StoreKey> keys, Token guar
   co_return outcome;
 }
 
+Task<Result<Token>> EmbeddedStore::raise_floors(std::vector<Floor> floors) {
+  for (const Floor& floor : floors) {
+    if (floor.revision.empty() || floor.revision.size() > revision_bytes_max) {
+      co_return failure(Code::invalid_argument,
+                        "a floor needs a revision of 1 to 1024 bytes (revision_bytes_max)");
+    }
+    if (floor.lasts <= Duration(0) || floor.lasts > floor_lasts_max) {
+      co_return failure(Code::invalid_argument,
+                        "a floor lasts longer than nothing and up to 24 hours (floor_lasts_max)");
+    }
+  }
+  for (const Floor& floor : floors) leases_.void_key(floor.key);
+  Writer::Raise work{.floors = std::move(floors)};
+  auto outcome = co_await acknowledge(std::move(work));
+  co_return outcome;
+}
+
 Task<Result<Slot>> EmbeddedStore::look(StoreKey key, std::vector<WatermarkId> watermarks,
                                        Payload payload) {
   auto slot = co_await see(key, std::move(watermarks), payload);
@@ -258,7 +286,7 @@ Task<Result<Slot>> EmbeddedStore::look(StoreKey key, std::vector<WatermarkId> wa
       slot->lease_left = holder->left;
     }
   }
-  slot->guarded = guards_.stands(key, clock_);
+  tell_of_guards_and_floors(key, *slot);
   co_return slot;
 }
 
@@ -301,6 +329,7 @@ Store::Usage EmbeddedStore::usage() const {
           .leases = leases_.size(),
           .watermarks = static_cast<std::uint64_t>(totals.watermarks),
           .guards = guards_.size(),
+          .floors = floors_.size(),
           .evicted_total = health_.evicted,
           .expired_total = health_.expired,
           .refused_total = health_.refused,
@@ -340,7 +369,7 @@ std::unexpected<Error> EmbeddedStore::read_failed(const Error& error) {
 Result<std::unique_ptr<Store>> open(EmbeddedStoreOptions options, Seams seams, Clock& clock,
                                     Executor& executor, Random& random) {
   if (options.path.empty() || options.bytes_max == 0 || options.queue_max == 0 ||
-      options.group_max == 0 || options.readers_max == 0) {
+      options.group_max == 0 || options.readers_max == 0 || options.floors_max == 0) {
     return failure(Code::invalid_argument,
                    "the embedded store needs a path, and limits that are not zero");
   }

@@ -3,7 +3,8 @@
 // decided by its moment and `keeps` alone.  That index carries `bytes` too, so that counting reads
 // no envelope. Envelopes come last, so that the other columns are read without their overflow
 // pages.  A guard ends when the monotonic clock of `boot` shows `ends`; for another boot `lasts`
-// tells how long it had to go at most.
+// tells how long it had to go at most.  So does a floor; one whose revision is empty stands for all
+// that had to go for want of room, and is of every key.
 #include "stores/embedded/schema.h"
 
 namespace headrace::embedded {
@@ -35,6 +36,15 @@ constexpr std::string_view tables = R"sql(
     lasts INTEGER NOT NULL,
     PRIMARY KEY(store_key, guard)) STRICT, WITHOUT ROWID;
   CREATE INDEX guards_by_end ON guards(ends);
+  CREATE TABLE floors(
+    age INTEGER PRIMARY KEY,
+    store_key BLOB NOT NULL,
+    revision BLOB NOT NULL,
+    boot INTEGER NOT NULL,
+    ends INTEGER NOT NULL,
+    lasts INTEGER NOT NULL,
+    UNIQUE(store_key, revision)) STRICT;
+  CREATE INDEX floors_by_end ON floors(ends);
   CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('durable_groups', 0);
 )sql";

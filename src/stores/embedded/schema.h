@@ -15,7 +15,7 @@
 namespace headrace::embedded {
 
 inline constexpr std::int64_t application_id = 0x48526576;  // "HRev".
-inline constexpr std::int64_t schema_version = 2;
+inline constexpr std::int64_t schema_version = 3;
 
 // The connection that writes; makes the tables in an empty file.
 [[nodiscard]] Result<Database> open_for_writing(const std::string& path, std::int64_t pages_max);

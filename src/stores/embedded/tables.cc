@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "headrace/store.h"
@@ -17,6 +18,13 @@ constexpr int second_chances_max = 64;  // Watermarks passed over before the old
 int note_log_pages(void* pages, sqlite3*, const char*, int count) {
   *static_cast<int*>(pages) = count;
   return SQLITE_OK;
+}
+
+// Of two endings in one boot, or of one and none.
+Ending later(const Ending& a, const Ending& b) {
+  return {.boot = b.boot,
+          .instant = std::max(a.instant, b.instant),
+          .lasts = std::max(a.lasts, b.lasts)};
 }
 
 // Runs a statement that ends in RETURNING; whether it found a row.
@@ -74,7 +82,20 @@ Result<void> Tables::prepare() {
       {&erase_guard_, "DELETE FROM guards WHERE store_key = ? AND guard = ?"},
       {&sweep_guards_,
        "DELETE FROM guards WHERE (store_key, guard) IN (SELECT store_key, guard FROM guards "
-       "WHERE ends <= ? AND boot = ? ORDER BY ends LIMIT ?) RETURNING 1"}};
+       "WHERE ends <= ? AND boot = ? ORDER BY ends LIMIT ?) RETURNING 1"},
+      {&erase_floor_,
+       "DELETE FROM floors WHERE store_key = ? AND revision = ? RETURNING boot, ends, lasts"},
+      {&insert_floor_,
+       "INSERT INTO floors(store_key, revision, boot, ends, lasts) VALUES (?, ?, ?, ?, ?)"},
+      {&crowd_out_floors_,
+       "DELETE FROM floors WHERE store_key = ?1 AND age <= (SELECT age FROM floors "
+       "WHERE store_key = ?1 ORDER BY age DESC LIMIT 1 OFFSET ?2) RETURNING 1"},
+      {&sweep_floors_,
+       "DELETE FROM floors WHERE age IN (SELECT age FROM floors "
+       "WHERE ends <= ? AND boot = ? ORDER BY ends LIMIT ?) RETURNING 1"},
+      {&evict_floor_,
+       "DELETE FROM floors WHERE age = (SELECT age FROM floors WHERE revision <> x'' "
+       "ORDER BY ends LIMIT 1) RETURNING boot, ends, lasts"}};
   for (const auto& [statement, sql] : all) {
     auto prepared = database_.prepare(sql);
     if (!prepared) return std::unexpected(prepared.error());
@@ -90,7 +111,10 @@ Result<void> Tables::count() {
   if (!bytes) return std::unexpected(bytes.error());
   const auto watermarks = database_.number("SELECT COUNT(*) FROM watermarks");
   if (!watermarks) return std::unexpected(watermarks.error());
-  totals_ = committed_ = {.entries = *entries, .bytes = *bytes, .watermarks = *watermarks};
+  const auto floors = database_.number("SELECT COUNT(*) FROM floors");
+  if (!floors) return std::unexpected(floors.error());
+  totals_ = committed_ = {
+      .entries = *entries, .bytes = *bytes, .watermarks = *watermarks, .floors = *floors};
   return {};
 }
 
@@ -184,7 +208,7 @@ Result<void> Tables::ensure(WatermarkId id, Token token) {
   return {};
 }
 
-Result<void> Tables::guard(const StoreKey& key, Token guard, const GuardEnd& end) {
+Result<void> Tables::guard(const StoreKey& key, Token guard, const Ending& end) {
   return insert_guard_.bind(1, key.bytes())
       .bind(2, bytes_of(guard))
       .bind(3, end.boot)
@@ -200,28 +224,34 @@ Result<void> Tables::unguard(const StoreKey& key, Token guard) {
 struct Tables::GuardRow {
   StoreKey key{};
   Token guard{};
-  GuardEnd end{};
+  Ending end{};
 };
+
+Result<void> Tables::load(Guards& guards, FloorTable& floors, const Moment& now) {
+  auto done = load_guards(guards, now);
+  if (done) done = load_floors(floors, now);
+  return done;
+}
 
 // A guard may end too late and never too early.  How much time passed between two boots only the
 // calendar tells, and that may have been set: so a guard of another boot gets its whole time again,
 // once a boot.  The same goes for one that would end later than it could, after a clock that went
-// back.
-Result<void> Tables::load(Guards& guards, const Moment& now) {
+// back.  Returns whether it had to be dated anew.
+bool Tables::date_anew(Ending& end, Duration lasts_max, const Moment& now) {
+  if (end.lasts <= Duration(0) || end.lasts > lasts_max) end.lasts = lasts_max;  // Damaged.
+  const std::int64_t latest = now.instant + end.lasts.count();
+  if (end.boot == now.boot && end.instant <= latest) return false;
+  end = {.boot = now.boot, .instant = latest, .lasts = end.lasts};
+  return true;
+}
+
+Result<void> Tables::load_guards(Guards& guards, const Moment& now) {
   auto rows = guard_rows();
   if (!rows) return std::unexpected(rows.error());
   std::vector<GuardRow> dated;
   for (GuardRow& row : *rows) {
-    GuardEnd& end = row.end;
-    if (end.lasts <= Duration(0) || end.lasts > Store::guard_lasts_max) {
-      end.lasts = Store::guard_lasts_max;  // A damaged number.
-    }
-    const std::int64_t latest = now.instant + end.lasts.count();
-    if (end.boot != now.boot || end.instant > latest) {
-      end = {.boot = now.boot, .instant = latest, .lasts = end.lasts};
-      dated.push_back(row);
-    }
-    guards.add(row.key, row.guard, Instant(Duration(end.instant)));
+    if (date_anew(row.end, Store::guard_lasts_max, now)) dated.push_back(row);
+    guards.add(row.key, row.guard, Instant(Duration(row.end.instant)));
   }
   guards.expire(Instant(Duration(now.instant)));
   // If this cannot be written, on a full disk, the next opening dates them anew as well.
@@ -258,6 +288,136 @@ Result<void> Tables::rewrite(const std::vector<GuardRow>& rows) {
   }
   if (done) done = commit();
   return done;
+}
+
+struct Tables::FloorRow {
+  StoreKey key{};
+  std::string revision{};  // Empty: of every key, and without a name.
+  Ending end{};
+};
+
+// One that is there already becomes the newest, and ends when the later does.
+Result<void> Tables::raise(const StoreKey& key, std::string_view revision, Ending end) {
+  erase_floor_.bind(1, key.bytes()).bind(2, revision);
+  const auto before = take_floor(erase_floor_);
+  if (!before) return std::unexpected(before.error());
+  if (*before && (*before)->boot == end.boot) end = later(end, **before);
+  auto done = insert_floor_.bind(1, key.bytes())
+                  .bind(2, revision)
+                  .bind(3, end.boot)
+                  .bind(4, end.instant)
+                  .bind(5, end.lasts.count())
+                  .run();
+  if (!done) return done;
+  totals_.floors += 1;
+  crowd_out_floors_.bind(1, key.bytes()).bind(2, static_cast<std::int64_t>(floors_per_key_max));
+  const auto removed = remove_floors(crowd_out_floors_);
+  if (!removed) return std::unexpected(removed.error());
+  return {};
+}
+
+// Removes the one row that the statement names, and says when it would have ended.
+Result<std::optional<Ending>> Tables::take_floor(Statement& statement) {
+  const auto row = statement.step();
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return std::nullopt;
+  const Ending end{.boot = statement.number(0),
+                   .instant = statement.number(1),
+                   .lasts = Duration(statement.number(2))};
+  const auto rest = statement.run();
+  if (!rest) return std::unexpected(rest.error());
+  totals_.floors -= 1;
+  return end;
+}
+
+// As guards, in the order in which they were raised.
+Result<void> Tables::load_floors(FloorTable& floors, const Moment& now) {
+  auto rows = floor_rows();
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<FloorRow> dated;
+  const Instant present{Duration(now.instant)};
+  for (FloorRow& row : *rows) {
+    if (date_anew(row.end, Store::floor_lasts_max, now)) dated.push_back(row);
+    const Instant until{Duration(row.end.instant)};
+    if (row.revision.empty()) {
+      floors.doubt(until);
+    } else {
+      floors.raise(row.key, row.revision, until, present);
+    }
+  }
+  floors.expire(present);
+  if (!rewrite(dated)) roll_back();
+  return {};
+}
+
+Result<std::vector<Tables::FloorRow>> Tables::floor_rows() {
+  auto select =
+      database_.prepare("SELECT store_key, revision, boot, ends, lasts FROM floors ORDER BY age");
+  if (!select) return std::unexpected(select.error());
+  std::vector<FloorRow> rows;
+  for (;;) {
+    const auto row = select->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return rows;
+    FloorRow& read = rows.emplace_back();
+    const std::string_view key = select->blob(0);
+    if (key.size() != sizeof read.key.words) {
+      return failure(Code::damaged, "a floor in it cannot be read");
+    }
+    std::memcpy(read.key.words, key.data(), key.size());
+    read.revision = select->blob(1);
+    read.end = {.boot = select->number(2),
+                .instant = select->number(3),
+                .lasts = Duration(select->number(4))};
+  }
+}
+
+Result<void> Tables::rewrite(const std::vector<FloorRow>& rows) {
+  if (rows.empty()) return {};
+  auto update = database_.prepare(
+      "UPDATE floors SET boot = ?, ends = ?, lasts = ? WHERE store_key = ? AND revision = ?");
+  if (!update) return std::unexpected(update.error());
+  auto done = begin(Sync::crash);
+  for (const FloorRow& row : rows) {
+    if (!done) break;
+    done = update->bind(1, row.end.boot)
+               .bind(2, row.end.instant)
+               .bind(3, row.end.lasts.count())
+               .bind(4, row.key.bytes())
+               .bind(5, row.revision)
+               .run();
+  }
+  if (done) done = commit();
+  return done;
+}
+
+Result<std::size_t> Tables::sweep_floors(const Moment& now, std::size_t rows_max) {
+  sweep_floors_.bind(1, now.instant).bind(2, now.boot).bind(3, static_cast<std::int64_t>(rows_max));
+  return remove_floors(sweep_floors_);
+}
+
+Result<std::size_t> Tables::remove_floors(Statement& statement) {
+  for (std::size_t removed = 0;; ++removed) {
+    const auto row = statement.step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return removed;
+    totals_.floors -= 1;
+  }
+}
+
+Result<std::size_t> Tables::evict_floors(std::int64_t count_max, std::size_t rows_max) {
+  std::size_t evicted = 0;
+  Ending last;
+  for (; totals_.floors > count_max && evicted < rows_max; ++evicted) {
+    const auto gone = take_floor(evict_floor_);
+    if (!gone) return std::unexpected(gone.error());
+    if (!*gone) break;
+    last = later(last, **gone);
+  }
+  if (evicted == 0) return evicted;
+  auto raised = raise({}, "", last);  // Those that went have ended by then.
+  if (!raised) return std::unexpected(raised.error());
+  return evicted;
 }
 
 Result<std::size_t> Tables::sweep(std::int64_t wall_now, std::size_t rows_max) {

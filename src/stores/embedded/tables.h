@@ -8,10 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/floor_table.h"
 #include "headrace/key.h"
 #include "headrace/result.h"
 #include "headrace/token.h"
@@ -42,8 +44,9 @@ struct Row {
   [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(StoreKey) + envelope.size(); }
 };
 
-// When a guard ends: at an instant of a boot, and in any other boot after what it had to go.
-struct GuardEnd {
+// When a guard or a floor ends: at an instant of a boot, and in any other boot after what it had to
+// go.
+struct Ending {
   std::int64_t boot = 0;
   std::int64_t instant = 0;
   Duration lasts{0};
@@ -55,6 +58,7 @@ class Tables {
     std::int64_t entries = 0;
     std::int64_t bytes = 0;
     std::int64_t watermarks = 0;
+    std::int64_t floors = 0;
   };
   enum class Sync : std::uint8_t { crash, power };  // What a commit survives.
 
@@ -74,14 +78,19 @@ class Tables {
   [[nodiscard]] Result<void> renew(WatermarkId id, Token token);
   [[nodiscard]] Result<void> ensure(WatermarkId id, Token token);
   // A guard that ends in `lasts` from now at the latest; in place of what it was.
-  [[nodiscard]] Result<void> guard(const StoreKey& key, Token guard, const GuardEnd& end);
+  [[nodiscard]] Result<void> guard(const StoreKey& key, Token guard, const Ending& end);
   [[nodiscard]] Result<void> unguard(const StoreKey& key, Token guard);
-  // Tells `guards` of all guards in the file, and dates those of other boots anew.
-  [[nodiscard]] Result<void> load(Guards& guards, const Moment& now);
+  // A floor that ends in `end.lasts` from now, as the newest of its key; the oldest may go for it.
+  [[nodiscard]] Result<void> raise(const StoreKey& key, std::string_view revision, Ending end);
+  // Tells `guards` and `floors` of all that are in the file, and dates those of other boots anew.
+  [[nodiscard]] Result<void> load(Guards& guards, FloorTable& floors, const Moment& now);
 
   // Each removes up to `rows_max` rows and says how many went.
   [[nodiscard]] Result<std::size_t> sweep(std::int64_t wall_now, std::size_t rows_max);
   [[nodiscard]] Result<std::size_t> sweep_guards(const Moment& now, std::size_t rows_max);
+  [[nodiscard]] Result<std::size_t> sweep_floors(const Moment& now, std::size_t rows_max);
+  // In the place of all that go there is one, of every key and without a name.
+  [[nodiscard]] Result<std::size_t> evict_floors(std::int64_t count_max, std::size_t rows_max);
   [[nodiscard]] Result<std::size_t> evict_slots(std::int64_t bytes_max, std::size_t rows_max);
   [[nodiscard]] Result<std::size_t> evict_watermarks(std::int64_t count_max, std::size_t rows_max);
 
@@ -92,10 +101,18 @@ class Tables {
   [[nodiscard]] Result<void> prepare();
   [[nodiscard]] Result<void> count();
   [[nodiscard]] Result<std::size_t> remove_slots(Statement& statement);
+  [[nodiscard]] Result<std::optional<Ending>> take_floor(Statement& statement);
+  [[nodiscard]] Result<std::size_t> remove_floors(Statement& statement);
   [[nodiscard]] Result<void> evict_watermark();
+  static bool date_anew(Ending& end, Duration lasts_max, const Moment& now);
   struct GuardRow;
   [[nodiscard]] Result<std::vector<GuardRow>> guard_rows();
+  [[nodiscard]] Result<void> load_guards(Guards& guards, const Moment& now);
   [[nodiscard]] Result<void> rewrite(const std::vector<GuardRow>& rows);
+  struct FloorRow;
+  [[nodiscard]] Result<std::vector<FloorRow>> floor_rows();
+  [[nodiscard]] Result<void> load_floors(FloorTable& floors, const Moment& now);
+  [[nodiscard]] Result<void> rewrite(const std::vector<FloorRow>& rows);
 
   Database database_;
   Touched* touched_ = nullptr;
@@ -103,6 +120,7 @@ class Tables {
   Statement move_watermark_, erase_watermark_, insert_watermark_, oldest_watermark_,
       evict_watermark_;
   Statement insert_guard_, erase_guard_, sweep_guards_;
+  Statement erase_floor_, insert_floor_, crowd_out_floors_, sweep_floors_, evict_floor_;
   Totals totals_{};
   Totals committed_{};
   Sync sync_ = Sync::crash;

@@ -9,7 +9,7 @@
 // A guard stands in memory before anything is voided, and readers look at guards after their grant:
 // whoever does not see it has a lease, or an envelope's token, that it voids.  Memory is not rolled
 // back with the transaction.  A guard that failed may stand until its end, and one that could not
-// be taken from the file may be gone: that is how both were answered.
+// be taken from the file may be gone: that is how both were answered.  Floors go the same way.
 #include "stores/embedded/writer.h"
 
 #include <algorithm>
@@ -25,7 +25,8 @@ constexpr std::size_t envelope_bytes_max = 512u << 20;  // SQLite takes no blob 
 bool needs_power(const Writer::Work& work) {
   return std::holds_alternative<Writer::Put>(work) ||
          std::holds_alternative<Writer::Invalidate>(work) ||
-         std::holds_alternative<Writer::Renew>(work) || std::holds_alternative<Writer::Guard>(work);
+         std::holds_alternative<Writer::Renew>(work) ||
+         std::holds_alternative<Writer::Guard>(work) || std::holds_alternative<Writer::Raise>(work);
 }
 
 Result<Published> stored(const Result<void>& done) {
@@ -166,10 +167,13 @@ Result<void> Writer::tidy() {
   const auto watermarks_max = static_cast<std::int64_t>(parts_.options.watermarks_max);
   const auto forgotten = tables_.evict_watermarks(watermarks_max, tidy_rows_max);
   if (!forgotten) return std::unexpected(forgotten.error());
+  const auto floors_max = static_cast<std::int64_t>(parts_.options.floors_max);
+  const auto unnamed = tables_.evict_floors(floors_max, tidy_rows_max);
+  if (!unnamed) return std::unexpected(unnamed.error());
   const auto swept = sweeping_ ? sweep() : Result<std::size_t>(0);
   if (!swept) return std::unexpected(swept.error());
   parts_.health.evicted += *evicted;
-  behind_ = std::max({*evicted, *forgotten, *swept}) == tidy_rows_max;
+  behind_ = std::max({*evicted, *forgotten, *unnamed, *swept}) == tidy_rows_max;
   return {};
 }
 
@@ -178,12 +182,15 @@ Result<std::size_t> Writer::sweep() {
   const Moment now = Moment::read(parts_.clock, parts_.boot);
   parts_.leases.expire(parts_.clock.now());
   parts_.guards.expire(parts_.clock.now());
+  parts_.floors.expire(parts_.clock.now());
   const auto slots = tables_.sweep(now.wall, tidy_rows_max);
   if (!slots) return slots;
   const auto guards = tables_.sweep_guards(now, tidy_rows_max);
   if (!guards) return guards;
+  const auto floors = tables_.sweep_floors(now, tidy_rows_max);
+  if (!floors) return floors;
   parts_.health.expired += *slots;
-  return std::max(*slots, *guards);
+  return std::max({*slots, *guards, *floors});
 }
 
 void Writer::finish(Group group) {
@@ -266,7 +273,7 @@ Result<Published> Writer::apply(Guard& guard) {
     const Instant until = parts_.guards.add(key, guard.guard, present + guard.lasts);
     parts_.leases.void_key(key);
     auto done = tables_.erase(key);
-    const GuardEnd end{
+    const Ending end{
         .boot = parts_.boot, .instant = until.time_since_epoch().count(), .lasts = until - present};
     if (done) done = tables_.guard(key, guard.guard, end);
     if (!done) return stored(done);
@@ -279,6 +286,23 @@ Result<Published> Writer::apply(Unguard& unguard) {
     parts_.guards.remove(key, unguard.guard);
     auto erased = tables_.unguard(key, unguard.guard);
     if (!erased) return stored(erased);
+  }
+  return Published::stored;
+}
+
+// As a guard's: its time is counted from here on.
+Result<Published> Writer::apply(Raise& raise) {
+  const Moment now = Moment::read(parts_.clock, parts_.boot);
+  const Instant present{Duration(now.instant)};
+  for (const Store::Floor& floor : raise.floors) {
+    const Instant until =
+        parts_.floors.raise(floor.key, floor.revision, present + floor.lasts, present);
+    parts_.leases.void_key(floor.key);
+    auto done = tables_.erase(floor.key);
+    const Ending end{
+        .boot = parts_.boot, .instant = until.time_since_epoch().count(), .lasts = until - present};
+    if (done) done = tables_.raise(floor.key, floor.revision, end);
+    if (!done) return stored(done);
   }
   return Published::stored;
 }
@@ -305,6 +329,9 @@ void Writer::after_commit(Work& work) {
   }
   if (auto* guard = std::get_if<Guard>(&work)) {
     for (const StoreKey& key : guard->keys) parts_.leases.void_key(key);
+  }
+  if (auto* raise = std::get_if<Raise>(&work)) {
+    for (const Store::Floor& floor : raise->floors) parts_.leases.void_key(floor.key);
   }
 }
 

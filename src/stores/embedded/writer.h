@@ -68,7 +68,11 @@ class Writer : public std::enable_shared_from_this<Writer> {
     std::vector<StoreKey> keys{};
     Token guard{};
   };
-  using Work = std::variant<Publish, TakeOver, Put, Invalidate, Renew, Ensure, Guard, Unguard>;
+  struct Raise {
+    std::vector<Store::Floor> floors{};
+  };
+  using Work =
+      std::variant<Publish, TakeOver, Put, Invalidate, Renew, Ensure, Guard, Unguard, Raise>;
 
   // One write, to be awaited.
   class Turn {
@@ -101,6 +105,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
     Random& random;
     Leases& leases;
     Guards& guards;
+    FloorTable& floors;
     Health& health;
   };
 
@@ -137,6 +142,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   [[nodiscard]] Result<Published> apply(Ensure& ensure);
   [[nodiscard]] Result<Published> apply(Guard& guard);
   [[nodiscard]] Result<Published> apply(Unguard& unguard);
+  [[nodiscard]] Result<Published> apply(Raise& raise);
   void undo(Work& work);
   void after_commit(Work& work);
   [[nodiscard]] bool fits(const Row& row) const noexcept;
