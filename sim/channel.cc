@@ -67,7 +67,7 @@ Task<Result<void>> ChannelBus::barrier() {
 }
 
 void ChannelBus::lose_connection(Loss loss) {
-  ++lost_;
+  if (lost_++ == 0) deaf_since_ = timeline_.now();
   if (loss == Loss::silent) return;
   ++noticed_;
   missed_ = true;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -58,6 +59,11 @@ class ChannelBus final : public Bus {
   void lose_connection(Loss loss);
   void go_on();
 
+  // Since when nothing that is said arrives here; none: it does.
+  [[nodiscard]] std::optional<Instant> deaf_since() const {
+    return lost_ > 0 ? std::optional(deaf_since_) : std::nullopt;
+  }
+
   // Whether words of this one were lost here, unnoticed, that nobody may miss if it dies now.
   [[nodiscard]] bool has_lost_words_of(const ChannelBus& other) const {
     return lost_words_of_.contains(other.origin_);
@@ -93,6 +99,7 @@ class ChannelBus final : public Bus {
   std::map<Origin, Instant> heard_at_;
   std::set<Origin> lost_words_of_;
   Instant last_arrival_{};
+  Instant deaf_since_{};
   int lost_ = 0;         // Connections lost and not back yet ...
   int noticed_ = 0;      // ... of which the client knows.
   bool missed_ = false;  // It has to tell when it is back.

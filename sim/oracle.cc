@@ -101,6 +101,10 @@ Oracle::Least Oracle::least_of(const Read& read) const {
   }
   if (read.level != Level::bounded) return Least{"everywhere", at(confirmed_, read.began)};
   if (!rules_.with_bus) return {};
+  if (read.deaf_since) {
+    const Version missed = at(confirmed_, read.began - widened(rules_.proof_lasts));
+    if (missed > at(confirmed_, *read.deaf_since)) return Least{"deaf", missed};
+  }
   if (rules_.bus_bound == Duration::zero()) return {};
   const Least bounded{"the bus bound", at(confirmed_, read.began - widened(rules_.bus_bound))};
   if (!rules_.bus_is_sound) return bounded;

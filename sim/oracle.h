@@ -11,6 +11,7 @@
 //                            returned;
 //   the bus bound            nor, on any read, once a bus_bound has passed since then, if there is
 //                            a bus that notices what it loses;
+//   deaf                     so, where the bus loses silently, for who hears nothing at all;
 //   waited                   nor at once, if the invalidation waited until it held everywhere;
 //   quiet                    nor ever, once all is healed and has come to rest;
 //   crash window             then no read is older than what was changed under a guard either, even
@@ -71,7 +72,8 @@ class Oracle {
     bool races_are_known = true;
     bool with_bus = false;
     bool words_arrive = false;  // Whoever lives hears what the bus has taken.
-    Duration bus_bound{0};      // Zero: nothing is promised before all is quiet.
+    Duration proof_lasts{0};
+    Duration bus_bound{0};  // Zero: nothing is promised before all is quiet.
     bool bus_is_sound = true;
     std::vector<Policy> policies{};
   };
@@ -83,6 +85,7 @@ class Oracle {
     Place place{};
     Level level = Level::bounded;
     Instant began{};
+    std::optional<Instant> deaf_since{};  // Nothing comes to it from the bus any more.
   };
   // What was said and when; `from` for the story: "memory", "store", "source".
   struct Said {

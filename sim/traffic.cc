@@ -48,7 +48,8 @@ void World::await(Instance& instance, Place place, Level level, AnyLookup lookup
   const Oracle::Read read{.host = instance.id(),
                           .place = place,
                           .level = std::max(plan_.policies[place.policy].level, level),
-                          .began = timeline_.now()};
+                          .began = timeline_.now(),
+                          .deaf_since = instance.bus().deaf_since()};
   begin(instance.id());
   tell([&] {
     return fmt::format("instance {} is asked for {}/{}{}", read.host,

@@ -97,14 +97,14 @@ void World::swallow_words_of(HostId host) {
 void World::cut_bus(const Step& step) {
   Instance* const who = instances_[step.host].get();
   if (who == nullptr) return;
-  const std::uint64_t which = part(step.extra, 5) % 3;
   const bool silent = !plan_.bus_is_sound && step.entity % 2 == 0;
+  const std::uint64_t which = silent ? 1 : part(step.extra, 5) % 3;
   const bool hears = which == 0;
   who->to_bus().cut(which != 1);
   if (!hears) {
     who->bus().lose_connection(silent ? ChannelBus::Loss::silent : ChannelBus::Loss::noticed);
   }
-  timeline_.after(silent ? step.length + seconds(5) : step.length, the_world, [who, hears] {
+  timeline_.after(silent ? step.length + seconds(3) : step.length, the_world, [who, hears] {
     who->to_bus().cut(false);
     if (!hears) who->bus().go_on();
   });

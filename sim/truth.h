@@ -100,6 +100,7 @@ class SimSource final : public Source {
   [[nodiscard]] std::vector<Dependency> dependencies() const override {
     return {{.database = "simulated", .collection = "entities"}};
   }
+  [[nodiscard]] bool may_lag() const noexcept override { return true; }
   [[nodiscard]] bool covers(std::string_view revision, std::string_view floor) const override {
     return Told::from(std::string(revision)).version >= Told::from(std::string(floor)).version;
   }

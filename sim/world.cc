@@ -45,6 +45,7 @@ World::World(const Plan& plan, bool tell)
                .races_are_known = plan.races_are_known,
                .with_bus = plan.with_bus,
                .words_arrive = plan.words_arrive,
+               .proof_lasts = plan.bus_bound,
                .bus_bound = promised_bound(plan),
                .bus_is_sound = plan.bus_is_sound,
                .policies = plan.policies}),

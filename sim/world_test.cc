@@ -11,9 +11,9 @@ namespace headrace::sim {
 namespace {
 
 #ifdef HEADRACE_SANITIZED
-constexpr std::uint64_t budget = 4'000;
+constexpr std::uint64_t budget = 400;
 #else
-constexpr std::uint64_t budget = 40'000;
+constexpr std::uint64_t budget = 25'000;
 #endif
 constexpr std::uint64_t mutant_budget = 40'000;  // Worlds in which each mutant has to be seen.
 
@@ -43,10 +43,13 @@ TEST_F(WorldTest, EveryAnswerOfManyWorldsIsAccountedForAndEveryMarkIsReached) {
   const Searched done = search({.first = 1, .worlds = budget, .jobs = 2}, no_progress);
   EXPECT_FALSE(done.seed) << "seed " << done.seed.value_or(0) << ": " << done.violation;
   EXPECT_EQ(done.worlds, budget);
+  if (budget < 10'000) return;  // Too few to reach everything.
   for (unsigned i = 0; i < static_cast<unsigned>(Mark::last); ++i) {
     EXPECT_NE(done.marks >> i & 1, 0u) << "never reached: " << name_of(static_cast<Mark>(i));
   }
 }
+
+#ifndef HEADRACE_SANITIZED  // There a world takes fifty times as long.
 
 class MutantWorldTest : public WorldTest, public testing::WithParamInterface<unsigned> {};
 
@@ -74,6 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Every, MutantWorldTest,
                          [](const auto& tested) {
                            return std::string(name_of(static_cast<Mechanism>(tested.param)));
                          });
+
+#endif
 
 }  // namespace
 }  // namespace headrace::sim

@@ -98,6 +98,11 @@ class Source {
   // How many entities one fetch_many may name; 1 where batches save nothing.
   [[nodiscard]] virtual std::size_t batch_max() const noexcept { return 1; }
 
+  // Whether a read may be answered by a replica that lags, or does not show yet what was committed.
+  // Then what is written through is named to those who load it later; where it is false they need
+  // not be told, and covers() is asked only of what an invalidation has named.
+  [[nodiscard]] virtual bool may_lag() const noexcept { return false; }
+
   // Whether what was read at `revision` (Fetched::revision, which may be empty) contains the change
   // named `floor`: a Written::revision of this database, or what an invalidation brought.  A source
   // without replicas, whose reads always see what was committed before, keeps true.  Any other must

@@ -41,13 +41,14 @@ void Engine::Impl::prove_and_repeat() {
   });
 }
 
-// The beat first, so that it has to come back before the barrier does.
+// The beat first, so that it has to come back before the barrier does.  The proof counts from then:
+// who has fallen deaf in between has heard the beat, but not what came after it.
 Task<void> Engine::Impl::prove() {
   const std::uint64_t beat = hearing_.next_beat();
+  const Instant began = ports_.clock.now();
   auto saying = say({.kind = BusMessage::Kind::beat, .beat = beat});
   const Result<void> said = co_await std::move(saying);
   if (!said) co_return;
-  const Instant began = ports_.clock.now();
   auto asked = bus_call(ports_.bus->barrier());
   const Result<void> done = co_await asked;
   if (!done || !hearing_.proved(began, beat)) co_return;

@@ -55,7 +55,7 @@ class Hearing {
   // The number of the next beat of our own.
   [[nodiscard]] std::uint64_t next_beat() noexcept { return ++beats_; }
 
-  // A barrier that began at `began`, after the bus had taken our beat `beat`, has come back.
+  // Our beat `beat`, said at `began`, was taken by the bus, and a barrier after it has come back.
   // Returns false if that proves nothing: the beat has not been heard.
   [[nodiscard]] bool proved(Instant began, std::uint64_t beat);
 

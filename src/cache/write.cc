@@ -145,7 +145,8 @@ Task<Held> Engine::Impl::settle_write(std::shared_ptr<Writing> writing, Result<W
   // If the entity was not there nothing has changed; but a copy of it that is kept is outdated, and
   // so may be what else is kept under its name.
   const bool of_entity_alone = outcome && !outcome->found;
-  std::string revision = outcome ? outcome->revision : std::string();
+  const bool may_lag = writing->compiled->source->may_lag();
+  std::string revision = outcome && may_lag ? outcome->revision : std::string();
   if (revision.size() > revision_bytes_max) revision.clear();
   auto invalidation = invalidate_now(outdated_by(*writing, changes, revision, of_entity_alone));
   co_return co_await std::move(invalidation);

@@ -70,6 +70,7 @@ class HeldSource final : public Source {
   }
 
   bool shows_commits_late() const noexcept override { return shows_late; }
+  bool may_lag() const noexcept override { return lags || shows_late; }
   std::size_t batch_max() const noexcept override { return batches_max; }
   bool covers(std::string_view revision, std::string_view floor) const override {
     if (!lags) return true;
