@@ -17,6 +17,8 @@
 namespace headrace::sim {
 namespace {
 
+constexpr std::uint64_t mutant_worlds_max = 40'000;
+
 struct Options {
   std::optional<std::uint64_t> seed{};
   std::uint64_t first = 1;
@@ -157,7 +159,11 @@ int run(int argc, char** argv) {
     }
     remove(*mechanism);
   }
-  if (options.table) return mutants(options);
+  if (options.table) {
+    // Some are missed only where much comes together.
+    if (app.count("--worlds") == 0) options.worlds = mutant_worlds_max;
+    return mutants(options);
+  }
   if (options.seed) return tell(*options.seed, options.whole);
   return search_worlds(options);
 }

@@ -287,7 +287,7 @@ bool Engine::Impl::settle_loaded(Load& load) {
 }
 
 Task<Result<Loaded>> Engine::Impl::call_loader(SharedLoader loader, Fetch fetch) {
-  // The one line at which what a caller's code throws is caught.
+  // What a caller's own fetch throws is caught at this line.
   std::string thrown;
   try {
     auto task = (*loader)(std::move(fetch));
