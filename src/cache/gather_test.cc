@@ -146,7 +146,7 @@ TEST_F(GatherTest, EachSaysForItselfWhetherThePrimaryIsToAnswer) {
   fetch("a");
   fetch("b");
   fetch("c");
-  fetch({.entity = "c", .primary = true});
+  fetch(Fetch{.entity = "c", .primary = true});
   fetch("c");
   source->inner.release();
   ASSERT_EQ(source->names(1), (Names{"b", "c"}));

@@ -207,8 +207,8 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
 Task<Result<Token>> Engine::Impl::raise_some(Orders& orders) {
   const std::size_t count = std::min(orders.floors.size(), limits_.keys_per_invalidation_max);
   const auto first = orders.floors.end() - static_cast<std::ptrdiff_t>(count);
-  std::vector<Store::Floor> some(std::move_iterator(first),
-                                 std::move_iterator(orders.floors.end()));
+  std::vector<Store::Floor> some(std::make_move_iterator(first),
+                                 std::make_move_iterator(orders.floors.end()));
   orders.floors.erase(first, orders.floors.end());
   std::unordered_set<StoreKey, StoreKeyHash> raised;
   for (const Store::Floor& floor : some) raised.insert(floor.key);
