@@ -111,47 +111,46 @@ TEST_F(FailoverTest, IfNotAllIsRememberedEverythingIsInvalidated) {
   EXPECT_EQ(text(read("1")), "v2");
 }
 
-TEST_F(FailoverTest, WhoHasOnlyHeardOfItSendsItToo) {
+// The same on a bus, of which the test is another member.
+class HeardFailoverTest : public FailoverTest {
+ protected:
+  HeardFailoverTest() {
+    EXPECT_TRUE(close());
+    engine = std::make_unique<Engine>(Engine::Limits{.bytes_max = 1 << 20, .shards = 4},
+                                      Engine::Ports{world, world, world, &store, &bus});
+    define(plain_policy());
+  }
+  ~HeardFailoverTest() override { engine.reset(); }  // Before its bus.
+
+  // Another instance has invalidated key 1, and `by` has acknowledged it.
+  void hear_of_an_invalidation(Token by) {
+    BusMessage said{.origin = {7, 7}, .sequence = 1, .names = key("1"), .incarnation = by};
+    said.keys.push_back(slot);
+    ASSERT_TRUE(world.run(other.publish({said}))->has_value());
+  }
   kit::BusServer server;
-  kit::PlainBus bus(server);
-  kit::PlainBus other(server);
-  ASSERT_TRUE(close());
-  engine = std::make_unique<Engine>(Engine::Limits{.bytes_max = 1 << 20, .shards = 4},
-                                    Engine::Ports{world, world, world, &store, &bus});
-  define(plain_policy());
+  kit::PlainBus bus{server};
+  kit::PlainBus other{server};
+};
+
+TEST_F(HeardFailoverTest, WhoHasOnlyHeardOfItSendsItToo) {
   read("1");
   replica = store.state();
   source->rows["1"] = "v2";
   // Another instance invalidates, says so, and is gone.
-  const Token by = **world.run(store.invalidate({slot}));
-  BusMessage said{.origin = {7, 7}, .sequence = 1, .names = key("1"), .incarnation = by};
-  said.keys.push_back(slot);
-  ASSERT_TRUE(world.run(other.publish({said}))->has_value());
+  hear_of_an_invalidation(**world.run(store.invalidate({slot})));
   fail_over();
   EXPECT_EQ(text(read("1")), "v2");
   world.run();
   EXPECT_EQ((**world.run(store.look(slot, {}, Store::Payload::with))).envelope.payload, "");
-  ASSERT_TRUE(close());
-  make_engine();
 }
 
-TEST_F(FailoverTest, WhatAnOlderStoreHasAcknowledgedToAnotherIsSentToThisOne) {
-  kit::BusServer server;
-  kit::PlainBus bus(server);
-  kit::PlainBus other(server);
-  ASSERT_TRUE(close());
-  engine = std::make_unique<Engine>(Engine::Limits{.bytes_max = 1 << 20, .shards = 4},
-                                    Engine::Ports{world, world, world, &store, &bus});
-  define(plain_policy());
+TEST_F(HeardFailoverTest, WhatAnOlderStoreHasAcknowledgedToAnotherIsSentToThisOne) {
   read("1");
   source->rows["1"] = "v2";
-  BusMessage said{.origin = {7, 7}, .sequence = 1, .names = key("1"), .incarnation = {9, 9}};
-  said.keys.push_back(slot);
-  ASSERT_TRUE(world.run(other.publish({said}))->has_value());
+  hear_of_an_invalidation({9, 9});
   world.run();
   EXPECT_EQ(text(read("1")), "v2");
-  ASSERT_TRUE(close());
-  make_engine();
 }
 
 }  // namespace

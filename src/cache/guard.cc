@@ -14,15 +14,6 @@
 
 namespace headrace {
 
-namespace {
-
-// Whether the error says that nothing has changed.
-bool left_all_as_it_was(Code code) noexcept {
-  return code == Code::invalid_argument || code == Code::refused || code == Code::not_allowed;
-}
-
-}  // namespace
-
 // Holds the names in quarantine here, and has the guard stand in the store.
 Task<Result<GuardedRef>> Engine::Impl::raise_guard(Invalidation what) {
   Result<Orders> orders = resolve(what);

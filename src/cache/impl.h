@@ -119,6 +119,9 @@ struct Guarded {
 };
 using GuardedRef = std::shared_ptr<Guarded>;
 
+// Whether an error of who changes the source says that nothing has changed.
+[[nodiscard]] bool left_all_as_it_was(Code code) noexcept;
+
 // One write under way.
 struct Writing {
   PolicyHandle policy{};

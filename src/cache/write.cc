@@ -95,12 +95,11 @@ bool is_written(const Compiled& compiled, const Dependency& reads) {
   return written.database == reads.database && same_name(written.collection, reads.collection);
 }
 
-// Whether the error says that nothing has changed.
-bool left_all_as_it_was(Code code) noexcept {
-  return code == Code::invalid_argument || code == Code::refused;
-}
-
 }  // namespace
+
+bool left_all_as_it_was(Code code) noexcept {
+  return code == Code::invalid_argument || code == Code::refused || code == Code::not_allowed;
+}
 
 Invalidation Engine::Impl::outdated_by(const Writing& writing,
                                        const std::vector<Dependency>& changes,
