@@ -13,9 +13,9 @@ namespace headrace::sim {
 
 class Disk {
  public:
-  std::uint64_t add(std::vector<StoreKey> keys, std::vector<WatermarkId> watermarks) {
-    records_[++last_] = {
-        .number = last_, .keys = std::move(keys), .watermarks = std::move(watermarks)};
+  std::uint64_t add(Journal::Record record) {
+    record.number = ++last_;
+    records_[last_] = std::move(record);
     return last_;
   }
   void strike(const std::vector<std::uint64_t>& numbers) {
@@ -37,12 +37,12 @@ class DiskJournal final : public Journal {
  public:
   DiskJournal(Disk& disk, Link& link) : disk_(disk), link_(link) {}
 
-  Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys,
-                                  std::vector<WatermarkId> watermarks) override {
+  Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys, std::vector<WatermarkId> watermarks,
+                                  std::vector<Store::Floor> floors) override {
+    Record record{
+        .keys = std::move(keys), .watermarks = std::move(watermarks), .floors = std::move(floors)};
     auto call = link_.call<std::uint64_t>(
-        [this, keys = std::move(keys), marks = std::move(watermarks)]() -> Result<std::uint64_t> {
-          return disk_.add(keys, marks);
-        },
+        [this, record = std::move(record)]() -> Result<std::uint64_t> { return disk_.add(record); },
         Link::Repeat::never);
     const Result<std::uint64_t> number = co_await std::move(call);
     co_return number;

@@ -143,9 +143,13 @@ Oracle::Invalidation Oracle::invalidation_called(HostId host, const std::vector<
   for (const Place& place : places) {
     own_[{host, place}].raise(timeline_.now(), covered);
     made.covered.emplace_back(place, covered);
-    invalidated_at_[{host, place}].push_back(timeline_.now());
   }
+  loads_cut_off(host, places);
   return made;
+}
+
+void Oracle::loads_cut_off(HostId host, const std::vector<Place>& places) {
+  for (const Place& place : places) invalidated_at_[{host, place}].push_back(timeline_.now());
 }
 
 void Oracle::inherited(HostId heir, const Invalidation& invalidation) {
@@ -156,14 +160,13 @@ void Oracle::inherited(HostId heir, const Invalidation& invalidation) {
 
 void Oracle::invalidation_held(const Invalidation& invalidation, bool waited) {
   // What the store has confirmed before it went back, its caller may learn only now.
-  const bool may_be_forgotten = invalidation.called <= went_back_at_;
   for (const auto& [place, version] : invalidation.covered) {
-    if (may_be_forgotten) {
-      forgotten_.push_back({invalidation.host, place, version, timeline_.now()});
+    if (may_be_forgotten(invalidation)) {
+      forgotten_.push_back({invalidation.host, place, version, invalidation.called});
       continue;
     }
     confirmed_[place].raise(timeline_.now(), version);
-    confirmed_by_.push_back({invalidation.host, place, version, timeline_.now()});
+    confirmed_by_.push_back({invalidation.host, place, version, invalidation.called});
     if (waited) waited_[place].raise(timeline_.now(), version);
   }
 }
@@ -186,8 +189,9 @@ void Oracle::all_is_quiet(const std::map<HostId, Instant>& living_since) {
   for (const Confirmed& one : forgotten_) {
     const bool somebody_knows =
         living_since.contains(one.host) ||
+        // Who came while it was told may have come too late to hear it.
         (rules_.words_arrive && std::ranges::any_of(living_since, [&](const auto& living) {
-           return living.second < one.at;
+           return living.second < one.called;
          }));
     if (somebody_knows) expect(one);
   }

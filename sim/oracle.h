@@ -106,6 +106,12 @@ class Oracle {
   // The same of all that was committed before and with `version`.
   [[nodiscard]] Invalidation invalidation_called(HostId host, const std::vector<Place>& places,
                                                  Version version);
+  // Whether the store may have forgotten it, once it had confirmed it.
+  [[nodiscard]] bool may_be_forgotten(const Invalidation& invalidation) const {
+    return invalidation.called <= went_back_at_;
+  }
+  // Loads of these are cut off at a host, by what promises nothing of their values.
+  void loads_cut_off(HostId host, const std::vector<Place>& places);
   // Another process takes up what this one had left pending, and is held to the same.
   void inherited(HostId heir, const Invalidation& invalidation);
   // The store has confirmed it, and the bus has taken it; `waited`: no memory can answer older.
@@ -157,7 +163,7 @@ class Oracle {
     HostId host;
     Place place;
     Version version;
-    Instant at;
+    Instant called;
   };
   std::map<Place, Floor> confirmed_;
   std::vector<Confirmed> confirmed_by_;  // The same, with who was told so.

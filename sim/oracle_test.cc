@@ -136,6 +136,13 @@ TEST_F(OracleTest, OneLoadAtATimeBetweenInvalidations) {
   oracle.load_ended(1, place, first);
   oracle.load_ended(1, place, second);
   wait(seconds(6));
+  const auto third = oracle.load_began(1, place, true);
+  oracle.loads_cut_off(1, {place});
+  const auto fourth = oracle.load_began(1, place, true);
+  EXPECT_EQ(rule(), "");
+  oracle.load_ended(1, place, third);
+  oracle.load_ended(1, place, fourth);
+  wait(seconds(6));
   (void)oracle.load_began(1, place, true);
   EXPECT_EQ(rule(), "");
   (void)oracle.load_began(1, place, true);

@@ -94,8 +94,7 @@ void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
 void settle_delays(Swarm& swarm) {
   if (!swarm.replicas_lag && !swarm.seen_late) return;
   swarm.puts = swarm.bumps = swarm.store_restarts = false;
-  swarm.journal = false;  // It holds no floors.
-  if (swarm.seen_late) swarm.cuts = swarm.guarded = swarm.fails_over = false;
+  if (swarm.seen_late) swarm.journal = swarm.cuts = swarm.guarded = swarm.fails_over = false;
 }
 
 // What goes with guarded writes: nothing is put, no guard is lost, and no clock stands still while

@@ -329,6 +329,7 @@ void World::invalidate(Instance& instance, const Step& step, std::vector<PolicyN
       what.keys.push_back({plan_.policies[one].name, std::to_string(step.entity)});
     }
   }
+  oracle_.loads_cut_off(instance.id(), covered);
   if (plan_.names_revisions) {  // Besides: another name says nothing of a source that is behind.
     covered = places(policies, step.entity);
     what.keys.clear();

@@ -186,11 +186,14 @@ void World::come_to_rest() {
     oracle_.violated("the world does not come to rest after all was healed");
   }
   // What was only pending has been delivered by now, unless its instance died before and had not
-  // written it down.
+  // written it down.  What an heir has delivered, and the store has forgotten since, that heir
+  // knows; but it may be dead too.
   for (const auto& one : invalidating_) {
     const bool lives = std::ranges::any_of(
         instances_, [&](const auto& instance) { return instance->id() == one->host; });
-    const bool is_known = lives || (plan_.with_journal && one->returned);
+    const bool is_inherited =
+        plan_.with_journal && one->returned && !oracle_.may_be_forgotten(one->what);
+    const bool is_known = lives || is_inherited;
     if (is_known && !one->held) oracle_.invalidation_held(one->what, false);
   }
   // Every lost connection is back by then, and every beat has told what it has to tell.

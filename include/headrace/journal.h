@@ -2,7 +2,8 @@
 // has not confirmed, so that they outlive this process.
 //
 // It belongs to one instance and lies where it does, on a disk of its own: it is there when the
-// store cannot be reached.  It holds the store's names of keys and watermarks, no entities.
+// store cannot be reached.  It holds the store's names of keys and watermarks, no entities; and the
+// revisions of floors, as their sources have named them.
 //
 // Threads:   every member may be called from any thread; a task ends on any thread.
 // Errors:    journal_unavailable when it cannot be read or written now, or is full.  A failed add
@@ -15,6 +16,7 @@
 
 #include "headrace/key.h"
 #include "headrace/result.h"
+#include "headrace/store.h"
 #include "headrace/task.h"
 #include "headrace/token.h"
 
@@ -28,11 +30,14 @@ class Journal {
     std::uint64_t number = 0;  // Its own, never used again while it stands.
     std::vector<StoreKey> keys{};
     std::vector<WatermarkId> watermarks{};
+    // To be raised once more, for as long as each lasts; what has passed since does not count.
+    std::vector<Store::Floor> floors{};
   };
 
   // Writes it down, and returns its number.  Durable once acknowledged.
   [[nodiscard]] virtual Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys,
-                                                        std::vector<WatermarkId> watermarks) = 0;
+                                                        std::vector<WatermarkId> watermarks,
+                                                        std::vector<Store::Floor> floors) = 0;
 
   // These are no longer needed.  Idempotent.
   [[nodiscard]] virtual Task<Result<void>> strike(std::vector<std::uint64_t> numbers) = 0;

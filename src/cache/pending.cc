@@ -10,7 +10,8 @@ namespace headrace {
 Task<void> Engine::Impl::leave_pending(Outdating what) {
   sometimes(Mark::invalidation_pending);
   if (ports_.journal != nullptr && !removed(Mechanism::journal)) {
-    auto adding = journal_call(ports_.journal->add(what.orders.keys, what.orders.watermarks));
+    auto adding = journal_call(
+        ports_.journal->add(what.orders.keys, what.orders.watermarks, what.orders.floors));
     const Result<std::uint64_t> number = co_await adding;
     if (number) what.records.push_back(*number);
   }
@@ -99,11 +100,13 @@ Task<void> Engine::Impl::read_journal() {
       for (Journal::Record& one : *records) {
         sometimes(Mark::journal_replayed);
         // Its names are not known here: other memories are told to drop all.
-        Outdating what{
-            .names = {.everything = true},
-            .orders = {.keys = std::move(one.keys), .watermarks = std::move(one.watermarks)},
-            .records = {one.number}};
+        Outdating what{.names = {.everything = true},
+                       .orders = {.keys = std::move(one.keys),
+                                  .watermarks = std::move(one.watermarks),
+                                  .floors = std::move(one.floors)},
+                       .records = {one.number}};
         what.one_by_one = quarantine_.hold(what.orders);
+        floors_.raise(what.orders.floors, ports_.clock.now());
         keep_pending(std::move(what));
       }
       recovering_.store(false);

@@ -126,6 +126,31 @@ TEST_F(JournalTest, BeforeItHasBeenReadTheStoreIsNotAsked) {
   EXPECT_EQ(text(read("2")), "w1");
 }
 
+// What an invalidation has named the state by outlives the crash too: without it the source's
+// replica, which is behind, would be asked, and kept.
+TEST_F(JournalTest, TheNextEngineKnowsItsFloors) {
+  source->lags = source->revisions = true;
+  source->rows = {{"1", "1"}};
+  world.run();
+  read("1");
+  store.fails_invalidations = true;
+  Invalidation what;
+  what.keys.push_back({"users", "1", "2"});
+  EXPECT_EQ(**invalidate(what), Held::pending);
+  start_engine();
+  source->next_answers["1"] = {{.payload = "v1", .revision = "1"},
+                               {.payload = "v2", .revision = "2"}};
+  const Outcome early = ask("1");
+  EXPECT_EQ(text(early), "pending") << "the source has answered at a state before the floor";
+  world.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(text(early), "v2");
+  EXPECT_EQ(store.floors(), 0u);
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
+  EXPECT_EQ(store.floors(), 1u) << "the other instances are told";
+}
+
 TEST_F(JournalTest, AJournalThatFailsChangesNothingForWhoIsThere) {
   world.run();
   warm();

@@ -15,12 +15,14 @@ class PlainJournal final : public Journal {
   bool fails = false;
   [[nodiscard]] std::size_t size() const noexcept { return records_.size(); }
 
-  Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys,
-                                  std::vector<WatermarkId> watermarks) override {
+  Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys, std::vector<WatermarkId> watermarks,
+                                  std::vector<Store::Floor> floors) override {
     if (fails) co_return failed();
     const std::uint64_t number = ++last_;
-    records_[number] = {
-        .number = number, .keys = std::move(keys), .watermarks = std::move(watermarks)};
+    records_[number] = {.number = number,
+                        .keys = std::move(keys),
+                        .watermarks = std::move(watermarks),
+                        .floors = std::move(floors)};
     co_return number;
   }
 

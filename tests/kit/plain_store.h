@@ -18,7 +18,7 @@ class PlainStore final : public Store {
 
   enum class Mood { well, failing, hanging };
   Mood mood = Mood::well;
-  bool fails_invalidations = false;  // And renewals; nothing else.
+  bool fails_invalidations = false;  // Renewals and floors too; nothing else.
   std::uint64_t writes = 0;
   // What it answers as its incarnation.
   Token present_incarnation{};
@@ -128,7 +128,7 @@ class PlainStore final : public Store {
 
   Task<Result<Token>> raise_floors(std::vector<Floor> floors) override {
     co_await trouble();
-    if (mood == Mood::failing) co_return failed();
+    if (mood == Mood::failing || fails_invalidations) co_return failed();
     for (const Floor& floor : floors) {
       if (floor.lasts <= Duration(0) || floor.lasts > floor_lasts_max || floor.revision.empty() ||
           floor.revision.size() > revision_bytes_max) {
