@@ -28,6 +28,7 @@ struct Call {
   std::string request;
   std::size_t replies_left;
   Instant deadline;
+  std::uint64_t only_on;  // A connection; 0: any.
   Pipeline::Answer answer{};
   Error error{};  // If it says something.
   std::coroutine_handle<> awaiting{};
@@ -106,6 +107,11 @@ bool Pipeline::Impl::begin(Call& call) {
   const std::scoped_lock lock(mutex_);
   if (closed_) {
     call.error = {.code = Code::closed, .what = to_string(options_.to) + ": closed here"};
+    return false;
+  }
+  if (call.only_on != 0 && (!life_ || life_->number != call.only_on)) {
+    call.error = {.code = Code::cancelled,
+                  .what = to_string(options_.to) + ": the connection that was meant is lost"};
     return false;
   }
   if (!life_ && runtime_.now() < retry_at_) {
@@ -396,11 +402,14 @@ struct Awaited {
 }  // namespace
 
 Task<Result<Pipeline::Answer>> Pipeline::call(std::string request, std::size_t replies,
-                                              Duration within) {
+                                              Duration within, std::uint64_t only_on) {
   assert(replies > 0);
   const std::shared_ptr<Impl> impl = impl_;
   const Duration time = within > Duration::zero() ? within : impl->answer_within();
-  Call call{.request = std::move(request), .replies_left = replies, .deadline = impl->now() + time};
+  Call call{.request = std::move(request),
+            .replies_left = replies,
+            .deadline = impl->now() + time,
+            .only_on = only_on};
   const Awaited<Impl> ended{*impl, call};
   co_await ended;
   if (!call.error.what.empty()) co_return std::unexpected(std::move(call.error));

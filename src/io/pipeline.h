@@ -83,9 +83,12 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   // Sends `request`, to which the server will give `replies` replies.  If they are not all there
-  // `within` that time (none: answer_within) the connection is given up.  REQUIRES: replies > 0.
+  // `within` that time (none: answer_within) the connection is given up.  With an `only_on` that is
+  // not zero it is sent on that connection or, if that has been lost, not at all: the call ends as
+  // cancelled, and was not carried out.  REQUIRES: replies > 0.
   [[nodiscard]] Task<Result<Answer>> call(std::string request, std::size_t replies,
-                                          Duration within = Duration::zero());
+                                          Duration within = Duration::zero(),
+                                          std::uint64_t only_on = 0);
 
   // Ends the connection, and all calls with it; later ones fail.  Idempotent.
   void close();

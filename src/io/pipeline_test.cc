@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -274,6 +275,22 @@ TEST_F(PipelineTest, AHangUpFailsWhatIsUnderWayAndTheNextCallConnectsAnew) {
   EXPECT_THAT(text("hang up\n"), HasSubstr("hung up"));
   EXPECT_EQ(text("b\n"), "b\n");
   EXPECT_EQ(server->connections, 2);
+}
+
+TEST_F(PipelineTest, WhatIsMeantForOneConnectionIsSentOnNoOther) {
+  make();
+  const std::uint64_t first = ask("a\n").value().connection;
+  const auto again = [&](std::uint64_t connection) {
+    return wait(pipeline->call("only\n", 1, seconds(20), connection));
+  };
+  EXPECT_EQ(again(first).value().connection, first);
+  EXPECT_EQ(again(first + 1).error().code, Code::cancelled);
+  ASSERT_FALSE(ask("hang up\n"));
+  EXPECT_EQ(again(first).error().code, Code::cancelled);
+  const std::uint64_t second = ask("b\n").value().connection;
+  EXPECT_EQ(again(first).error().code, Code::cancelled);
+  EXPECT_EQ(again(second).value().bytes, "only\n");
+  EXPECT_EQ(std::ranges::count(server->heard(), "only"), 2);
 }
 
 TEST_F(PipelineTest, WhatIsNoReplyEndsTheConnection) {
