@@ -142,9 +142,18 @@ Result<RespValue> RespReplies::next() {
 
 Result<RespValue> RespReplies::value(std::size_t depth) {
   if (depth > resp_depth_max) return too_deep();
-  const Result<std::string_view> first = line();
+  Result<std::string_view> first = line();
   if (!first) return std::unexpected(first.error());
-  const Result<Head> head = head_of(*first);
+  Result<Head> head = head_of(*first);
+  while (head && head->is_attribute) {  // Said of the value behind it, and of no use here.
+    for (std::size_t i = 0; i < head->items; ++i) {
+      const Result<RespValue> item = this->value(depth + 1);
+      if (!item) return item;
+    }
+    first = line();
+    if (!first) return std::unexpected(first.error());
+    head = head_of(*first);
+  }
   if (!head) return std::unexpected(head.error());
   RespValue value{.kind = head->kind, .text = head->text, .integer = head->integer};
   if (head->bulk) {
@@ -158,9 +167,8 @@ Result<RespValue> RespReplies::value(std::size_t depth) {
   for (std::size_t i = 0; i < head->items; ++i) {
     Result<RespValue> item = this->value(depth + 1);
     if (!item) return item;
-    if (!head->is_attribute) value.items.push_back(std::move(*item));
+    value.items.push_back(std::move(*item));
   }
-  if (head->is_attribute) return this->value(depth + 1);
   return value;
 }
 
