@@ -60,7 +60,7 @@ class Pipeline::Impl : public std::enable_shared_from_this<Impl> {
     bool is_over = false;
     Executor::TimerId timer = Executor::TimerId::none;
     Instant timer_at{};
-    std::deque<Call*> calls{};  // Those that are sent come first.
+    std::deque<Call*> calls{};  // Up to calls_max; those that are sent come first.
     std::size_t sent = 0;
   };
   using LifeRef = std::shared_ptr<Life>;
