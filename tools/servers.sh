@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Unpacks the servers that tests start into .cache/servers: redis-server 7 and memcached of Debian
-# 12, valkey-server 8 of its backports, and the newest valkey-server, of the next Debian.
+# 12, and the library that moves a server's clock, valkey-server 8 of its backports, and the newest
+# valkey-server, of the next Debian.
 #
 # They are unpacked and not installed: so it needs no root, no package's script starts a service or
 # takes a port, and the libraries of the machine stay as they are.  Apt fetches and checks them as
@@ -16,7 +17,8 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # for the build may lack.  The next Debian's program runs on the next Debian's C library.
 declare -A suites=([debian]=bookworm [backports]=bookworm-backports [newest]=forky)
 declare -A packages=(
-  [debian]="redis-server redis-tools memcached liblzf1 libjemalloc2 libevent-2.1-7 libsasl2-2"
+  [debian]="redis-server redis-tools memcached libfaketime liblzf1 libjemalloc2
+    libevent-2.1-7 libsasl2-2"
   [backports]="valkey-server valkey-tools"
   [newest]="valkey-server valkey-tools libc6 libgcc-s1 libstdc++6 libatomic1 libjemalloc2 liblzf1
     libssl3t64 libsystemd0 libzstd1 zlib1g"
