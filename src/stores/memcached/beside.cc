@@ -115,9 +115,10 @@ Result<bool> Changing::read(const Replies& replies) {
   const Result<Token> life = node_->life_of(replies, replies.all.back());
   if (!life) return std::unexpected(life.error());
   lacks_life_ = life->is_none();
-  const bool is_another = *life != life_ && left_.size() < changes_.size();
+  const bool is_another = !life_.is_none() && *life != life_;
   if (lacks_life_ || is_another) {
     begin_again();
+    life_ = {};
     return false;
   }
   life_ = *life;

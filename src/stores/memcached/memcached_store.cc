@@ -147,6 +147,13 @@ Task<Result<MemcachedStore::AtSlot>> MemcachedStore::at_slot(
     at.granted = at.granted || sight->granted;
     at.slot = std::move(sight->slot);
     const bool is_settled = at.granted || !take || at.slot.state != Slot::State::empty;
+    if (at.granted) {
+      // It was empty when it was taken, whatever has become of it since.
+      at.slot.state = Slot::State::empty;
+      at.slot.token = {};
+      at.slot.lease_left = {};
+      at.slot.envelope = {};
+    }
     if (is_settled && sight->is_complete()) {
       at.marks = std::move(sight->marks);
       at.life = sight->life;

@@ -22,14 +22,20 @@ constexpr Duration refusal_told_every = std::chrono::minutes(1);
 
 class Replying final : public io::Framing {
  public:
-  explicit Replying(std::size_t reply_bytes_max) : reader_(reply_bytes_max) {}
+  // `strange` is called with what is wrong, if the peer does not talk as memcached does.
+  Replying(std::size_t reply_bytes_max, std::function<void(const Error&)> strange)
+      : strange_(std::move(strange)), reader_(reply_bytes_max) {}
   Result<Found> first(std::string_view bytes) override {
     const Result<std::size_t> size = reader_.size_of_first(bytes);
-    if (!size) return std::unexpected(size.error());
+    if (!size) {
+      strange_(size.error());
+      return std::unexpected(size.error());
+    }
     return Found{.bytes = *size};
   }
 
  private:
+  std::function<void(const Error&)> strange_;
   wire::MemcachedReader reader_;
 };
 
@@ -66,7 +72,11 @@ Node::Node(Runtime& runtime, Clock& clock, const Names& names, Options options)
 void Node::open() {
   MemcachedRequest trial = trial_of(trial_);
   io::Pipeline::Options pipeline{.to = options_.address, .loop = options_.loop};
-  pipeline.framing = [most = options_.reply_bytes_max] { return std::make_unique<Replying>(most); };
+  pipeline.framing = [weak = weak_from_this(), most = options_.reply_bytes_max] {
+    return std::make_unique<Replying>(most, [weak](const Error& error) {
+      if (const auto self = weak.lock()) self->judge(error.what);
+    });
+  };
   pipeline.greeting.request = std::move(trial.bytes);
   pipeline.greeting.replies = trial.replies;
   pipeline.greeting.check = [weak = weak_from_this()](std::uint64_t connection,
@@ -83,14 +93,18 @@ void Node::open() {
 
 Result<void> Node::greeted(std::uint64_t connection, std::string_view replies) {
   const Result<MemcachedReply> stats = judge_trial(replies);
-  Result<void> begun =
-      stats ? begin_session(connection, *stats) : std::unexpected<Error>(stats.error());
+  judge(stats ? "" : stats.error().what);
+  if (!stats) return std::unexpected(stats.error());
   {
     const std::lock_guard lock(mutex_);
-    unfit_ = stats ? "" : name_ + ": " + stats.error().what;
-    if (stats) usage_ = usage_of(*stats);
+    usage_ = usage_of(*stats);
   }
-  return begun;
+  return begin_session(connection, *stats);
+}
+
+void Node::judge(std::string_view why) {
+  const std::lock_guard lock(mutex_);
+  unfit_ = why.empty() ? "" : name_ + ": " + std::string(why);
 }
 
 // The clock goes on where it is the same process that was talked to before: its bounds still hold,

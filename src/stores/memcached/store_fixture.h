@@ -33,15 +33,18 @@ class MovedClock final : public Clock {
  public:
   explicit MovedClock(Clock& real) : real_(real) {}
   [[nodiscard]] Instant now() const noexcept override {
+    ++readings_;
     return real_.now() + Duration(ahead_.load());
   }
   [[nodiscard]] WallTime wall_now() const noexcept override { return real_.wall_now(); }
   void advance(Duration by) { ahead_ += by.count(); }
-  [[nodiscard]] Duration ahead() const { return Duration(ahead_.load()); }
+  // How often somebody has asked what it says.
+  [[nodiscard]] std::size_t readings() const { return readings_.load(); }
 
  private:
   Clock& real_;
   std::atomic<Duration::rep> ahead_{0};
+  mutable std::atomic<std::size_t> readings_{0};
 };
 
 // Where Debian's package, installed or unpacked, keeps the library; empty if it is not there.
