@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint64_t budget = 400;
 #else
 constexpr std::uint64_t budget = 25'000;
-#endif
 constexpr std::uint64_t mutant_budget = 40'000;  // Worlds in which each mutant has to be seen.
+#endif
 
 void no_progress(const Searched&) {}
 

@@ -12,39 +12,14 @@
 // Lifetimes: arguments are taken by value and belong to the task.  A bus must outlive its tasks.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "headrace/invalidation.h"
-#include "headrace/key.h"
+#include "headrace/bus_message.h"
 #include "headrace/result.h"
 #include "headrace/task.h"
-#include "headrace/token.h"
 
 namespace headrace {
-
-struct BusMessage {
-  enum class Kind : std::uint8_t {
-    invalidation,
-    beat,      // Nothing new: shows how far its origin has come, and that the bus delivers.
-    farewell,  // The last of its origin, which ends in good order.
-  };
-
-  Kind kind = Kind::invalidation;
-  Token origin{};  // Of one engine from its beginning to its end; random.
-  // An invalidation's own number, from 1 without gaps; of all others, the number of the last
-  // invalidation that its origin has published before.
-  std::uint64_t sequence = 0;
-  std::uint64_t beat = 0;  // A beat's own number.
-
-  // Of an invalidation: what it names, for memories; and the store's names of the same, its keys in
-  // the order of `names`, with the incarnation of the store that has acknowledged it.
-  Invalidation names{};
-  std::vector<StoreKey> keys{};
-  std::vector<WatermarkId> watermarks{};
-  Token incarnation{};
-};
 
 class BusListener {
  public:

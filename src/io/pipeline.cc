@@ -44,6 +44,7 @@ class Pipeline::Impl : public std::enable_shared_from_this<Impl> {
 
   // False: it has ended already, with an error.
   bool begin(Call& call);
+  void drop();
   void close();
 
   [[nodiscard]] Duration answer_within() const noexcept { return options_.answer_within; }
@@ -86,6 +87,7 @@ class Pipeline::Impl : public std::enable_shared_from_this<Impl> {
   void write_soon(const LifeRef& life);  // REQUIRES: the lock.
   void watch(const LifeRef& life);       // REQUIRES: the lock.
   void look_at_deadlines(const LifeRef& life);
+  void end_soon(Code code);  // REQUIRES: the lock.
   void end(const LifeRef& life, Error error);
   static void resume(std::vector<Call*> calls) {
     for (Call* const call : calls) call->awaiting.resume();
@@ -209,6 +211,7 @@ Task<Result<void>> Pipeline::Impl::greet(LifeRef life, Framing& framing, std::st
                                          Instant deadline) {
   const Greeting& greeting = options_.greeting;
   if (greeting.replies == 0) co_return Result<void>();
+  const Instant sent = runtime_.now();
   const Result<void> wrote = co_await life->connection->write(greeting.request, deadline);
   if (!wrote) co_return std::unexpected(wrote.error());
   std::string room(room_bytes, '\0');
@@ -229,8 +232,10 @@ Task<Result<void>> Pipeline::Impl::greet(LifeRef life, Framing& framing, std::st
     unread.append(room, 0, *got);
   }
   if (greeting.check) {
-    const Result<void> sound =
-        greeting.check(life->number, std::string_view(unread).substr(0, taken));
+    const Greeted greeted{.connection = life->number,
+                          .sent = sent,
+                          .replies = std::string_view(unread).substr(0, taken)};
+    const Result<void> sound = greeting.check(greeted);
     if (!sound) co_return std::unexpected(trouble(sound.error().what));
   }
   unread.erase(0, taken);
@@ -366,10 +371,20 @@ void Pipeline::Impl::end(const LifeRef& life, Error error) {
 
 void Pipeline::Impl::close() {
   const std::scoped_lock lock(mutex_);
-  if (std::exchange(closed_, true) || !life_) return;
+  if (std::exchange(closed_, true)) return;
+  end_soon(Code::closed);
+}
+
+void Pipeline::Impl::drop() {
+  const std::scoped_lock lock(mutex_);
+  end_soon(options_.code);
+}
+
+void Pipeline::Impl::end_soon(Code code) {
+  if (!life_) return;
   if (life_->connection) life_->connection->close();
-  on_loop([self = shared_from_this(), life = life_] {
-    self->end(life, {.code = Code::closed, .what = to_string(self->options_.to) + ": closed here"});
+  on_loop([self = shared_from_this(), life = life_, code] {
+    self->end(life, {.code = code, .what = to_string(self->options_.to) + ": closed here"});
   });
 }
 
@@ -378,6 +393,10 @@ Pipeline::Pipeline(Runtime& runtime, Options options)
 
 Pipeline::~Pipeline() {
   close();
+}
+
+void Pipeline::drop() {
+  impl_->drop();
 }
 
 void Pipeline::close() {

@@ -11,7 +11,8 @@
 // Errors:    the code that the options name, with the server's address, what happened, and the
 //            limit that was reached.
 // Lifetimes: close() it before its runtime stops; calls under way end then.  It may be destroyed
-//            while calls are under way, which end too.
+//            while calls are under way, which end too.  What the options hold to be called may be
+//            called for a moment after that: it must own, or share, what it needs.
 #pragma once
 
 #include <cstddef>
@@ -45,12 +46,18 @@ class Framing {
 
 class Pipeline {
  public:
+  struct Greeted {
+    std::uint64_t connection = 0;  // Counts those of this pipeline, from 1.
+    Instant sent{};                // Before the request was.
+    std::string_view replies{};
+  };
+
   // What is said first on every connection, and what must come back before anything else is sent.
   struct Greeting {
     std::string request{};
     std::size_t replies = 0;
-    // May refuse to go on; `connection` counts the connections of this pipeline, from 1.
-    std::function<Result<void>(std::uint64_t connection, std::string_view replies)> check{};
+    // May refuse to go on.
+    std::function<Result<void>(const Greeted& greeted)> check{};
   };
 
   struct Options {
@@ -90,7 +97,10 @@ class Pipeline {
                                           Duration within = Duration::zero(),
                                           std::uint64_t only_on = 0);
 
-  // Ends the connection, and all calls with it; later ones fail.  Idempotent.
+  // Ends the connection, and all calls with it; the next one opens another.
+  void drop();
+
+  // The same for good: later calls fail.  Idempotent.
   void close();
 
  private:

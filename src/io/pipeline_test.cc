@@ -227,14 +227,13 @@ TEST_F(PipelineTest, PushesAreHandedOverInTheirPlace) {
 TEST_F(PipelineTest, ThePeerIsGreetedFirstOnEachConnection) {
   Pipeline::Options made = options();
   std::atomic<std::uint64_t> greeted = 0;
-  made.greeting = {
-      .request = "hello\nwho\n",
-      .replies = 2,
-      .check = [&](std::uint64_t connection, std::string_view replies) -> Result<void> {
-        EXPECT_EQ(replies, "hello\nwho\n");
-        greeted = connection;
-        return {};
-      }};
+  made.greeting = {.request = "hello\nwho\n",
+                   .replies = 2,
+                   .check = [&](const Pipeline::Greeted& peer) -> Result<void> {
+                     EXPECT_EQ(peer.replies, "hello\nwho\n");
+                     greeted = peer.connection;
+                     return {};
+                   }};
   make(std::move(made));
   EXPECT_EQ(text("a\n"), "a\n");
   EXPECT_EQ(greeted, 1u);
@@ -247,10 +246,9 @@ TEST_F(PipelineTest, ThePeerIsGreetedFirstOnEachConnection) {
 
 TEST_F(PipelineTest, WhoDoesNotGreetAsItShouldIsNotTalkedTo) {
   Pipeline::Options made = options();
-  made.greeting = {
-      .request = "hello\n", .replies = 1, .check = [](std::uint64_t, std::string_view) {
-        return Result<void>(failure(Code::refused, "a wrong password"));
-      }};
+  made.greeting = {.request = "hello\n", .replies = 1, .check = [](const Pipeline::Greeted&) {
+                     return Result<void>(failure(Code::refused, "a wrong password"));
+                   }};
   make(std::move(made));
   EXPECT_THAT(text("a\n"), HasSubstr("a wrong password"));
   EXPECT_THAT(server->heard(), testing::ElementsAre("hello"));
@@ -291,6 +289,16 @@ TEST_F(PipelineTest, WhatIsMeantForOneConnectionIsSentOnNoOther) {
   EXPECT_EQ(again(first).error().code, Code::cancelled);
   EXPECT_EQ(again(second).value().bytes, "only\n");
   EXPECT_EQ(std::ranges::count(server->heard(), "only"), 2);
+}
+
+TEST_F(PipelineTest, ADroppedConnectionIsFollowedByAnother) {
+  make();
+  text("a\n");
+  auto call = begin("silence\n");
+  pipeline->drop();
+  EXPECT_EQ(call.get().error().code, Code::store_unavailable);
+  EXPECT_TRUE(eventually([this] { return text("b\n") == "b\n"; }));
+  EXPECT_EQ(server->connections, 2);
 }
 
 TEST_F(PipelineTest, WhatIsNoReplyEndsTheConnection) {

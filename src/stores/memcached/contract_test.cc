@@ -1,8 +1,6 @@
 // The store on memcached, put through what every store must do: on one real server and on three.
 #include "contract/store_contract.h"
 
-#include <optional>
-
 #include "stores/memcached/names.h"
 #include "stores/memcached/store_fixture.h"
 
@@ -12,8 +10,6 @@ namespace {
 using memcached::MovedClock;
 using memcached::Names;
 using memcached::TimedServer;
-
-constexpr int servers_most = 3;
 
 // Real servers that live as long as the program, each emptied for each test.
 Result<std::vector<TimedServer*>> running_servers(int count) {
@@ -30,10 +26,7 @@ Result<std::vector<TimedServer*>> running_servers(int count) {
 
 class MemcachedUnderTest final : public StoreUnderTest {
  public:
-  explicit MemcachedUnderTest(int count) {
-    auto servers = running_servers(count);
-    EXPECT_TRUE(servers.has_value()) << servers.error().what;
-    servers_ = std::move(*servers);
+  explicit MemcachedUnderTest(std::vector<TimedServer*> servers) : servers_(std::move(servers)) {
     MemcachedStoreOptions options;
     options.answer_within = std::chrono::seconds(20);
     for (TimedServer* const one : servers_) {
@@ -76,27 +69,17 @@ class MemcachedUnderTest final : public StoreUnderTest {
   std::unique_ptr<Store> store_;
 };
 
-// Where there can be no server all tests of the suite are left out, and one says why.
-std::vector<StoreMaker> makers() {
-  if (!kit::find_server("memcached", "debian") || memcached::faketime_library().empty()) return {};
-  std::vector<StoreMaker> made;
-  for (const int count : {1, servers_most}) {
-    made.push_back({.name = "memcached on " + std::to_string(count),
-                    .make = [count] { return std::make_unique<MemcachedUnderTest>(count); }});
-  }
-  return made;
+StoreMaker maker(int count) {
+  return {.name = "on" + std::to_string(count),
+          .make = [count]() -> Result<std::unique_ptr<StoreUnderTest>> {
+            auto servers = running_servers(count);
+            if (!servers) return std::unexpected(std::move(servers.error()));
+            return std::make_unique<MemcachedUnderTest>(std::move(*servers));
+          }};
 }
 
-INSTANTIATE_TEST_SUITE_P(Memcached, StoreContract, testing::ValuesIn(makers()));
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreContract);
-
-TEST(MemcachedContract, HasRealServers) {
-  const auto servers = running_servers(servers_most);
-  if (!servers && servers.error().code == Code::source_unavailable) {
-    GTEST_SKIP() << servers.error().what;
-  }
-  ASSERT_TRUE(servers.has_value()) << servers.error().what;
-}
+INSTANTIATE_TEST_SUITE_P(Memcached, StoreContract, testing::Values(maker(1), maker(3)),
+                         [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace headrace::contract

@@ -1,0 +1,78 @@
+// bus/valkey/reader.h: reads a stream to its end, and waits there for more.
+//
+// What it has read last is what it must find again, together with what comes after it: if it is
+// gone, something unread may be gone too, and the listener is told.  So it is if the server is
+// another than before, or follows another history.
+//
+// Threads:   start() once; any other member from any thread.  The listener is called by one thread
+//            at a time.
+// Errors:    of reading: it tries again, until close(); reached() says when that takes too long.
+// Lifetimes: shared by itself while it reads.
+#pragma once
+
+#include <coroutine>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "bus/valkey/position.h"
+#include "headrace/bus.h"
+#include "headrace/buses/valkey.h"
+#include "io/wakeup.h"
+#include "valkey/client.h"
+
+namespace headrace::valkey {
+
+class Reader : public std::enable_shared_from_this<Reader> {
+ public:
+  Reader(const ValkeyBusOptions& options, const ClientOptions& client, Runtime& runtime);
+
+  void start(std::weak_ptr<BusListener> listener);
+
+  // Read up to here; none: it has not begun, or has to begin anew.
+  [[nodiscard]] std::optional<Position> position() const;
+
+  // Ends well once all up to `position` was handed over, or missed() was called instead; fails
+  // after `answer_within`.  `incarnation` is where the position is from.
+  [[nodiscard]] static Task<Result<void>> reached(std::shared_ptr<Reader> self, Position position,
+                                                  Token incarnation);
+  void close();
+
+ private:
+  struct Waiting {
+    Position position;
+    Token incarnation;
+    std::shared_ptr<io::Wakeup> wakeup;
+  };
+
+  static Task<void> read_on(std::shared_ptr<Reader> self);
+  Task<Result<void>> begin();
+  Task<Result<void>> read_once();
+  Result<void> hand_over(const RespValue& streams, Position& last);
+  void missed();
+  void has_read(Position position, Token incarnation);
+  [[nodiscard]] bool has(const Position& position, const Token& incarnation) const;
+
+  const ValkeyBusOptions options_;
+  const std::string stream_;
+  Runtime& runtime_;
+  Client client_;
+  std::weak_ptr<BusListener> listener_;
+  mutable std::mutex mutex_;
+  bool closed_ = false;
+  bool was_begun_ = false;
+  std::optional<Position> position_;  // Written by what reads alone.
+  Token incarnation_{};
+  std::list<Waiting> waiting_;  // One for each barrier under way, which is the engine's to bound.
+  std::shared_ptr<io::Wakeup> pause_;
+};
+
+// The stream's key.
+[[nodiscard]] std::string stream_of(const std::string& prefix);
+
+// The newest entry's position in an answer to XREVRANGE ... COUNT 1; none if there is no entry.
+[[nodiscard]] std::optional<Position> newest_of(const RespValue& entries);
+
+}  // namespace headrace::valkey
