@@ -13,11 +13,11 @@
 // believed.
 #include "wire/envelope.h"
 
-#include <concepts>
 #include <cstdint>
 #include <utility>
 
 #include "core/hash.h"
+#include "wire/bytes.h"
 
 namespace headrace {
 
@@ -28,75 +28,6 @@ constexpr std::uint8_t version = 1;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t watermark_bytes = 32;
 constexpr std::size_t fixed_bytes = 4 + 1 + 1 + 16 + 16 + 8 + 8 + 4 + 4 + 4 + 8 + checksum_bytes;
-
-class BytesOut {
- public:
-  explicit BytesOut(std::size_t size) { bytes_.reserve(size); }
-
-  template <std::unsigned_integral Number>
-  void number(Number number) {
-    for (std::size_t i = 0; i < sizeof number; ++i) {
-      bytes_.push_back(static_cast<char>(number >> (8 * i)));
-    }
-  }
-  void pair(std::uint64_t high, std::uint64_t low) {
-    number(high);
-    number(low);
-  }
-  template <std::unsigned_integral Length>
-  void text(std::string_view text) {
-    number(static_cast<Length>(text.size()));
-    bytes_.append(text);
-  }
-  void raw(std::string_view raw) { bytes_.append(raw); }
-  [[nodiscard]] std::string_view so_far() const noexcept { return bytes_; }
-  [[nodiscard]] std::string take() && { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
-};
-
-// Reads from the front.  Once the bytes have run out it stays failed and gives zeros.
-class BytesIn {
- public:
-  explicit BytesIn(std::string_view bytes) : left_(bytes) {}
-
-  template <std::unsigned_integral Number>
-  Number number() {
-    const std::string_view from = raw(sizeof(Number));
-    Number number = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      number |=
-          static_cast<Number>(static_cast<Number>(static_cast<unsigned char>(from[i])) << (8 * i));
-    }
-    return number;
-  }
-  template <class Pair>
-  Pair pair() {
-    const auto high = number<std::uint64_t>();
-    const auto low = number<std::uint64_t>();
-    return Pair{.high = high, .low = low};
-  }
-  std::string_view raw(std::uint64_t size) {
-    if (failed_ || size > left_.size()) {
-      failed_ = true;
-      return {};
-    }
-    const std::string_view front = left_.substr(0, size);
-    left_.remove_prefix(size);
-    return front;
-  }
-  template <std::unsigned_integral Length>
-  std::string text() {
-    return std::string(raw(number<Length>()));
-  }
-  [[nodiscard]] std::size_t left() const noexcept { return left_.size(); }
-  [[nodiscard]] bool spent() const noexcept { return !failed_ && left_.empty(); }
-
- private:
-  std::string_view left_;
-  bool failed_ = false;
-};
 
 std::unexpected<Error> damaged(std::string why) {
   return failure(Code::damaged, "these bytes are no envelope: " + std::move(why));
