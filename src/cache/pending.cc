@@ -101,7 +101,8 @@ void Engine::Impl::take_up(Journal::Record one) {
                             .watermarks = std::move(one.watermarks),
                             .floors = std::move(one.floors)},
                  .records = {one.number}};
-  if (one.lost) {
+  if (one.lost && !removed(Mechanism::journal_lost)) {
+    sometimes(Mark::journal_lost);
     what.orders.watermarks.push_back(WatermarkId::of(cache_watermark));
     floors_.doubt(now + limits_.floor_lasts);
   }
