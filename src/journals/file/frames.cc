@@ -15,9 +15,11 @@
 //
 // The length has a sum of its own, so that a frame which is longer than the file was cut short, and
 // not changed.  The last sum is the mark that a frame was written to its end: it is not zero but by
-// a chance of one in 2^64, whereas what a crash left unwritten is missing, or zero.
+// a chance of one in 2^64, whereas what a crash left unwritten is missing, or zero.  A frame of
+// another version must begin with another magic: of such a file what is known here is taken over.
 #include "journals/file/frames.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/hash.h"
@@ -35,6 +37,7 @@ constexpr std::size_t front_bytes = 4 + 4 + sum_bytes;
 constexpr std::size_t key_bytes = sizeof(StoreKey);
 constexpr std::size_t watermark_bytes = 16;
 constexpr std::size_t floor_bytes = key_bytes + 8 + 4;  // At least.
+constexpr std::uint64_t number_max = 1ull << 62;        // None is ever given that is greater.
 
 enum class Kind : std::uint8_t { order = 1, strikes = 2, lost = 3 };
 
@@ -123,7 +126,9 @@ std::optional<Frame> read_body(std::string_view body) {
       break;
     default: return std::nullopt;
   }
-  if (!in.spent()) return std::nullopt;
+  const bool is_given = frame.record.number <= number_max &&
+                        std::ranges::all_of(frame.struck, [](auto n) { return n <= number_max; });
+  if (!in.spent() || !is_given) return std::nullopt;
   return frame;
 }
 
@@ -154,7 +159,7 @@ Result<std::uint64_t> read_head(std::string_view bytes) {
     return failure(Code::damaged, "it is of version " + std::to_string(found) +
                                       "; this program knows version " + std::to_string(version));
   }
-  if (sum != hash64(bytes.substr(0, head_bytes - sum_bytes))) {
+  if (sum != hash64(bytes.substr(0, head_bytes - sum_bytes)) || next - 1 > number_max) {
     return failure(Code::damaged, "the checksum of its head does not match");
   }
   return next;

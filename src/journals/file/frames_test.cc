@@ -33,7 +33,7 @@ TEST(Frames, AnOrderComesBack) {
 }
 
 TEST(Frames, StrikesAndLossesComeBack) {
-  const std::vector<std::uint64_t> numbers{1, 300, ~std::uint64_t{0}};
+  const std::vector<std::uint64_t> numbers{1, 300, 1ull << 62};
   const auto strikes = read_frame(frame_of_strikes(numbers));
   ASSERT_TRUE(strikes.has_value());
   EXPECT_TRUE(strikes->strikes);
@@ -90,6 +90,20 @@ TEST(Frames, WhatWasNotWrittenToItsEndIsUnfinished) {
   EXPECT_FALSE(is_unfinished("these are sixteen bytes and more of another program"));
 }
 
+// So that there is always a next one.
+TEST(Frames, ANumberThatIsNeverGivenIsNone) {
+  EXPECT_TRUE(read_frame(frame_of(order(1ull << 62))).has_value());
+  EXPECT_FALSE(read_frame(frame_of(order((1ull << 62) + 1))).has_value());
+  const std::vector<std::uint64_t> struck{~std::uint64_t{0}};
+  EXPECT_FALSE(read_frame(frame_of_strikes(struck)).has_value());
+  EXPECT_FALSE(read_head(head_of(~std::uint64_t{0})).has_value());
+  EXPECT_FALSE(read_head(head_of(0)).has_value()) << "that is of what was lost";
+  const Scan last = scan(head_of(1) + frame_of(order(1ull << 62)) + "damage of any kind");
+  EXPECT_EQ(last.found, Found::damaged);
+  EXPECT_EQ(last.standing.size(), 2u);
+  EXPECT_EQ(read_head(head_of(last.next)), last.next);
+}
+
 TEST(Frames, FramesAreFoundBehindWhatIsNone) {
   const std::string frame = frame_of(order(1));
   EXPECT_EQ(find_frame("HRjfHRjf" + frame, 0), 8u);
@@ -126,10 +140,8 @@ TEST(ScanTest, EveryFlippedBitIsDamageAndCostsItsOwnRecordAlone) {
     const std::size_t second = head_bytes + order_1.size();
     EXPECT_EQ(got.standing.contains(1), at < head_bytes || at >= second) << bit;
     EXPECT_EQ(got.standing.contains(2) && got.standing.at(2) == order_2, at < second) << bit;
-    const auto last = read_frame(got.standing.rbegin()->second);
-    ASSERT_TRUE(last.has_value());
-    EXPECT_TRUE(last->record.lost) << bit;
-    EXPECT_EQ(last->record.number, got.next - 1);
+    ASSERT_TRUE(got.standing.contains(lost_number)) << bit;
+    EXPECT_TRUE(read_frame(got.standing.at(lost_number))->record.lost) << bit;
   }
 }
 
@@ -140,7 +152,7 @@ TEST(ScanTest, AnUnfinishedFrameBeforeAWholeOneIsDamage) {
   EXPECT_EQ(got.found, Found::damaged);
   EXPECT_EQ(got.standing.size(), 2u);
   EXPECT_EQ(got.standing.at(2), frame_of(order(2)));
-  EXPECT_EQ(got.standing.at(3), frame_of({.number = 3, .lost = true}));
+  EXPECT_EQ(got.standing.at(lost_number), frame_of({.number = lost_number, .lost = true}));
 }
 
 TEST(ScanTest, AnyBytesEnd) {

@@ -61,8 +61,7 @@ Scan scan(std::string_view bytes) {
   }
   scan.sound_bytes = at;
   if (scan.found == Scan::Found::damaged) {
-    const std::uint64_t number = scan.next++;
-    scan.standing[number] = frame_of({.number = number, .lost = true});
+    scan.standing[lost_number] = frame_of({.number = lost_number, .lost = true});
   }
   return scan;
 }

@@ -16,6 +16,9 @@ namespace headrace::journals {
 // What stands, by number: each record's frame.
 using Standing = std::map<std::uint64_t, std::string>;
 
+// Of the record that says that something was lost; no order has it, and one such says enough.
+inline constexpr std::uint64_t lost_number = 0;
+
 struct Scan {
   enum class Found : std::uint8_t {
     sound,
