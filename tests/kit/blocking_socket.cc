@@ -109,7 +109,7 @@ void BlockingSocket::end_sending() {
 }
 
 Result<void> BlockingSocket::read_more() {
-  std::array<char, 16 * 1024> room;
+  std::array<char, std::size_t{16} << 10> room;
   const ssize_t size = ::recv(socket_, room.data(), room.size(), 0);
   if (size < 0) return fault_of("read");
   if (size == 0) return failure(Code::closed, "the other side ended the connection");

@@ -63,7 +63,8 @@ Result<PostgresClient> PostgresClient::connect(int port, const Parameters& param
   Result<BlockingSocket> socket = BlockingSocket::connect(port, patience);
   if (!socket) return std::unexpected(std::move(socket.error()));
   std::string start = number(protocol_3_0);
-  for (const auto& [name, value] : parameters) start += name + '\0' + value + '\0';
+  for (const auto& [name, value] : parameters)
+    start.append(name).append(1, '\0').append(value).append(1, '\0');
   start += '\0';
   const auto size = static_cast<std::uint32_t>(start.size() + 4);
   if (Result<void> sent = socket->send(number(size) + start); !sent) {

@@ -1,6 +1,6 @@
 #include "kit/server_process.h"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,8 +18,6 @@
 
 namespace headrace::kit {
 namespace {
-
-using testing::HasSubstr;
 
 // A process that nobody reaps still has a name, but no life.
 bool lives(pid_t process) {

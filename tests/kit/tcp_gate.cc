@@ -90,7 +90,7 @@ class Pipe {
   asio::steady_timer timer_;
   std::deque<Chunk> held_;  // Up to TcpGate::held_bytes_max and one read.
   std::size_t held_bytes_ = 0;
-  std::array<char, 16 * 1024> room_{};
+  std::array<char, std::size_t{16} << 10> room_{};
   std::string slice_;
   SteadyTime free_at_{};  // When the limit allows the next slice.
   bool reading_ = false;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <string>
 
 namespace headrace::kit {
@@ -21,11 +22,19 @@ namespace headrace::kit {
 // A direction, by whom the bytes go to.
 enum class Toward : std::uint8_t { server, client };
 
+// To name parameterised tests.
+[[nodiscard]] inline std::string name_of(Toward where) {
+  return where == Toward::server ? "server" : "client";
+}
+inline void PrintTo(Toward where, std::ostream* to) {
+  *to << name_of(where);
+}
+
 class TcpGate {
  public:
   // What the gate takes in of one direction of one connection while it may not pass it on; what is
   // over that waits with the sender.
-  static constexpr std::size_t held_bytes_max = 256 * 1024;
+  static constexpr std::size_t held_bytes_max = std::size_t{256} << 10;
 
   explicit TcpGate(int server_port);
   ~TcpGate();

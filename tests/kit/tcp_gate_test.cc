@@ -62,9 +62,7 @@ class Gate : public testing::TestWithParam<Toward> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Toward, Gate, testing::Values(Toward::server, Toward::client),
-                         [](const auto& tested) {
-                           return tested.param == Toward::server ? "server" : "client";
-                         });
+                         [](const auto& tested) { return name_of(tested.param); });
 
 TEST_P(Gate, PassesEverythingAndCounts) {
   expect_well();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ inline constexpr std::array<ValkeyProgram, 3> every_valkey_program{
 
 // "valkey", "redis", "newest": to name parameterised tests.
 [[nodiscard]] std::string name_of(ValkeyProgram program);
+inline void PrintTo(ValkeyProgram program, std::ostream* to) {
+  *to << name_of(program);
+}
 // The full name of what to run.
 [[nodiscard]] Result<std::string> find_valkey(ValkeyProgram program);
 
