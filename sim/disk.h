@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <vector>
@@ -20,6 +21,14 @@ class Disk {
   }
   void strike(const std::vector<std::uint64_t>& numbers) {
     for (const std::uint64_t number : numbers) records_.erase(number);
+  }
+  // A record cannot be read any more; false if there was none.
+  bool spoil(std::uint64_t which) {
+    if (records_.empty()) return false;
+    const auto at =
+        std::next(records_.begin(), static_cast<std::ptrdiff_t>(which % records_.size()));
+    at->second = {.number = at->first, .lost = true};
+    return true;
   }
   [[nodiscard]] std::vector<Journal::Record> read() const {
     std::vector<Journal::Record> all;

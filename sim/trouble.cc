@@ -24,6 +24,14 @@ void World::stand_still(Instance& instance, const Step& step, bool frozen) {
   });
 }
 
+// What makes a host die may damage its disk.  A floor that is lost with a record is known to no
+// other instance: where floors matter, nothing is.
+void World::spoil_disk(const Step& step) {
+  if (!plan_.with_journal || plan_.names_revisions || part(step.extra, 5) % 2 == 0) return;
+  if (disks_[step.host].spoil(step.extra))
+    tell([] { return std::string("a record of its journal is lost"); });
+}
+
 void World::crash(std::size_t place, Duration away) {
   if (!instances_[place]) return;
   Instance& dying = *instances_[place];

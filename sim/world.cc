@@ -135,7 +135,7 @@ void World::perform(const Step& step) {
     case What::replicate:
     case What::fail_over:
     case What::cut_bus: return trouble(step);
-    case What::crash: return crash(step.host, step.length);
+    case What::crash: spoil_disk(step); return crash(step.host, step.length);
     default: break;
   }
   Instance* const instance = instances_[step.host].get();

@@ -72,6 +72,7 @@ class World {
   void put(Instance& instance, const Step& step);
   void bump(Instance& instance, const Step& step);
   void stand_still(Instance& instance, const Step& step, bool frozen);
+  void spoil_disk(const Step& step);
   void crash(std::size_t place, Duration away);
   void crash_now(HostId host);
   void trouble(const Step& step);

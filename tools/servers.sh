@@ -30,6 +30,10 @@ mirror() {
     awk '$1 == "bookworm" && $2 == "main" && !found { print $3; found = 1 }'
 }
 
+# What starts in bin.
+declare -A programs=([debian]="redis-server memcached" [backports]=valkey-server
+  [newest]=valkey-newest)
+
 # Writes bin/PROGRAM, which becomes the program itself and so keeps its process id.
 write_starter() {
   local program=$1 folder=$2 path=$3 libraries=$4 loader=${5:-}
@@ -93,6 +97,20 @@ fetch() {
   done
 }
 
+# Puts what was fetched into its place, and keeps it if it runs.
+unpack() {
+  local name=$1 folder=$2 program
+  rm -rf "${servers:?}/$name" "$servers/$name".*
+  mv "$folder/tree" "$servers/$name"
+  write_starters "$name"
+  for program in ${programs[$name]}; do
+    "$servers/bin/$program" --version >>"$folder/log" 2>&1 && continue
+    why="its $program does not run here"
+    for program in ${programs[$name]}; do rm -f "$servers/bin/$program"; done
+    return 1
+  done
+}
+
 # The stamp's name stands for this script: when that changes, all is fetched anew.
 set_up() {
   local name=$1 stamp=$servers/$1.$version missing=$servers/$1.missing folder from
@@ -103,15 +121,12 @@ set_up() {
   folder=$(mktemp -d "$servers/fetch-XXXXXX")
   from=$(mirror) || from=''
   why="apt has no source for the main part of bookworm"
-  if [[ -n $from ]] && fetch "$name" "$from" "$folder"; then
-    rm -rf "${servers:?}/$name" "$servers/$name".*
-    mv "$folder/tree" "$servers/$name"
-    write_starters "$name"
+  if [[ -n $from ]] && fetch "$name" "$from" "$folder" && unpack "$name" "$folder"; then
     : >"$stamp"
   else
     echo "$why" >"$missing"
     echo "Without it, and its tests will be skipped: $why." \
-      "$(grep -m 1 '^E:' "$folder/log" 2>/dev/null)" >&2
+      "$(grep -m 1 -e '^E:' -e error "$folder/log" 2>/dev/null)" >&2
   fi
   rm -rf "$folder"
 }

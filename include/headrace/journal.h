@@ -28,6 +28,9 @@ class Journal {
 
   struct Record {
     std::uint64_t number = 0;  // Its own, never used again while it stands.
+    // Something that stood in the journal cannot be read any more, and nobody knows what it was: it
+    // may have named anything.  Then nothing else is set.  Only a journal itself makes such a one.
+    bool lost = false;
     std::vector<StoreKey> keys{};
     std::vector<WatermarkId> watermarks{};
     // To be raised once more, for as long as each lasts; what has passed since does not count.

@@ -23,13 +23,14 @@ namespace headrace {
 
 class Floors {
  public:
-  // Every key has a floor without a name until `doubt_until`.
+  // Every key has a floor without a name until `doubt_until`, or later if doubt() says so.
   Floors(std::size_t floors_max, Instant doubt_until) : table_(floors_max) {
     if (doubt_until > Instant{}) table_.doubt(doubt_until);
   }
 
   void raise(std::span<const Store::Floor> floors, Instant now);
   void expire(Instant now) { table_.expire(now); }
+  void doubt(Instant until) { table_.doubt(until); }
 
   [[nodiscard]] FloorNames of(const StoreKey& key, Instant now) const {
     return table_.of(key, now);

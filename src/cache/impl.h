@@ -263,6 +263,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> retry_pending();
   Task<void> strike(std::vector<std::uint64_t> records);
   Task<void> read_journal();
+  void take_up(Journal::Record one);
 
   // bus.cc
   // Whether memory may answer at `at` by itself.

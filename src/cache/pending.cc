@@ -92,6 +92,25 @@ void Engine::Impl::recover() {
   start(read_journal(), [self = shared_from_this()] { self->gate_.leave(); });
 }
 
+// Its names are not known here: other memories are told to drop all.  What is lost may have named
+// anything, a floor too, whose name nobody knows now.
+void Engine::Impl::take_up(Journal::Record one) {
+  const Instant now = ports_.clock.now();
+  Outdating what{.names = {.everything = true},
+                 .orders = {.keys = std::move(one.keys),
+                            .watermarks = std::move(one.watermarks),
+                            .floors = std::move(one.floors)},
+                 .records = {one.number}};
+  if (one.lost && !removed(Mechanism::journal_lost)) {
+    sometimes(Mark::journal_lost);
+    what.orders.watermarks.push_back(WatermarkId::of(cache_watermark));
+    floors_.doubt(now + limits_.floor_lasts);
+  }
+  what.one_by_one = quarantine_.hold(what.orders);
+  floors_.raise(what.orders.floors, now);
+  keep_pending(std::move(what));
+}
+
 Task<void> Engine::Impl::read_journal() {
   while (!closed_.load()) {
     auto asked = journal_call(ports_.journal->read());
@@ -99,15 +118,7 @@ Task<void> Engine::Impl::read_journal() {
     if (records) {
       for (Journal::Record& one : *records) {
         sometimes(Mark::journal_replayed);
-        // Its names are not known here: other memories are told to drop all.
-        Outdating what{.names = {.everything = true},
-                       .orders = {.keys = std::move(one.keys),
-                                  .watermarks = std::move(one.watermarks),
-                                  .floors = std::move(one.floors)},
-                       .records = {one.number}};
-        what.one_by_one = quarantine_.hold(what.orders);
-        floors_.raise(what.orders.floors, ports_.clock.now());
-        keep_pending(std::move(what));
+        take_up(std::move(one));
       }
       recovering_.store(false);
       co_return;

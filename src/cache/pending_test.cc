@@ -151,6 +151,45 @@ TEST_F(JournalTest, TheNextEngineKnowsItsFloors) {
   EXPECT_EQ(store.floors(), 1u) << "the other instances are told";
 }
 
+// It may have named anything: all that the store holds is outdated, once that has been said there.
+TEST_F(JournalTest, WhatTheJournalHasLostCoversEverything) {
+  leave_one_pending();
+  journal.spoil();
+  start_engine();
+  EXPECT_EQ(text(read("1")), "v2");
+  EXPECT_EQ(text(read("2")), "w2") << "the store still holds w1";
+  EXPECT_EQ(read("2")->reason(), Reason::quarantined);
+  store.fails_invalidations = false;
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
+  EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+  const AnyResult after = read("2");
+  EXPECT_EQ(text(after), "w2");
+  EXPECT_EQ(after->origin(), Origin::source) << "what the store held is void";
+  EXPECT_EQ(read("2")->origin(), Origin::memory);
+}
+
+// And one of its floors may have been lost with it: until that would have ended, nothing is
+// answered that was not read where nothing lags.
+TEST_F(JournalTest, AFloorThatTheJournalHasLostMakesThePrimaryBeAsked) {
+  source->lags = source->revisions = true;
+  source->rows = {{"1", "1"}};
+  world.run();
+  read("1");
+  store.fails_invalidations = true;
+  Invalidation what;
+  what.keys.push_back({"users", "1", "2"});
+  EXPECT_EQ(**invalidate(what), Held::pending);
+  journal.spoil();
+  store.fails_invalidations = false;
+  start_engine();
+  world.advance(seconds(1));
+  EXPECT_EQ(journal.size(), 0u);
+  ASSERT_FALSE(source->asked.back().primary);
+  read("1");
+  EXPECT_TRUE(source->asked.back().primary);
+}
+
 TEST_F(JournalTest, AJournalThatFailsChangesNothingForWhoIsThere) {
   world.run();
   warm();

@@ -45,6 +45,7 @@ enum class Mark : std::uint8_t {
   failover_replayed,       // ... and got the recent invalidations again ...
   generation_renewed,      // ... or one of everything, because not all were known any more.
   journal_replayed,        // What an engine had left pending was taken up by the next.
+  journal_lost,            // Something that stood in a journal could not be read any more.
   guard_met,               // A load was told that a guard stands.
   guard_left_standing,     // Nobody knows whether a guarded change was made.
   floor_not_met,           // What a load has read was too old for a floor ...
@@ -97,6 +98,7 @@ constexpr void sometimes(Mark) noexcept {}
       "invalidations sent again to another store",
       "everything invalidated in another store",
       "a pending invalidation taken up by the next engine",
+      "a record of a journal that was lost",
       "a load that met a guard",
       "a guard left to end by itself",
       "a load that was too old for its floor",

@@ -40,6 +40,7 @@ enum class Mechanism : std::uint8_t {
   random_tokens,        // No two leases are alike, whoever takes them and when.
   journal,              // What the store has not confirmed outlives the process.
   journal_first,        // The store is not asked before the journal has been read.
+  journal_lost,         // What cannot be read in it any more counts as one of everything.
   write_guard,          // A guard stands in the store while a guarded change is under way.
   guard_met,            // Who is told of a guard keeps nothing.
   guard_after_grant,    // A guard is looked for once the lease is granted, not before.
@@ -79,6 +80,7 @@ enum class Mechanism : std::uint8_t {
       "random_tokens",
       "journal",
       "journal_first",
+      "journal_lost",
       "write_guard",
       "guard_met",
       "guard_after_grant",

@@ -1,9 +1,8 @@
-// wire/bytes.h: numbers and texts as bytes, and back; numbers are little-endian, texts stand behind
-// their length.
+// wire/bytes.h: numbers and texts as bytes, little-endian, and back.
 //
-// Threads:   values.
-// Errors:    BytesIn never reads past its bytes; see there.
-// Lifetimes: what BytesIn gives as a view points into its bytes.
+// Threads:   a value belongs to one thread at a time.
+// Errors:    BytesIn stays failed once the bytes have run out, and gives zeros; spent() tells.
+// Lifetimes: BytesIn borrows the bytes that it reads.
 #pragma once
 
 #include <concepts>

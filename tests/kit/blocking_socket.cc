@@ -1,8 +1,10 @@
 #include "kit/blocking_socket.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -25,6 +27,14 @@ std::unexpected<Error> fault_of(const char* what) {
   return failure(code, std::string(what) + ": " + std::generic_category().message(error));
 }
 
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
 }  // namespace
 
 Result<BlockingSocket> BlockingSocket::connect(int port, std::chrono::milliseconds patience) {
@@ -32,10 +42,7 @@ Result<BlockingSocket> BlockingSocket::connect(int port, std::chrono::millisecon
   made.set_patience(patience);
   const int on = 1;
   ::setsockopt(made.socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in address = loopback(port);
   if (::connect(made.socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return fault_of("connect");
   }
@@ -102,12 +109,38 @@ void BlockingSocket::end_sending() {
 }
 
 Result<void> BlockingSocket::read_more() {
-  std::array<char, 16 * 1024> room;
+  std::array<char, std::size_t{16} << 10> room;
   const ssize_t size = ::recv(socket_, room.data(), room.size(), 0);
   if (size < 0) return fault_of("read");
   if (size == 0) return failure(Code::closed, "the other side ended the connection");
   read_.append(room.data(), static_cast<std::size_t>(size));
   return {};
+}
+
+BlockingListener::BlockingListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  constexpr int waiting_max = 16;
+  const int on = 1;
+  ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address = loopback(port());
+  if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket_, waiting_max) != 0) {
+    ADD_FAILURE() << "cannot listen on port " << port();
+  }
+}
+
+BlockingListener::~BlockingListener() {
+  ::close(socket_);
+}
+
+Result<BlockingSocket> BlockingListener::accept(std::chrono::milliseconds patience) {
+  pollfd waiting{.fd = socket_, .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, static_cast<int>(patience.count())) == 0) {
+    return failure(Code::timed_out, "nobody connects");
+  }
+  BlockingSocket made(::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC));
+  if (made.socket_ < 0) return fault_of("accept");
+  made.set_patience(BlockingSocket::usual_patience);
+  return made;
 }
 
 }  // namespace headrace::kit

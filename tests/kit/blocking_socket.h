@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "headrace/result.h"
+#include "kit/loopback_port.h"
 
 namespace headrace::kit {
 
@@ -44,11 +45,31 @@ class BlockingSocket {
   [[nodiscard]] int native() const noexcept { return socket_; }
 
  private:
+  friend class BlockingListener;
+
   explicit BlockingSocket(int socket) noexcept : socket_(socket) {}
   [[nodiscard]] Result<void> read_more();
 
   int socket_;
   std::string read_;  // What was read and not yet asked for.
+};
+
+// A server that the test itself plays.
+class BlockingListener {
+ public:
+  BlockingListener();
+  ~BlockingListener();
+  BlockingListener(const BlockingListener&) = delete;
+  BlockingListener& operator=(const BlockingListener&) = delete;
+
+  [[nodiscard]] int port() const noexcept { return port_.number(); }
+  // Errors: timed_out: nobody came.
+  [[nodiscard]] Result<BlockingSocket> accept(
+      std::chrono::milliseconds patience = BlockingSocket::usual_patience);
+
+ private:
+  LoopbackPort port_;
+  int socket_;
 };
 
 }  // namespace headrace::kit

@@ -14,6 +14,10 @@ class PlainJournal final : public Journal {
  public:
   bool fails = false;
   [[nodiscard]] std::size_t size() const noexcept { return records_.size(); }
+  // What stands cannot be read any more.
+  void spoil() {
+    for (auto& [number, record] : records_) record = {.number = number, .lost = true};
+  }
 
   Task<Result<std::uint64_t>> add(std::vector<StoreKey> keys, std::vector<WatermarkId> watermarks,
                                   std::vector<Store::Floor> floors) override {

@@ -5,7 +5,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headrace/result.h"
@@ -33,6 +36,22 @@ class RespClient {
   [[nodiscard]] Result<std::string> read_list(long long size, bool pairs);
 
   BlockingSocket socket_;
+};
+
+// A client that opens its connection when it is first asked, and anew when it was lost.
+class SteadyRespClient {
+ public:
+  using Open = std::function<Result<RespClient>()>;
+
+  explicit SteadyRespClient(Open open) : open_(std::move(open)) {}
+
+  // The answer as RespClient writes it; "!what" if there is none.
+  std::string command(const std::vector<std::string>& words);
+  void close() { client_.reset(); }
+
+ private:
+  const Open open_;
+  std::optional<RespClient> client_;
 };
 
 // A command as RESP writes it: "*1\r\n$4\r\nPING\r\n".

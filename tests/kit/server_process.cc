@@ -199,7 +199,7 @@ void ServerProcess::kill() {
 
 Result<int> ServerProcess::stop(std::chrono::seconds within) {
   if (!running()) return failure(Code::closed, recipe_.name + " does not run");
-  ::kill(process_, SIGTERM);
+  ::kill(process_, recipe_.stop_signal);
   thaw();
   int status = 0;
   const auto ended = [this, &status] {

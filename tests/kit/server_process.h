@@ -10,6 +10,7 @@
 //          source_failed: it is there and does not start; the text is what it said.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -35,6 +36,7 @@ class ServerProcess {
     std::vector<std::string> command{};  // The program's full name and its arguments.
     std::function<bool()> answers{};     // Whether the server is ready; does not wait long.
     std::string user{};                  // Whom it runs as; empty: as the test does.
+    int stop_signal = SIGTERM;           // What stop() sends.
     std::chrono::seconds start_within{20};
   };
 

@@ -1,12 +1,15 @@
 #include "kit/server_process.h"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "kit/blocking_socket.h"
 #include "kit/eventually.h"
@@ -15,8 +18,6 @@
 
 namespace headrace::kit {
 namespace {
-
-using testing::HasSubstr;
 
 // A process that nobody reaps still has a name, but no life.
 bool lives(pid_t process) {
@@ -90,10 +91,12 @@ TEST(ServerProcess, ItEndsWithItsObject) {
 }
 
 TEST(ServerProcess, ItEndsWithATestThatDies) {
+  const TemporaryFolder folder;
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t test = ::fork();
   if (test == 0) {
+    ::setenv("TMPDIR", folder.path().c_str(), 1);  // It tidies nothing up.
     ServerProcess process;
     const auto ready = [&process] { return process.said().contains("ready"); };
     const Result<void> started =

@@ -133,26 +133,6 @@ bool ValkeyServer::answers() const {
   return said && *said == "PONG";
 }
 
-std::string ValkeyServer::command(const std::vector<std::string>& words) {
-  constexpr int tries = 2;  // The connection may have died with the server that was restarted.
-  std::string fault;
-  for (int i = 0; i < tries; ++i) {
-    const bool was_open = client_.has_value();
-    if (!was_open) {
-      Result<RespClient> made = log_in();
-      if (!made) return "!" + made.error().what;
-      client_.emplace(std::move(*made));
-    }
-    Result<std::string> said = client_->command(words);
-    if (said) return *std::move(said);
-    fault = said.error().what;
-    const bool again = was_open && said.error().code != Code::timed_out;
-    client_.reset();
-    if (!again) break;
-  }
-  return "!" + fault;
-}
-
 std::string ValkeyServer::info(const std::string& field) {
   const std::string all = command({"INFO"});
   const std::string wanted = "\r\n" + field + ":";
@@ -163,17 +143,17 @@ std::string ValkeyServer::info(const std::string& field) {
 }
 
 void ValkeyServer::kill() {
-  client_.reset();
+  client_.close();
   process_.kill();
 }
 
 Result<int> ValkeyServer::stop() {
-  client_.reset();
+  client_.close();
   return process_.stop();
 }
 
 Result<void> ValkeyServer::restart() {
-  client_.reset();
+  client_.close();
   return process_.restart();
 }
 

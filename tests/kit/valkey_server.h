@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ inline constexpr std::array<ValkeyProgram, 3> every_valkey_program{
 
 // "valkey", "redis", "newest": to name parameterised tests.
 [[nodiscard]] std::string name_of(ValkeyProgram program);
+inline void PrintTo(ValkeyProgram program, std::ostream* to) {
+  *to << name_of(program);
+}
 // The full name of what to run.
 [[nodiscard]] Result<std::string> find_valkey(ValkeyProgram program);
 
@@ -53,7 +57,7 @@ class ValkeyServer {
 
   // Asks over a connection of the kit's own, which may do everything and is made anew when it is
   // lost.  See RespClient for the text; "!what" if there is no answer.
-  std::string command(const std::vector<std::string>& words);
+  std::string command(const std::vector<std::string>& words) { return client_.command(words); }
   // One line of INFO: info("role") is "master"; empty if there is none.
   [[nodiscard]] std::string info(const std::string& field);
   // A connection that has said nothing yet.
@@ -71,6 +75,9 @@ class ValkeyServer {
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
   // REQUIRES: options.tls is not off.
   [[nodiscard]] int tls_port() const noexcept { return tls_port_->number(); }
+  // The port on which nodes speak to each other.
+  // REQUIRES: options.cluster.
+  [[nodiscard]] int cluster_port() const noexcept { return cluster_port_->number(); }
   [[nodiscard]] const TestCertificates& certificates() const noexcept { return *certificates_; }
   [[nodiscard]] const ValkeyOptions& options() const noexcept { return options_; }
   [[nodiscard]] ServerProcess& process() noexcept { return process_; }
@@ -89,7 +96,7 @@ class ValkeyServer {
   std::optional<LoopbackPort> cluster_port_;
   std::optional<TestCertificates> certificates_;
   std::string own_secret_{};  // Of the user "kit" in the ACL file.
-  std::optional<RespClient> client_;
+  SteadyRespClient client_{[this] { return log_in(); }};
 };
 
 }  // namespace headrace::kit

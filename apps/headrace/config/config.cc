@@ -125,6 +125,17 @@ void read_store(Config& config, Section store) {
   store.finish();
 }
 
+// REQUIRES: data_dir has been read.
+void read_journal(Config& config, Section journal) {
+  if (!config.data_dir.empty()) config.journal.path = config.data_dir + "/journal";
+  journal.path("path", config.journal.path);
+  if (config.data_dir.empty() && !config.journal.path.empty()) {
+    journal.fail("path", "is of no use without a store; set data_dir too, or leave it out");
+  }
+  journal.bytes("bytes_max", config.journal.bytes_max, 1 << 20);
+  journal.finish();
+}
+
 void read_prices(Config& config, Section prices) {
   if (prices.text("currency", config.prices.currency) && config.prices.currency.empty()) {
     prices.fail("currency", "must not be empty");
@@ -145,6 +156,7 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.duration("shutdown_timeout", config.shutdown_timeout);
   read_limits(config, top.section("limits"));
   read_store(config, top.section("store"));
+  read_journal(config, top.section("journal"));
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
     read_source(config, std::move(name), std::move(section));

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "headrace/engine.h"
+#include "headrace/journals/file.h"
 #include "headrace/policy.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
@@ -132,6 +133,7 @@ struct Config {
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
   EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
   std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.
   std::vector<SourceConfig> sources{};  // By name.

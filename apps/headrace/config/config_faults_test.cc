@@ -250,6 +250,16 @@ TEST(ConfigFault, AllAreToldAtOnceInTheirOrder) {
                   StartsWith("h.toml:6:2: stor: unknown section; did you mean \"store\"?")));
 }
 
+TEST(ConfigFault, InTheJournal) {
+  EXPECT_THAT(faults_in("data_dir = 'd'\n[journal]\npath = 3\nbytes_max = '1KiB'\nsize = 1\n"),
+              ElementsAre(StartsWith("h.toml:3:8: journal.path: must be a string"),
+                          StartsWith("h.toml:4:13: journal.bytes_max: must be"),
+                          StartsWith("h.toml:5:1: journal.size: unknown key")));
+  EXPECT_THAT(faults_in("[journal]\npath = 'j'\n"),
+              ElementsAre("h.toml:2:8: journal.path: is of no use without a store; set data_dir "
+                          "too, or leave it out"));
+}
+
 TEST(ConfigFault, VariablesAndFlagsAreNamed) {
   EXPECT_THAT(faults_in("", {{"HEADRACE_THREAD", "2"}}),
               ElementsAre("HEADRACE_THREAD: unknown variable; did you mean \"HEADRACE_THREADS\"?"));

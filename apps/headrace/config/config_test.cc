@@ -35,6 +35,9 @@ headers_bytes_max = "32KiB"
 [store]
 bytes_max = "2GiB"
 
+[journal]
+bytes_max = "32MiB"
+
 [prices]
 read_per_100k = 0.06
 write_per_100k = 0.2
@@ -121,8 +124,20 @@ TEST(Config, TheServersOwnKeys) {
   EXPECT_EQ(config.engine.flights_max, 100u);
   EXPECT_EQ(config.server.headers_bytes_max, 32u << 10);
   EXPECT_EQ(config.store.bytes_max, 2ull << 30);
+  EXPECT_EQ(config.journal.path, "/etc/headrace/data/journal");
+  EXPECT_EQ(config.journal.bytes_max, 32u << 20);
   EXPECT_EQ(config.prices.read_per_100k, 0.06);
   EXPECT_EQ(config.prices.delete_per_100k, 0.18);
+}
+
+TEST(Config, TheJournalLiesInTheDataFolderOrWhereItIsPutOrNowhere) {
+  EXPECT_EQ(read("").journal.path, "") << "without a store there is nothing to write down";
+  EXPECT_EQ(read("data_dir = '/d'").journal.path, "/d/journal");
+  EXPECT_EQ(read("", {}, {{"data_dir", "/flag"}}).journal.path, "/flag/journal");
+  EXPECT_EQ(read("data_dir = '/d'\n[journal]\npath = 'j'").journal.path, "/etc/headrace/j");
+  EXPECT_EQ(read("data_dir = '/d'\n[journal]\npath = '/else/j'").journal.path, "/else/j");
+  EXPECT_EQ(read("data_dir = '/d'\n[journal]\npath = ''").journal.path, "");
+  EXPECT_EQ(read("[journal]\npath = ''").journal.path, "");
 }
 
 TEST(Config, Sources) {

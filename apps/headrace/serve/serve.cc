@@ -15,6 +15,7 @@
 #include "commands/commands.h"
 #include "config/config.h"
 #include "headrace/engine.h"
+#include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
 #include "headrace/sync.h"
@@ -105,6 +106,7 @@ class Server {
 
  private:
   std::optional<int> open_store();
+  std::optional<int> open_journal();
   std::optional<int> bind();
   std::optional<int> listen();
   void greet() const;
@@ -117,6 +119,7 @@ class Server {
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<HttpServer> server_;
@@ -141,6 +144,20 @@ std::optional<int> Server::open_store() {
                   exit_unavailable);
   }
   store_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_journal() {
+  if (!store_ || config_.journal.path.empty()) return std::nullopt;
+  FileJournalOptions options = config_.journal;
+  options.notice = [](std::string what) { log_warning("journal: " + what); };
+  auto opened = open_file_journal(std::move(options), runtime_, runtime_);
+  if (!opened) {
+    return refuse(opened.error().what,
+                  "Name another folder in [journal] path of the configuration, or mend this one.",
+                  exit_unavailable);
+  }
+  journal_ = std::move(*opened);
   return std::nullopt;
 }
 
@@ -177,10 +194,12 @@ std::optional<int> Server::listen() {
 
 std::optional<int> Server::start() {
   if (auto refused = open_store()) return refused;
-  engine_ = std::make_unique<Engine>(
-      config_.engine,
-      Engine::Ports{
-          .clock = runtime_, .executor = runtime_, .random = runtime_, .store = store_.get()});
+  if (auto refused = open_journal()) return refused;
+  engine_ = std::make_unique<Engine>(config_.engine, Engine::Ports{.clock = runtime_,
+                                                                   .executor = runtime_,
+                                                                   .random = runtime_,
+                                                                   .store = store_.get(),
+                                                                   .journal = journal_.get()});
   if (auto refused = bind()) return refused;
   if (auto refused = listen()) return refused;
   greet();
@@ -194,9 +213,10 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format("serving {} policies from {} sources, store: {}", bindings_->policies(),
-                       bindings_->sources(),
-                       store_ ? "embedded in " + config_.data_dir : std::string("memory alone")));
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, journal: {}",
+                       bindings_->policies(), bindings_->sources(),
+                       store_ ? "embedded in " + config_.data_dir : std::string("memory alone"),
+                       journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
 void Server::warn_of_restart(const Config& next) const {
@@ -205,6 +225,7 @@ void Server::warn_of_restart(const Config& next) const {
   };
   warn(next.listen != config_.listen, "listen");
   warn(next.data_dir != config_.data_dir, "data_dir");
+  warn(next.journal.path != config_.journal.path, "journal.path");
   warn(next.threads != config_.threads, "threads");
   warn(next.api_key_file != config_.api_key_file, "api_key_file");
   warn(next.engine.bytes_max != config_.engine.bytes_max, "max_memory");
@@ -261,10 +282,12 @@ void Server::end() {
   server_.reset();
   if (engine_) wait(engine_->close());
   engine_.reset();
+  if (journal_) journal_->close();
   if (store_) store_->close();
   // Sources hand their last answers to the runtime, so they go before it stops.
   bindings_.reset();
   runtime_.stop();
+  journal_.reset();
   store_.reset();
 }
 

@@ -166,11 +166,14 @@ void Reader::has_read(Position position, Token incarnation) {
 Task<Result<void>> Reader::reached(std::shared_ptr<Reader> self, Position position,
                                    Token incarnation) {
   auto wakeup = std::make_shared<io::Wakeup>(self->runtime_);
-  std::list<Waiting>::iterator mine;
+  std::list<Waiting>::iterator mine;  // Of up to barriers_max.
   {
     const std::scoped_lock lock(self->mutex_);
     if (self->has(position, incarnation)) co_return Result<void>();
     if (self->closed_) co_return failure(Code::bus_unavailable, "the bus was closed here");
+    if (self->waiting_.size() >= barriers_max) {
+      co_return unavailable("too many barriers wait for the bus already (barriers_max)");
+    }
     mine = self->waiting_.insert(self->waiting_.end(), {position, incarnation, wakeup});
   }
   const Executor::TimerId timer =

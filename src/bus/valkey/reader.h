@@ -19,7 +19,7 @@
 
 #include "bus/valkey/position.h"
 #include "headrace/bus.h"
-#include "headrace/buses/valkey.h"
+#include "headrace/bus/valkey.h"
 #include "io/wakeup.h"
 #include "valkey/client.h"
 
@@ -36,6 +36,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
 
   // Ends well once all up to `position` was handed over, or missed() was called instead; fails
   // after `answer_within`.  `incarnation` is where the position is from.
+  static constexpr std::size_t barriers_max = 1024;
   [[nodiscard]] static Task<Result<void>> reached(std::shared_ptr<Reader> self, Position position,
                                                   Token incarnation);
   void close();
@@ -65,7 +66,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   bool was_begun_ = false;
   std::optional<Position> position_;  // Written by what reads alone.
   Token incarnation_{};
-  std::list<Waiting> waiting_;  // One for each barrier under way, which is the engine's to bound.
+  std::list<Waiting> waiting_;  // Up to barriers_max.
   std::shared_ptr<io::Wakeup> pause_;
 };
 

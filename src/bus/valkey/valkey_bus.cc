@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "bus/valkey/reader.h"
-#include "headrace/buses/valkey.h"
+#include "headrace/bus/valkey.h"
 #include "wire/bus_message.h"
 
 namespace headrace::valkey {

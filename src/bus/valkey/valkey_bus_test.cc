@@ -1,5 +1,5 @@
 // The bus on Valkey and Redis: what every bus must do, and what befalls a stream.
-#include "headrace/buses/valkey.h"
+#include "headrace/bus/valkey.h"
 
 #include "contract/bus_contract.h"
 #include "kit/start_or_skip.h"

@@ -79,11 +79,9 @@ void Node::open() {
   };
   pipeline.greeting.request = std::move(trial.bytes);
   pipeline.greeting.replies = trial.replies;
-  pipeline.greeting.check = [weak = weak_from_this()](std::uint64_t connection,
-                                                      std::string_view replies) -> Result<void> {
+  pipeline.greeting.check = [weak = weak_from_this()](const io::Pipeline::Greeted& greeted) {
     const auto self = weak.lock();
-    if (!self) return failure(Code::closed, "closed here");
-    return self->greeted(connection, replies);
+    return self ? self->greet(greeted) : failure(Code::closed, "closed here");
   };
   pipeline.connect_within = options_.connect_within;
   pipeline.answer_within = options_.answer_within;
@@ -91,15 +89,15 @@ void Node::open() {
   pipeline_ = std::make_unique<io::Pipeline>(runtime_, std::move(pipeline));
 }
 
-Result<void> Node::greeted(std::uint64_t connection, std::string_view replies) {
-  const Result<MemcachedReply> stats = judge_trial(replies);
+Result<void> Node::greet(const io::Pipeline::Greeted& greeted) {
+  const Result<MemcachedReply> stats = judge_trial(greeted.replies);
   judge(stats ? "" : stats.error().what);
   if (!stats) return std::unexpected(stats.error());
   {
     const std::lock_guard lock(mutex_);
     usage_ = usage_of(*stats);
   }
-  return begin_session(connection, *stats);
+  return begin_session(greeted, *stats);
 }
 
 void Node::judge(std::string_view why) {
@@ -109,7 +107,8 @@ void Node::judge(std::string_view why) {
 
 // The clock goes on where it is the same process that was talked to before: its bounds still hold,
 // and if it is behind them, it has been asleep.
-Result<void> Node::begin_session(std::uint64_t connection, const MemcachedReply& stats) {
+Result<void> Node::begin_session(const io::Pipeline::Greeted& greeted,
+                                 const MemcachedReply& stats) {
   const std::int64_t time = wire::integer_of(stats.stat("time")).value_or(0);
   const std::int64_t uptime = wire::integer_of(stats.stat("uptime")).value_or(0);
   if (time < 2 * dates_after || expiry_of(ServerTime(std::chrono::seconds(time))) < time) {
@@ -121,7 +120,7 @@ Result<void> Node::begin_session(std::uint64_t connection, const MemcachedReply&
   std::string process(stats.stat("pid"));
   process.append(" ").append(std::to_string(time - uptime));
   const Instant received = clock_.now();
-  const Instant sent = received - options_.connect_within;
+  const Instant sent = received - (runtime_.now() - greeted.sent);
   const std::lock_guard lock(mutex_);
   ServerClock clock(sent, received, time);
   if (session_ && process == process_) {
@@ -133,7 +132,7 @@ Result<void> Node::begin_session(std::uint64_t connection, const MemcachedReply&
     clock = session_->clock();
   }
   process_ = std::move(process);
-  session_ = std::make_shared<Session>(connection, clock, options_.seen_max);
+  session_ = std::make_shared<Session>(greeted.connection, clock, options_.seen_max);
   return {};
 }
 

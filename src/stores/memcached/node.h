@@ -124,8 +124,9 @@ class Node : public std::enable_shared_from_this<Node> {
 
  private:
   void open();
-  Result<void> greeted(std::uint64_t connection, std::string_view replies);
-  Result<void> begin_session(std::uint64_t connection, const wire::MemcachedReply& stats);
+  Result<void> greet(const io::Pipeline::Greeted& greeted);
+  Result<void> begin_session(const io::Pipeline::Greeted& greeted,
+                             const wire::MemcachedReply& stats);
   void judge(std::string_view why);  // Empty: it is fit.
   [[nodiscard]] std::unexpected<Error> failed(Error error);
   static Task<void> ask_usage(std::shared_ptr<Node> self);

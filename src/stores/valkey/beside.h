@@ -66,7 +66,8 @@ for _, entry in ipairs(entries) do
   if entry[1] == 'F' and floors > floors_max then
     floors = floors - 1
   else
-    kept[#kept + 1] = entry[1] .. entry[2] .. string.format('%04d', string.len(entry[3])) .. entry[3]
+    local size = string.format('%04d', string.len(entry[3]))
+    kept[#kept + 1] = entry[1] .. entry[2] .. size .. entry[3]
   end
 end
 if #kept == 0 then

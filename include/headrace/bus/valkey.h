@@ -1,4 +1,4 @@
-// headrace/buses/valkey.h: the bus on a stream of Valkey or Redis.
+// headrace/bus/valkey.h: the bus on a stream of Valkey or Redis.
 //
 // Each message is an entry of one stream; whoever listens reads from the entry that it has read
 // last, which must still be there: so what was cut off the stream's old end unread, flushed, or
