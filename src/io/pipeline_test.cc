@@ -314,9 +314,8 @@ TEST_F(PipelineTest, WhereNobodyListensCallsFailAtOnceUntilItIsTriedAgain) {
 
 TEST_F(PipelineTest, ItIsTriedAgain) {
   const Address gone = server->address();
-  server.reset();
   Pipeline::Options made = options();
-  made.to = gone;
+  server.reset();
   made.retry_after = made.retry_after_max = milliseconds(1);
   pipeline = std::make_unique<Pipeline>(runtime, std::move(made));
   EXPECT_FALSE(ask("a\n").has_value());
