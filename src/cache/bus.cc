@@ -116,7 +116,9 @@ Task<Held> Engine::Impl::spread(BusMessage message, Wait wait) {
   // Whoever could not be told until now has lost its proof by then, by its own clock and by ours.
   const Duration drift = limits_.bus_bound / million * 2 * limits_.clock_drift_ppm_max;
   Pause pause{ports_.executor, ports_.clock.now() + limits_.bus_bound + drift};
+  gate_.enter();  // close() waits for it too: nobody who waits here is left behind.
   co_await pause;
+  gate_.leave();
   co_return Held::everywhere;
 }
 

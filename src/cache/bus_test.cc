@@ -225,6 +225,22 @@ TEST_F(BusTest, WhoWaitsReturnsOnceEveryProofFromBeforeHasRunOut) {
   EXPECT_EQ(held, Held::everywhere);
 }
 
+// Whoever has begun to wait is answered before the engine is gone.
+TEST_F(BusTest, CloseWaitsForWhoWaitsEverywhere) {
+  fill_both();
+  std::optional<Held> held;
+  start(engine->invalidate(key("1"), Wait::everywhere),
+        [&](const Result<Held>& outcome) { held = *outcome; });
+  world.run();
+  bool closed = false;
+  start(engine->close(), [&] { closed = true; });
+  world.advance(milliseconds(900));
+  EXPECT_FALSE(closed);
+  world.advance(seconds(1));
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(held, Held::everywhere);
+}
+
 TEST_F(BusTest, BeforeTheFirstProofReadsAreStrict) {
   PlainBus late(server);
   late.fails = true;

@@ -197,7 +197,11 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   }
   quarantine_.release(what.orders, what.one_by_one);
   if (removed(Mechanism::store_before_bus)) co_return Held::everywhere;
-  if (rarely(Rare::slow_before_bus)) co_await dawdle();
+  if (rarely(Rare::slow_before_bus)) {
+    gate_.enter();
+    co_await dawdle();
+    gate_.leave();
+  }
   auto spreading = spread(message_of(what, incarnation), wait);
   const Held held = co_await std::move(spreading);
   co_return held;

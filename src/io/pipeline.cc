@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <cassert>
+#include <condition_variable>
 #include <coroutine>
 #include <deque>
 #include <mutex>
@@ -78,6 +79,7 @@ class Pipeline::Impl : public std::enable_shared_from_this<Impl> {
                                    " bytes (reply_bytes_max)"));
   }
 
+  void run(Task<void> (*work)(std::shared_ptr<Impl>, LifeRef), LifeRef life);
   static Task<void> live(std::shared_ptr<Impl> self, LifeRef life);
   static Task<void> write(std::shared_ptr<Impl> self, LifeRef life);
   Task<Result<void>> greet(LifeRef life, Framing& framing, std::string& unread, Instant deadline);
@@ -98,6 +100,8 @@ class Pipeline::Impl : public std::enable_shared_from_this<Impl> {
   std::mutex mutex_;
   LifeRef life_;  // None: nobody has called since the last one ended.
   bool closed_ = false;
+  std::size_t inside_ = 0;  // Coroutines of ours that have not ended.
+  std::condition_variable left_;
   std::uint64_t lives_ = 0;
   std::size_t unsent_bytes_ = 0;
   Duration pause_{0};  // Before the next try.
@@ -131,9 +135,7 @@ bool Pipeline::Impl::begin(Call& call) {
   if (!life_) {
     life_ = std::make_shared<Life>();
     life_->number = ++lives_;
-    on_loop([self = shared_from_this(), life = life_]() mutable {
-      start(live(std::move(self), std::move(life)));
-    });
+    run(live, life_);
   }
   unsent_bytes_ += call.request.size();
   life_->calls.push_back(&call);
@@ -145,8 +147,18 @@ bool Pipeline::Impl::begin(Call& call) {
 // On another turn of the loop, so that all that is asked in this one is written together.
 void Pipeline::Impl::write_soon(const LifeRef& life) {
   if (std::exchange(life->is_writing, true)) return;
-  on_loop([self = shared_from_this(), life]() mutable {
-    start(write(std::move(self), std::move(life)));
+  run(write, life);
+}
+
+// Begins on another turn of the loop.  REQUIRES: the lock.
+void Pipeline::Impl::run(Task<void> (*work)(std::shared_ptr<Impl>, LifeRef), LifeRef life) {
+  ++inside_;
+  on_loop([self = shared_from_this(), work, life = std::move(life)] {
+    start(work(self, life), [self] {
+      const std::scoped_lock lock(self->mutex_);
+      --self->inside_;
+      self->left_.notify_all();
+    });
   });
 }
 
@@ -370,9 +382,10 @@ void Pipeline::Impl::end(const LifeRef& life, Error error) {
 }
 
 void Pipeline::Impl::close() {
-  const std::scoped_lock lock(mutex_);
-  if (std::exchange(closed_, true)) return;
-  end_soon(Code::closed);
+  std::unique_lock lock(mutex_);
+  if (!std::exchange(closed_, true)) end_soon(Code::closed);
+  if (runtime_.loops().current()) return;
+  left_.wait(lock, [this] { return inside_ == 0; });
 }
 
 void Pipeline::Impl::drop() {

@@ -11,8 +11,9 @@
 // Errors:    the code that the options name, with the server's address, what happened, and the
 //            limit that was reached.
 // Lifetimes: close() it before its runtime stops; calls under way end then.  It may be destroyed
-//            while calls are under way, which end too.  What the options hold to be called may be
-//            called for a moment after that: it must own, or share, what it needs.
+//            while calls are under way, which end too.  If that is on its loop, what the options
+//            hold to be called may be called for a moment after it: it owns, or shares, what it
+//            needs.
 #pragma once
 
 #include <cstddef>
@@ -100,7 +101,8 @@ class Pipeline {
   // Ends the connection, and all calls with it; the next one opens another.
   void drop();
 
-  // The same for good: later calls fail.  Idempotent.
+  // The same for good: later calls fail.  Returns when nothing of it is left on its loop, unless it
+  // is called there.  Idempotent.
   void close();
 
  private:

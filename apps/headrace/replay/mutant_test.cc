@@ -107,6 +107,17 @@ class MutantTest : public testing::Test {
     return play(rough("W5"), naming, forget_every);
   }
 
+  // Whether a mechanism that is out is missed.  How soon is a matter of chance, and of how busy the
+  // machine is: several plays may be needed.
+  template <class... Asked>
+  bool is_missed(const Asked&... asked) {
+    constexpr int plays_max = 8;
+    for (int i = 0; i < plays_max; ++i) {
+      if (play(asked...).total.violations() > 0) return true;
+    }
+    return false;
+  }
+
   Report play(const Mix& mix, Naming naming, std::uint64_t forget_every = 0) {
     Runtime runtime({.threads = 2});
     auto opened =
@@ -169,22 +180,22 @@ TEST_F(MutantTest, WithEveryMechanismAForgetfulStoreDoesNoHarm) {
 
 TEST_F(MutantTest, WithoutTheFenceOfMemoryThereAreViolations) {
   remove(Mechanism::memory_fence);
-  EXPECT_GT(play(Naming::keys).total.violations(), 0u);
+  EXPECT_TRUE(is_missed(Naming::keys));
 }
 
 TEST_F(MutantTest, WithoutTheFenceOfTheStoreThereAreViolations) {
   remove(Mechanism::store_fence);
-  EXPECT_GT(play(Naming::keys).total.violations(), 0u);
+  EXPECT_TRUE(is_missed(Naming::keys));
 }
 
 TEST_F(MutantTest, WithoutTheJoinRuleThereAreViolations) {
   remove(Mechanism::join_rule);
-  EXPECT_GT(play(Naming::tags).total.violations(), 0u);
+  EXPECT_TRUE(is_missed(Naming::tags));
 }
 
 TEST_F(MutantTest, WithoutTheQuarantineThereAreViolations) {
   remove(Mechanism::quarantine);
-  EXPECT_GT(play(Naming::keys, 3).total.violations(), 0u);
+  EXPECT_TRUE(is_missed(Naming::keys, 3));
 }
 
 // Slices of several parts, lists, and what does not exist yet.
@@ -199,7 +210,7 @@ TEST_P(ListMutantTest, WithEveryMechanismThereIsNoViolation) {
 
 TEST_P(ListMutantTest, WithoutTheFenceOfMemoryThereAreViolations) {
   remove(Mechanism::memory_fence);
-  EXPECT_GT(play(rough(GetParam()), Naming::keys).total.violations(), 0u);
+  EXPECT_TRUE(is_missed(rough(GetParam()), Naming::keys));
 }
 
 INSTANTIATE_TEST_SUITE_P(Workloads, ListMutantTest, testing::Values("W3", "W6", "W7"),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/loops.h"
 #include "wire/bus_message.h"
 
 namespace headrace::valkey {
@@ -40,7 +41,16 @@ Reader::Reader(const ValkeyBusOptions& options, const ClientOptions& client, Run
 
 void Reader::start(std::weak_ptr<BusListener> listener) {
   listener_ = std::move(listener);
-  headrace::start(read_on(shared_from_this()));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (closed_) return;
+    reads_ = true;
+  }
+  headrace::start(read_on(shared_from_this()), [self = shared_from_this()] {
+    const std::scoped_lock lock(self->mutex_);
+    self->reads_ = false;
+    self->ended_.notify_all();
+  });
 }
 
 Task<void> Reader::read_on(std::shared_ptr<Reader> self) {
@@ -195,6 +205,9 @@ void Reader::close() {
     for (const Waiting& one : waiting_) one.wakeup->wake(io::Wakeup::By::stop);
   }
   client_.close();
+  if (runtime_.loops().current()) return;
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return !reads_; });
 }
 
 }  // namespace headrace::valkey

@@ -10,6 +10,7 @@
 // Lifetimes: shared by itself while it reads.
 #pragma once
 
+#include <condition_variable>
 #include <coroutine>
 #include <list>
 #include <memory>
@@ -39,6 +40,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   static constexpr std::size_t barriers_max = 1024;
   [[nodiscard]] static Task<Result<void>> reached(std::shared_ptr<Reader> self, Position position,
                                                   Token incarnation);
+  // Returns when it reads no more, unless it is called on a loop.
   void close();
 
  private:
@@ -63,6 +65,8 @@ class Reader : public std::enable_shared_from_this<Reader> {
   std::weak_ptr<BusListener> listener_;
   mutable std::mutex mutex_;
   bool closed_ = false;
+  bool reads_ = false;
+  std::condition_variable ended_;
   bool was_begun_ = false;
   std::optional<Position> position_;  // Written by what reads alone.
   Token incarnation_{};
