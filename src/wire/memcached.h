@@ -43,10 +43,11 @@ struct MemcachedRequest {
     };
     If when = If::always;
     std::uint64_t cas = 0;
-    std::int64_t expires_at = 0;  // In seconds of the server's calendar; 0: never.
+    // In seconds of the server's calendar; up to 30 days: from now; 0: never.
+    std::int64_t expires_at = 0;
   };
-  // The reply to one that is done tells the new number.  REQUIRES: `expires_at` is 0, or more than
-  // 30 days, for less would be a time from now; and fits into 31 bits, for older servers.
+  // The reply to one that is done tells the new number.  REQUIRES: `expires_at` fits into 31 bits;
+  // servers do not read more.
   void set(std::string_view key, std::string_view value, const Set& how);
 
   void remove(std::string_view key);

@@ -1,6 +1,6 @@
 // headrace/stores/memcached.h: the store on memcached, shared by many instances.
 //
-// Needs memcached 1.6.9 or later, reached directly: a proxy in between may answer with another
+// Needs memcached 1.6.10 or later, reached directly: a proxy in between may answer with another
 // server's numbers.  Every server is tried when it is connected to; one without compare-and-set
 // (-C) is refused.  Keys are spread over the servers of a fixed list, which all instances must
 // share; what a server that is down has is unavailable, and never looked for elsewhere.

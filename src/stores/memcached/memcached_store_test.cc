@@ -409,7 +409,8 @@ TEST_F(MemcachedStoreTest, WhatIsNoMemcachedIsRefused) {
   ASSERT_TRUE(listener) << listener.error().what;
   const auto opened = open({.servers = {io::to_string((*listener)->address())}});
   ASSERT_FALSE(opened);
-  EXPECT_THAT(opened.error().what, HasSubstr("-ERR unknown command"));
+  EXPECT_THAT(opened.error().what,
+              AllOf(HasSubstr("-ERR unknown command"), HasSubstr("1.6.10 or later")));
 }
 
 TEST_F(MemcachedStoreTest, SomeOtherItemUnderOurNameIsToldOf) {

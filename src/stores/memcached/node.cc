@@ -74,7 +74,8 @@ void Node::open() {
   io::Pipeline::Options pipeline{.to = options_.address, .loop = options_.loop};
   pipeline.framing = [weak = weak_from_this(), most = options_.reply_bytes_max] {
     return std::make_unique<Replying>(most, [weak](const Error& error) {
-      if (const auto self = weak.lock()) self->judge(error.what);
+      if (const auto self = weak.lock())
+        self->judge(error.what + "; " + std::string(needed_server));
     });
   };
   pipeline.greeting.request = std::move(trial.bytes);

@@ -39,8 +39,8 @@ namespace headrace::memcached {
 // What holds for one connection.
 class Session {
  public:
-  Session(std::uint64_t connection, ServerClock clock, std::size_t seen_max)
-      : connection(connection), seen(seen_max), clock_(clock) {}
+  Session(std::uint64_t number, ServerClock clock, std::size_t seen_max)
+      : connection(number), seen(seen_max), clock_(clock) {}
 
   const std::uint64_t connection;
   Seen seen;

@@ -16,7 +16,7 @@ constexpr std::string_view envelope_magic = "HRE1";
 constexpr std::string_view beside_magic = "HRB1";
 constexpr std::string_view mark_magic = "HRW1";
 constexpr std::string_view life_magic = "HRI1";
-// What servers before 1.6.27 can read as a time to live.
+// What servers, up to 1.6.45 at least, can read as a time to live.
 constexpr std::int64_t expiry_max = std::numeric_limits<std::int32_t>::max();
 
 class Writing {

@@ -14,9 +14,6 @@ using wire::MemcachedRequest;
 using Kind = MemcachedReply::Kind;
 using Set = MemcachedRequest::Set;
 
-constexpr std::string_view needed =
-    "Headrace needs memcached 1.6.9 or later, reached directly and not through a proxy";
-
 std::unexpected<Error> unfit(std::string why) {
   return failure(Code::store_unavailable, "it is not fit to be a store: " + std::move(why));
 }
@@ -47,7 +44,7 @@ Result<MemcachedReply> judge_trial(std::string_view replies) {
   };
   const MemcachedReply version = next();
   if (version.kind != Kind::version) {
-    return unfit("it does not tell its version; " + std::string(needed));
+    return unfit("it does not tell its version; " + std::string(needed_server));
   }
   const std::string named = "memcached " + std::string(version.value);
   const MemcachedReply stats = next();
@@ -56,7 +53,7 @@ Result<MemcachedReply> judge_trial(std::string_view replies) {
   const MemcachedReply lease = next();
   if (lease.kind == Kind::error) {
     return unfit(named + " answers \"" + std::string(lease.value) + "\" to a meta command; " +
-                 std::string(needed));
+                 std::string(needed_server));
   }
   if (lease.kind == Kind::done && lease.cas() == 0) {
     return unfit(named +

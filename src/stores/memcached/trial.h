@@ -16,6 +16,10 @@
 
 namespace headrace::memcached {
 
+// Before 1.6.10 the meta commands were others.
+inline constexpr std::string_view needed_server =
+    "Headrace needs memcached 1.6.10 or later, reached directly and not through a proxy";
+
 // `item` is the name of one that nobody else uses.
 [[nodiscard]] wire::MemcachedRequest trial_of(std::string_view item);
 

@@ -44,7 +44,7 @@ TEST(Trial, WhatIsNotFitIsToldWithItsReason) {
   };
   EXPECT_TRUE(has(verdict(0, "ERROR\r\n"), "version"));
   EXPECT_TRUE(has(verdict(1, "ERROR\r\n"), "statistics"));
-  EXPECT_TRUE(has(verdict(3, "ERROR\r\n"), "1.6.9 or later"));
+  EXPECT_TRUE(has(verdict(3, "ERROR\r\n"), "1.6.10 or later"));
   EXPECT_TRUE(has(verdict(3, "HD c0\r\n"), "-C"));
   EXPECT_TRUE(has(verdict(3, "HD\r\n"), "-C"));
   EXPECT_TRUE(has(verdict(4, "HD c6\r\n"), "two leases"));
