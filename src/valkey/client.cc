@@ -30,10 +30,7 @@ constexpr std::array<std::string_view, 9> nothing_now{"LOADING",     "READONLY",
 }  // namespace
 
 Client::Client(Runtime& runtime, ClientOptions options)
-    : runtime_(runtime),
-      options_(std::move(options)),
-      greeting_(std::make_shared<const Greeting>(
-          make_greeting(options_.login, options_.scripts, options_.probe))) {
+    : runtime_(runtime), options_(std::move(options)) {
   const std::size_t loops = runtime_.loops().count();
   const std::size_t connections = options_.connections > 0 ? options_.connections : loops;
   for (std::size_t i = 0; i < connections; ++i) {
@@ -45,7 +42,12 @@ Client::Client(Runtime& runtime, ClientOptions options)
 
 io::Pipeline::Options Client::options_of(const std::shared_ptr<Line>& line,
                                          std::size_t loop) const {
-  auto check = [line, greeting = greeting_,
+  // Two connections that prove it at once must not meet.
+  std::string probe = options_.probe;
+  if (!probe.empty()) probe += std::to_string(loop);
+  auto greeting =
+      std::make_shared<const Greeting>(make_greeting(options_.login, options_.scripts, probe));
+  auto check = [line, greeting,
                 &clock = runtime_](const io::Pipeline::Greeted& greeted) -> Result<void> {
     auto server = read_greeting(*greeting, greeted.replies, greeted.sent, clock.now());
     if (!server) return std::unexpected(server.error());
@@ -66,8 +68,8 @@ io::Pipeline::Options Client::options_of(const std::shared_ptr<Line>& line,
           .loop = loop,
           .code = options_.code,
           .framing = [] { return std::make_unique<RespFraming>(); },
-          .greeting = {.request = greeting_->commands.bytes(),
-                       .replies = greeting_->commands.size(),
+          .greeting = {.request = greeting->commands.bytes(),
+                       .replies = greeting->commands.size(),
                        .check = std::move(check)},
           .pushed = options_.pushed,
           .lost = std::move(lost),

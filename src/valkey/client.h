@@ -37,8 +37,8 @@ struct ClientOptions {
   Login login{};
   Code code = Code::store_unavailable;
   std::vector<std::string_view> scripts{};  // Whose texts live as long as the client.
-  std::string probe{};                      // A key for the proof of compare-and-set; empty: none.
-  std::size_t connections = 0;              // 0: one for each loop.
+  std::string probe{};          // Begins the keys for the proof of compare-and-set; empty: none.
+  std::size_t connections = 0;  // 0: one for each loop.
   // Both may be called for a moment after the client is gone: they own what they need.
   std::function<void(std::string_view push)> pushed{};
   std::function<void()> lost{};  // A connection that had been greeted.
@@ -90,7 +90,6 @@ class Client {
 
   Runtime& runtime_;
   const ClientOptions options_;
-  const std::shared_ptr<const Greeting> greeting_;
   std::vector<Way> ways_;
   std::atomic<std::size_t> turn_{0};
 };

@@ -115,27 +115,6 @@ void read_limits(Config& config, Section limits) {
   limits.finish();
 }
 
-void read_store(Config& config, Section store) {
-  store.bytes("bytes_max", config.store.bytes_max, 1 << 20);
-  store.count("leases_max", config.store.leases_max, 1, many);
-  store.count("watermarks_max", config.store.watermarks_max, 1, many);
-  store.count("queue_max", config.store.queue_max, 1, many);
-  store.count("group_max", config.store.group_max, 1, 1'000'000);
-  store.count("readers_max", config.store.readers_max, 1, 256);
-  store.finish();
-}
-
-// REQUIRES: data_dir has been read.
-void read_journal(Config& config, Section journal) {
-  if (!config.data_dir.empty()) config.journal.path = config.data_dir + "/journal";
-  journal.path("path", config.journal.path);
-  if (config.data_dir.empty() && !config.journal.path.empty()) {
-    journal.fail("path", "is of no use without a store; set data_dir too, or leave it out");
-  }
-  journal.bytes("bytes_max", config.journal.bytes_max, 1 << 20);
-  journal.finish();
-}
-
 void read_prices(Config& config, Section prices) {
   if (prices.text("currency", config.prices.currency) && config.prices.currency.empty()) {
     prices.fail("currency", "must not be empty");
@@ -156,6 +135,7 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.duration("shutdown_timeout", config.shutdown_timeout);
   read_limits(config, top.section("limits"));
   read_store(config, top.section("store"));
+  read_bus(config, top.section("bus"));
   read_journal(config, top.section("journal"));
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
@@ -201,6 +181,13 @@ fields = ["f"]
 source = "c"
 collection = "c"
 fields = ["f"]
+)";
+
+// What takes the place of the store of its own.
+constexpr std::string_view shared_store = R"(
+[store]
+kind = "valkey"
+address = "127.0.0.1:6379"
 )";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
@@ -276,8 +263,10 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  const Configured sound = read(every_section, {}, {}, {}, report);
-  if (!sound) return {};
+  for (const std::string_view text : {every_section, shared_store}) {
+    const Configured sound = read(text, {}, {}, {}, report);
+    if (!sound) return {};
+  }
   return {report.keys.begin(), report.keys.end()};
 }
 

@@ -13,12 +13,14 @@
 #include <expected>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/policy.h"
@@ -26,6 +28,7 @@
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/valkey.h"
 #include "headrace/time.h"
 
 namespace headrace::config {
@@ -50,6 +53,16 @@ struct ServerLimits {
   std::size_t connections_max = 10000;
   std::size_t headers_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 8 << 20;
+};
+
+// What instances share.  The password is left to the caller, to be read from the file's first line.
+struct ValkeyStoreConfig {
+  ValkeyStoreOptions options{};
+  std::string password_file{};
+};
+struct ValkeyBusConfig {
+  ValkeyBusOptions options{};
+  std::string password_file{};
 };
 
 struct Prices {
@@ -132,7 +145,9 @@ struct Config {
   Duration shutdown_timeout = std::chrono::seconds(25);
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
-  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  EmbeddedStoreOptions store{};                     // `path` and `notice` are left to the caller.
+  std::optional<ValkeyStoreConfig> shared_store{};  // In the place of the embedded one.
+  std::optional<ValkeyBusConfig> bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
   std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.

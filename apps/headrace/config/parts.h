@@ -13,6 +13,11 @@ namespace headrace::config {
 // What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
 [[nodiscard]] std::string fault_of_address(std::string_view address);
 
+// [store], [bus], [journal].  REQUIRES: data_dir has been read, and each after the one before.
+void read_store(Config& config, Section store);
+void read_bus(Config& config, Section bus);
+void read_journal(Config& config, Section journal);
+
 // [sources.NAME]
 void read_source(Config& config, std::string name, Section section);
 // [policies.NAME].  `check` may be empty.  REQUIRES: all sources have been read.

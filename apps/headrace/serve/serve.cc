@@ -14,10 +14,12 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
 #include "serve/firestore_texts.h"
@@ -78,8 +80,7 @@ Result<std::string> read_key(const std::string& file) {
   std::ifstream in(file);
   std::string key;
   if (std::getline(in, key) && !key.empty()) return key;
-  return failure(Code::invalid_argument,
-                 "the API key file " + file + " cannot be read or is empty");
+  return failure(Code::invalid_argument, file + " cannot be read or is empty");
 }
 
 http::Prices prices_of(const Config& config) {
@@ -106,6 +107,9 @@ class Server {
 
  private:
   std::optional<int> open_store();
+  std::optional<int> open_embedded();
+  std::optional<int> open_shared();
+  std::optional<int> open_bus();
   std::optional<int> open_journal();
   std::optional<int> bind();
   std::optional<int> listen();
@@ -119,6 +123,7 @@ class Server {
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Bus> bus_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
@@ -126,7 +131,41 @@ class Server {
 };
 
 std::optional<int> Server::open_store() {
-  if (config_.data_dir.empty()) return std::nullopt;
+  if (config_.shared_store) return open_shared();
+  return config_.data_dir.empty() ? std::nullopt : open_embedded();
+}
+
+// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
+std::optional<int> Server::open_shared() {
+  ValkeyStoreOptions options = config_.shared_store->options;
+  auto password = read_key(config_.shared_store->password_file);
+  if (!password) {
+    return refuse(password.error().what, "Write the password into its first line.", exit_config);
+  }
+  options.password = std::move(*password);
+  auto opened = open_valkey_store(std::move(options), runtime_);
+  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
+  store_ = std::move(*opened);
+  const Result<Token> there = wait(store_->incarnation());
+  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_bus() {
+  if (!config_.bus) return std::nullopt;
+  ValkeyBusOptions options = config_.bus->options;
+  auto password = read_key(config_.bus->password_file);
+  if (!password) {
+    return refuse(password.error().what, "Write the password into its first line.", exit_config);
+  }
+  options.password = std::move(*password);
+  auto opened = open_valkey_bus(std::move(options), runtime_);
+  if (!opened) return refuse(opened.error().what, "Mend [bus].", exit_config);
+  bus_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_embedded() {
   std::error_code fault;
   std::filesystem::create_directories(config_.data_dir, fault);
   if (fault) {
@@ -194,11 +233,13 @@ std::optional<int> Server::listen() {
 
 std::optional<int> Server::start() {
   if (auto refused = open_store()) return refused;
+  if (auto refused = open_bus()) return refused;
   if (auto refused = open_journal()) return refused;
   engine_ = std::make_unique<Engine>(config_.engine, Engine::Ports{.clock = runtime_,
                                                                    .executor = runtime_,
                                                                    .random = runtime_,
                                                                    .store = store_.get(),
+                                                                   .bus = bus_.get(),
                                                                    .journal = journal_.get()});
   if (auto refused = bind()) return refused;
   if (auto refused = listen()) return refused;
@@ -213,9 +254,12 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format("serving {} policies from {} sources, store: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(),
-                       store_ ? "embedded in " + config_.data_dir : std::string("memory alone"),
+  std::string store = "memory alone";
+  if (store_) store = "embedded in " + config_.data_dir;
+  if (config_.shared_store) store = "valkey at " + config_.shared_store->options.address;
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
+                       bindings_->policies(), bindings_->sources(), store,
+                       bus_ ? "valkey at " + config_.bus->options.address : std::string("none"),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
@@ -282,11 +326,13 @@ void Server::end() {
   server_.reset();
   if (engine_) wait(engine_->close());
   engine_.reset();
+  if (bus_) bus_->close();
   if (journal_) journal_->close();
   if (store_) store_->close();
   // Sources hand their last answers to the runtime, so they go before it stops.
   bindings_.reset();
   runtime_.stop();
+  bus_.reset();
   journal_.reset();
   store_.reset();
 }

@@ -63,6 +63,7 @@ std::unexpected<Error> ValkeyStore::failed(Error error) {
     const std::scoped_lock lock(mutex_);
     trouble_ = error.what;
   }
+  is_troubled_.store(true, std::memory_order_relaxed);
   return std::unexpected(std::move(error));
 }
 
@@ -76,8 +77,10 @@ Task<Result<Replies>> ValkeyStore::call(RespCommands commands) {
     co_return failed({.code = Code::store_unavailable,
                       .what = options_.address + ": " + std::string(error->text)});
   }
-  const std::scoped_lock lock(mutex_);
-  trouble_.clear();
+  if (is_troubled_.exchange(false, std::memory_order_relaxed)) {
+    const std::scoped_lock lock(mutex_);
+    trouble_.clear();
+  }
   co_return std::move(*replies);
 }
 
@@ -522,7 +525,7 @@ Result<std::unique_ptr<Store>> open_valkey_store(ValkeyStoreOptions options, Run
     client.tls = *std::move(trust);
   }
   const Token token = runtime.token();
-  client.probe = options.prefix + ":{probe-" + to_hex(token) + "}";
+  client.probe = options.prefix + ":probe-" + to_hex(token) + "-";
   return std::make_unique<valkey::ValkeyStore>(std::move(options), std::move(client), runtime);
 }
 

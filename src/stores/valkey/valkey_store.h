@@ -58,7 +58,6 @@ class ValkeyStore final : public Store {
   [[nodiscard]] Result<std::string> record_of(const Envelope& envelope);
   void fill_in(Slot& slot, std::string_view record, std::string_view beside, const Server& server,
                Payload payload) const;
-  // Bounds of the server's clock now, in milliseconds; wide where it was never heard.
   Task<Result<std::shared_ptr<Server>>> known_server();
   [[nodiscard]] std::unexpected<Error> failed(Error error);
 
@@ -68,6 +67,7 @@ class ValkeyStore final : public Store {
   Client client_;
   std::atomic<std::uint64_t> refused_total_ = 0;
   std::atomic<std::uint64_t> failed_total_ = 0;
+  std::atomic<bool> is_troubled_ = false;  // There is something in `trouble_`.
   mutable std::mutex mutex_;
   std::string trouble_;
 };

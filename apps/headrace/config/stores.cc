@@ -1,0 +1,114 @@
+// What keeps values besides memory, and what tells of invalidations: [store], [bus], [journal].
+#include <algorithm>
+
+#include "config/parts.h"
+
+namespace headrace::config {
+
+namespace {
+
+constexpr std::size_t many = 1'000'000'000;
+
+void read_embedded(Config& config, Section& store) {
+  store.bytes("bytes_max", config.store.bytes_max, 1 << 20);
+  store.count("leases_max", config.store.leases_max, 1, many);
+  store.count("watermarks_max", config.store.watermarks_max, 1, many);
+  store.count("queue_max", config.store.queue_max, 1, many);
+  store.count("group_max", config.store.group_max, 1, 1'000'000);
+  store.count("readers_max", config.store.readers_max, 1, 256);
+}
+
+// A time in which something has to happen.
+void read_time(Section& section, std::string_view key, Duration& into) {
+  if (section.duration(key, into) && into <= Duration::zero()) {
+    section.fail(key, "must be longer than zero");
+  }
+}
+
+// Where the server is, and who asks it.
+template <class Options>
+void read_server(Section& section, Options& options, std::string& password_file) {
+  section.text("address", options.address);
+  if (const std::string fault = fault_of_address(options.address);
+      options.address.empty() || !fault.empty()) {
+    section.fail("address", "must be the server's host and port, as \"127.0.0.1:6379\"");
+  }
+  section.text("user", options.user);
+  section.path("password_file", password_file);
+  section.truth("tls", options.tls);
+  section.path("tls_ca_file", options.tls_ca_file);
+  if (!options.tls && !options.tls_ca_file.empty()) {
+    section.fail("tls_ca_file", "is of no use without tls = true");
+  }
+  section.text("prefix", options.prefix);
+  const bool is_sound = !options.prefix.empty() && options.prefix.size() <= name_bytes_max &&
+                        options.prefix.find_first_of("{}") == std::string::npos;
+  if (!is_sound) section.fail("prefix", "must have 1 to 64 characters, and no braces");
+  read_time(section, "connect_within", options.connect_within);
+  read_time(section, "answer_within", options.answer_within);
+}
+
+}  // namespace
+
+void read_store(Config& config, Section store) {
+  std::string kind = "embedded";
+  store.choice("kind", kind, {"embedded", "valkey"});
+  if (kind == "embedded") {
+    read_embedded(config, store);
+  } else {
+    ValkeyStoreConfig& shared = config.shared_store.emplace();
+    read_server(store, shared.options, shared.password_file);
+    store.count("connections", shared.options.connections, 0, 256);
+    read_time(store, "watermark_lasts", shared.options.watermark_lasts);
+  }
+  store.finish();
+}
+
+// Instances that share a store hear of each other over the same server, if nothing else is said.
+void read_bus(Config& config, Section bus) {
+  std::string kind = config.shared_store ? "valkey" : "none";
+  bus.choice("kind", kind, {"none", "valkey"});
+  if (kind == "none") {
+    bus.finish();
+    return;
+  }
+  ValkeyBusConfig& shared = config.bus.emplace();
+  if (config.shared_store) {
+    const ValkeyStoreOptions& store = config.shared_store->options;
+    shared.options = {.address = store.address,
+                      .user = store.user,
+                      .tls = store.tls,
+                      .tls_ca_file = store.tls_ca_file,
+                      .prefix = store.prefix,
+                      .connect_within = store.connect_within,
+                      .answer_within = store.answer_within};
+    shared.password_file = config.shared_store->password_file;
+  } else if (!config.data_dir.empty()) {
+    bus.fail("kind",
+             "needs a store that instances share: what others invalidate would stay in the store "
+             "of this one's own; set [store] kind = \"valkey\", or leave data_dir out");
+  }
+  read_server(bus, shared.options, shared.password_file);
+  bus.count("messages_max", shared.options.messages_max, 1000, many);
+  Engine::Limits& engine = config.engine;
+  if (bus.duration("bound", engine.bus_bound) &&
+      engine.bus_bound < std::chrono::milliseconds(100)) {
+    bus.fail("bound", "must be 100ms or longer");
+  }
+  engine.bus_proof_every = std::min(engine.bus_proof_every, engine.bus_bound / 4);
+  engine.bus_silence_max = engine.bus_bound;
+  bus.finish();
+}
+
+void read_journal(Config& config, Section journal) {
+  if (!config.data_dir.empty()) config.journal.path = config.data_dir + "/journal";
+  journal.path("path", config.journal.path);
+  const bool has_store = config.shared_store || !config.data_dir.empty();
+  if (!has_store && !config.journal.path.empty()) {
+    journal.fail("path", "is of no use without a store; set data_dir too, or leave it out");
+  }
+  journal.bytes("bytes_max", config.journal.bytes_max, 1 << 20);
+  journal.finish();
+}
+
+}  // namespace headrace::config
