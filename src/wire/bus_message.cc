@@ -49,8 +49,10 @@ void read_texts(BytesIn& in, std::vector<std::string>& texts) {
   for (std::size_t i = 0; i < size; ++i) texts.push_back(in.text<std::uint32_t>());
 }
 
-void read_names(BytesIn& in, Invalidation& names) {
-  names.everything = in.number<std::uint8_t>() != 0;
+// False if it says neither yes nor no.
+bool read_names(BytesIn& in, Invalidation& names) {
+  const auto everything = in.number<std::uint8_t>();
+  names.everything = everything == 1;
   const std::size_t keys = count(in, name_bytes_min);
   names.keys.reserve(keys);
   for (std::size_t i = 0; i < keys; ++i) {
@@ -62,6 +64,7 @@ void read_names(BytesIn& in, Invalidation& names) {
   }
   read_texts(in, names.tags);
   read_texts(in, names.policies);
+  return everything <= 1;
 }
 
 }  // namespace
@@ -109,7 +112,7 @@ Result<BusMessage> decode_message(std::string_view bytes) {
   message.origin = in.pair<Token>();
   message.sequence = in.number<std::uint64_t>();
   message.beat = in.number<std::uint64_t>();
-  read_names(in, message.names);
+  if (!read_names(in, message.names)) return damaged("it names everything by another than 0 or 1");
   const std::size_t keys = count(in, store_key_bytes);
   message.keys.resize(keys);
   for (StoreKey& key : message.keys) {
