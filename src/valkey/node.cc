@@ -1,13 +1,23 @@
 #include "valkey/node.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace headrace::valkey {
+
+namespace {
+
+constexpr std::string_view beat_ms = "3600000";
+
+}  // namespace
 
 Node::Node(Runtime& runtime, ClientOptions options, Replication replication)
     : address_(options.to),
       name_(to_string(options.to)),
       replication_(replication),
+      beat_(options.probe + "b"),
+      answer_within_(options.answer_within),
       code_(options.code),
       client_(runtime, options) {
   if (replication.replicas == 0) return;
@@ -33,11 +43,37 @@ void Node::remember(Token incarnation) {
   seen_ = incarnation;
 }
 
+// A server that is full refuses SET, and changes the end of what is there.
+RespCommands Node::wait_for_copies() const {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(replication_.within).count();
+  RespCommands commands;
+  commands.add({"SET", beat_, "1", "PX", beat_ms})
+      .add({"PEXPIRE", beat_, beat_ms})
+      .add({"WAIT", std::to_string(replication_.replicas), std::to_string(ms)});
+  return commands;
+}
+
+Result<void> Node::check_copies(Replies& replies) const {
+  const RespValue have = std::move(replies.values.back());
+  replies.values.pop_back();
+  const RespValue beat = std::move(replies.values.back());
+  replies.values.pop_back();
+  replies.values.pop_back();
+  if (beat.is_error()) return failure(code_, name_ + ": " + std::string(beat.text));
+  if (beat.integer != 1) return failure(code_, name_ + ": it is full, and can do no more");
+  if (have.is_error()) return failure(code_, name_ + ": WAIT: " + std::string(have.text));
+  if (have.integer >= static_cast<std::int64_t>(replication_.replicas)) return {};
+  return failure(code_, name_ + ": only " + std::to_string(have.integer) + " of " +
+                            std::to_string(replication_.replicas) +
+                            " replicas have it in time (replicas, replicas_within)");
+}
+
 Task<Result<Replies>> Node::call(RespCommands commands, Copies copies, Duration within) {
   const bool is_copied = copies == Copies::before_it_counts && copied_ != nullptr;
   if (is_copied) {
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(replication_.within).count();
-    commands.add({"WAIT", std::to_string(replication_.replicas), std::to_string(ms)});
+    commands.add(wait_for_copies());
+    // The wait for replicas comes on top of that for the server.
+    within = std::max(within, answer_within_) + replication_.within;
   }
   Client& client = is_copied ? *copied_ : client_;
   auto calling = client.call(std::move(commands), within);
@@ -45,14 +81,8 @@ Task<Result<Replies>> Node::call(RespCommands commands, Copies copies, Duration 
   if (!replies) co_return replies;
   see(*replies->server);
   if (!is_copied) co_return replies;
-  const RespValue have = std::move(replies->values.back());
-  replies->values.pop_back();
-  if (have.is_error()) co_return failure(code_, name_ + ": WAIT: " + std::string(have.text));
-  if (have.integer < static_cast<std::int64_t>(replication_.replicas)) {
-    co_return failure(code_, name_ + ": only " + std::to_string(have.integer) + " of " +
-                                 std::to_string(replication_.replicas) +
-                                 " replicas have it in time (replicas, replicas_within)");
-  }
+  const Result<void> has_copies = check_copies(*replies);
+  if (!has_copies) co_return std::unexpected(has_copies.error());
   co_return replies;
 }
 

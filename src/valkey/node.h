@@ -1,7 +1,9 @@
 // valkey/node.h: one server that is a primary, and the connections to it.
 //
 // What has to be on replicas before it counts goes over connections of its own: a server that waits
-// for its replicas answers nothing else on a connection meanwhile.
+// for its replicas answers nothing else on a connection meanwhile.  Behind it goes a write that
+// always changes something, the *beat*: WAIT asks for the last change of its own connection, and
+// what another has removed a moment ago, and a replica still has, is no change.
 //
 // Threads:   any member from any thread; a call ends on a loop.
 // Errors:    as Client; besides, the code of the options if too few replicas have it.
@@ -34,7 +36,7 @@ class Node {
   Node(Runtime& runtime, ClientOptions options, Replication replication);
 
   // As Client::call().  With copies `before_it_counts` the last of the commands is followed, on the
-  // same connection, by the question how many replicas have all of them.
+  // same connection, by the question how many replicas have all that the server did up to then.
   [[nodiscard]] Task<Result<Replies>> call(RespCommands commands, Copies copies, Duration within);
 
   // The server as it was greeted last; none: it never was.
@@ -58,10 +60,15 @@ class Node {
 
  private:
   void see(const Server& server);
+  [[nodiscard]] RespCommands wait_for_copies() const;
+  // Takes the replies to that off the end.
+  [[nodiscard]] Result<void> check_copies(Replies& replies) const;
 
   const io::Address address_;
   const std::string name_;
   const Replication replication_;
+  const std::string beat_;  // The key that the beat changes.
+  const Duration answer_within_;
   const Code code_;
   Client client_;
   std::unique_ptr<Client> copied_;  // None if nothing waits for replicas.
