@@ -239,91 +239,108 @@ TEST_F(ValkeyClusterTest, AnAcknowledgementFromBeforeAMoveIsNone) {
   announce(0);
 }
 
-// Versions of a few keys: a source of which the test knows what may not be read any more.
-struct Source {
+// Readers that fill and a writer that invalidates, over versions of a few keys.
+class Traffic {
+ public:
   static constexpr std::size_t keys_count = 6;
-  std::array<std::atomic<int>, keys_count> present{};
-  std::array<std::atomic<int>, keys_count> acknowledged{};  // All before it is void.
-};
 
-TEST_F(ValkeyClusterTest, SlotsThatMoveUnderUseBringNothingOldBack) {
-  Source source;
-  std::vector<StoreKey> keys;
-  for (std::size_t i = 0; i < Source::keys_count; ++i) keys.push_back(key_on(i % 3, i));
-  std::atomic<bool> over = false;
+  Traffic(Store& store, Runtime& runtime, std::vector<StoreKey> keys)
+      : store_(store), runtime_(runtime), keys_(std::move(keys)) {
+    for (std::size_t reader = 0; reader < 2; ++reader) {
+      threads_.emplace_back([this, reader] {
+        for (std::size_t n = reader; !over_; ++n) read(n % keys_count);
+      });
+    }
+    threads_.emplace_back([this] {
+      for (int n = 1; !over_; ++n) write(n);
+    });
+  }
+  ~Traffic() { end(); }
+  void end() {
+    over_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
   std::atomic<int> stale = 0;
   std::atomic<int> hits = 0;
   std::atomic<int> fills = 0;
   std::atomic<int> invalidated = 0;
 
-  const auto read = [&](std::size_t i) {
-    const int floor = source.acknowledged[i];
-    const Token token = runtime.token();
-    const auto claim = wait(store->get_or_lease(keys[i], token, std::chrono::seconds(1), {tag}));
+ private:
+  void read(std::size_t i) {
+    const int floor = acknowledged_[i];
+    const Token token = runtime_.token();
+    const auto claim = wait(store_.get_or_lease(keys_[i], token, std::chrono::seconds(1), {tag}));
     if (!claim) return;
+    const Token mark = claim->slot.watermarks.at(0);
     if (claim->slot.state == Slot::State::held) {
       const Envelope& envelope = claim->slot.envelope;
-      if (!(envelope.watermarks.at(0).token == claim->slot.watermarks.at(0))) {
-        (void)wait(store->invalidate({keys[i]}));
+      if (!(envelope.watermarks.at(0).token == mark)) {
+        (void)wait(store_.invalidate({keys_[i]}));
         return;
       }
       if (std::stoi(envelope.payload) < floor) ++stale;
       ++hits;
     }
     if (!claim->granted) return;
-    Envelope envelope{.id = runtime.token(),
+    Envelope envelope{.id = runtime_.token(),
                       .lease = token,
                       .key = "k",
-                      .payload = std::to_string(source.present[i].load())};
-    envelope.watermarks = {{.id = tag, .token = claim->slot.watermarks.at(0)}};
-    const auto done = wait(store->publish(keys[i], token, std::move(envelope), long_enough));
+                      .payload = std::to_string(present_[i].load())};
+    envelope.watermarks = {{.id = tag, .token = mark}};
+    const auto done = wait(store_.publish(keys_[i], token, std::move(envelope), long_enough));
     if (done && *done == Published::stored) ++fills;
-  };
+  }
+
   // Every eighth time by the tag, for all keys.
-  const auto write = [&](int n) {
-    const std::size_t first = static_cast<std::size_t>(n) % Source::keys_count;
-    std::array<int, Source::keys_count> now{};
-    for (std::size_t i = 0; i < Source::keys_count; ++i) {
-      if (n % 8 == 0 || i == first) ++source.present[i];
-      now[i] = source.present[i];
+  void write(int n) {
+    const std::size_t first = static_cast<std::size_t>(n) % keys_count;
+    std::array<int, keys_count> now{};
+    for (std::size_t i = 0; i < keys_count; ++i) {
+      if (n % 8 == 0 || i == first) ++present_[i];
+      now[i] = present_[i];
     }
     const auto tell = [&] {
-      return n % 8 == 0 ? wait(store->renew({tag})) : wait(store->invalidate({keys[first]}));
+      return n % 8 == 0 ? wait(store_.renew({tag})) : wait(store_.invalidate({keys_[first]}));
     };
     while (!tell()) {
-      if (over) return;
+      if (over_) return;
     }
     ++invalidated;
-    for (std::size_t i = 0; i < Source::keys_count; ++i) {
-      if (n % 8 == 0 || i == first) source.acknowledged[i] = now[i];
+    for (std::size_t i = 0; i < keys_count; ++i) {
+      if (n % 8 == 0 || i == first) acknowledged_[i] = now[i];
     }
-  };
-  std::vector<std::thread> threads;
-  for (std::size_t reader = 0; reader < 2; ++reader) {
-    threads.emplace_back([&, reader] {
-      for (std::size_t n = reader; !over; ++n) read(n % Source::keys_count);
-    });
   }
-  threads.emplace_back([&] {
-    for (int n = 1; !over; ++n) write(n);
-  });
 
+  Store& store_;
+  Runtime& runtime_;
+  const std::vector<StoreKey> keys_;
+  std::array<std::atomic<int>, keys_count> present_{};
+  std::array<std::atomic<int>, keys_count> acknowledged_{};  // All before it is void.
+  std::atomic<bool> over_ = false;
+  std::vector<std::thread> threads_;
+};
+
+TEST_F(ValkeyClusterTest, SlotsThatMoveUnderUseBringNothingOldBack) {
+  std::vector<StoreKey> keys;
+  for (std::size_t i = 0; i < Traffic::keys_count; ++i) keys.push_back(key_on(i % 3, i));
+  Traffic traffic(*store, runtime, keys);
   for (int round = 0; round < 2; ++round) {
     for (const StoreKey& key : keys) {
       const std::size_t to = (owner_of(key) + 1) % 3;
-      const int hits_before = hits;
-      const int invalidated_before = invalidated;
+      const int hits = traffic.hits;
+      const int invalidated = traffic.invalidated;
       ASSERT_TRUE(cluster->begin_move(slot_of(key), to).has_value());
       // There has to be something that could go wrong.
       EXPECT_TRUE(eventually(
-          [&] { return hits > hits_before + 20 && invalidated > invalidated_before + 8; }));
+          [&] { return traffic.hits > hits + 20 && traffic.invalidated > invalidated + 8; }));
       ASSERT_TRUE(cluster->end_move(slot_of(key), to).has_value());
     }
   }
-  over = true;
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(stale, 0);
-  EXPECT_GT(fills, 50);
+  traffic.end();
+  EXPECT_EQ(traffic.stale, 0);
+  EXPECT_GT(traffic.fills, 50);
 }
 
 TEST_F(ValkeyClusterTest, AStreamThatMovesIsANewSession) {

@@ -91,7 +91,8 @@ TEST_P(ValkeyReplicas, WhatWasRemovedBeforeIsWaitedForAsWell) {
   KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
   open(*server, std::chrono::milliseconds(20));
   EXPECT_TRUE(eventually([&] { return wait(store->invalidate({key})).has_value(); }));
-  ASSERT_TRUE(wait(store->put(key, {.id = runtime.token(), .key = "k"}, long_enough)).has_value());
+  const Envelope envelope{.id = runtime.token(), .key = "k"};
+  EXPECT_TRUE(eventually([&] { return wait(store->put(key, envelope, long_enough)).has_value(); }));
   replica->freeze();
   EXPECT_FALSE(wait(store->invalidate({key})).has_value());
   EXPECT_EQ(look().state, Slot::State::empty);

@@ -135,15 +135,26 @@ std::optional<int> Server::open_store() {
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
 }
 
-// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
-std::optional<int> Server::open_shared() {
-  ValkeyStoreOptions options = config_.shared_store->options;
-  auto password = read_key(config_.shared_store->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
+// The options with their passwords, which stand in files; a fault is told, and its exit code here.
+template <class Shared>
+std::expected<decltype(Shared::options), int> with_passwords(const Shared& shared) {
+  auto options = shared.options;
+  auto password = read_key(shared.password_file);
+  auto of_sentinels = read_key(shared.sentinel_password_file);
+  if (!password || !of_sentinels) {
+    const std::string& what = password ? of_sentinels.error().what : password.error().what;
+    return std::unexpected(refuse(what, "Write the password into its first line.", exit_config));
   }
   options.password = std::move(*password);
-  auto opened = open_valkey_store(std::move(options), runtime_);
+  options.sentinel_password = std::move(*of_sentinels);
+  return options;
+}
+
+// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
+std::optional<int> Server::open_shared() {
+  auto options = with_passwords(*config_.shared_store);
+  if (!options) return options.error();
+  auto opened = open_valkey_store(*std::move(options), runtime_);
   if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
   store_ = std::move(*opened);
   const Result<Token> there = wait(store_->incarnation());
@@ -153,13 +164,9 @@ std::optional<int> Server::open_shared() {
 
 std::optional<int> Server::open_bus() {
   if (!config_.bus) return std::nullopt;
-  ValkeyBusOptions options = config_.bus->options;
-  auto password = read_key(config_.bus->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
-  }
-  options.password = std::move(*password);
-  auto opened = open_valkey_bus(std::move(options), runtime_);
+  auto options = with_passwords(*config_.bus);
+  if (!options) return options.error();
+  auto opened = open_valkey_bus(*std::move(options), runtime_);
   if (!opened) return refuse(opened.error().what, "Mend [bus].", exit_config);
   bus_ = std::move(*opened);
   return std::nullopt;
@@ -247,6 +254,14 @@ std::optional<int> Server::start() {
   return std::nullopt;
 }
 
+template <class Options>
+std::string place_of(const Options& options) {
+  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
+  if (options.sentinels.empty()) return "valkey at " + options.address;
+  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
+                     options.sentinels[0]);
+}
+
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
   fmt::print("headrace {} listens on {}\n", version, url);
@@ -256,10 +271,10 @@ void Server::greet() const {
   std::fflush(stdout);
   std::string store = "memory alone";
   if (store_) store = "embedded in " + config_.data_dir;
-  if (config_.shared_store) store = "valkey at " + config_.shared_store->options.address;
+  if (config_.shared_store) store = place_of(config_.shared_store->options);
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
                        bindings_->policies(), bindings_->sources(), store,
-                       bus_ ? "valkey at " + config_.bus->options.address : std::string("none"),
+                       bus_ ? place_of(config_.bus->options) : std::string("none"),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
