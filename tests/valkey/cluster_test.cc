@@ -202,6 +202,25 @@ TEST_F(ValkeyClusterTest, NodesThatAreNotOfOneMindCostABoundedTime) {
   EXPECT_EQ(look(key).state, Slot::State::empty);
 }
 
+// What proves on a new connection that the node compares before it sets needs a slot of that node.
+TEST_F(ValkeyClusterTest, ANodeThatHasLostTheSlotOfItsProofIsTriedInAnother) {
+  open({.connections = 1, .replicas = 1, .replicas_within = std::chrono::milliseconds(1)});
+  const StoreKey key = key_on(0);
+  const auto told = [&] {
+    const auto done = wait(store->invalidate({key}));
+    return done ? "none" : done.error().what;
+  };
+  EXPECT_THAT(told(), HasSubstr("only 0 of 1 replicas have it"));
+  const std::string found = cluster->node(0).command({"KEYS", prefix + ":probe-*"});
+  const int slot = cluster->slot_of(found.substr(1, found.size() - 2));
+  ASSERT_EQ(cluster->owner_of(slot), 0u) << found;
+  ASSERT_TRUE(cluster->move_slot(slot, 1).has_value());
+  ASSERT_FALSE(incarnation().is_none());
+  EXPECT_NE(cluster->node(0).command({"CLIENT", "KILL", "TYPE", "normal"}).front(), '-');
+  EXPECT_TRUE(eventually([&] { return told().contains("only 0 of 1 replicas have it"); }));
+  EXPECT_EQ(look(key).state, Slot::State::empty);
+}
+
 // The answer is on its way while the slot moves: nobody can say whether it holds where it is now.
 TEST_F(ValkeyClusterTest, AnAcknowledgementFromBeforeAMoveIsNone) {
   const StoreKey key = key_on(0);
@@ -378,6 +397,12 @@ TEST_F(ValkeyClusterTest, WithoutANodeTheClusterIsDownAndThenAnotherIncarnation)
   const Token before = incarnation();
   cluster->node(1).kill();
   EXPECT_TRUE(eventually([&] { return !wait(store->invalidate({there})).has_value(); }));
+  // Until the others give up as well nothing is known of it but what was seen last.
+  EXPECT_TRUE(eventually([&] {
+    const auto got = wait(store->look(here, {}, Store::Payload::with));
+    if (got) EXPECT_EQ(got->incarnation, before);
+    return !got.has_value();
+  }));
   EXPECT_FALSE(wait(store->incarnation()).has_value());
   ASSERT_TRUE(cluster->becomes_down());
   const auto got = wait(store->look(here, {}, Store::Payload::with));
@@ -403,6 +428,18 @@ TEST_F(ValkeyClusterTest, AReplicaThatTakesOverIsFollowedAndIsAnotherIncarnation
                               std::to_string(old.cluster_port())}),
             "OK");
   const std::string id = old.command({"CLUSTER", "MYID"});
+  // It has no slot yet, and so no part in the incarnation of all.
+  const std::string slot = std::to_string(slot_of(key));
+  const std::string its = replica->command({"CLUSTER", "MYID"});
+  ASSERT_TRUE(eventually([&] {
+    return replica->command({"CLUSTER", "SETSLOT", slot, "IMPORTING", id}) == "OK" &&
+           old.command({"CLUSTER", "SETSLOT", slot, "MIGRATING", its}) == "OK";
+  }));
+  const auto away = wait(store->look(key, {}, Store::Payload::with));
+  EXPECT_THAT(away ? "none" : away.error().what, HasSubstr("is not known yet"));
+  ASSERT_EQ(replica->command({"CLUSTER", "SETSLOT", slot, "STABLE"}), "OK");
+  ASSERT_EQ(old.command({"CLUSTER", "SETSLOT", slot, "STABLE"}), "OK");
+
   ASSERT_TRUE(eventually([&] { return replica->command({"CLUSTER", "REPLICATE", id}) == "OK"; }));
   ASSERT_TRUE(eventually([&] { return replica->info("master_link_status") == "up"; }));
   ASSERT_TRUE(fill(key, "v"));
