@@ -25,7 +25,7 @@ constexpr Duration long_enough = std::chrono::hours(1);
 const StoreKey key{{1, 2, 3, 4}};
 const WatermarkId tag = WatermarkId::of("tag:a");
 
-class ValkeyReplicas : public testing::TestWithParam<kit::ValkeyProgram> {
+class ValkeyReplicas : public testing::Test {
  protected:
   ~ValkeyReplicas() override {
     if (store) store->close();
@@ -57,11 +57,15 @@ class ValkeyReplicas : public testing::TestWithParam<kit::ValkeyProgram> {
   std::unique_ptr<Store> store;
 };
 
-INSTANTIATE_TEST_SUITE_P(Every, ValkeyReplicas, testing::ValuesIn(kit::every_valkey_program),
+// Servers differ in what WAIT waits for.
+class EveryValkeyReplicas : public ValkeyReplicas,
+                            public testing::WithParamInterface<kit::ValkeyProgram> {};
+
+INSTANTIATE_TEST_SUITE_P(Every, EveryValkeyReplicas, testing::ValuesIn(kit::every_valkey_program),
                          [](const auto& tested) { return kit::name_of(tested.param); });
 
-TEST_P(ValkeyReplicas, WhatTooFewHaveIsNotAcknowledged) {
-  KIT_START(server, ValkeyServer::start({.program = GetParam()}));
+TEST_F(ValkeyReplicas, WhatTooFewHaveIsNotAcknowledged) {
+  KIT_START(server, ValkeyServer::start());
   open(*server, std::chrono::milliseconds(20));
   const Token lease = runtime.token();
   EXPECT_TRUE(wait(store->get_or_lease(key, lease, long_enough, {}))->granted);
@@ -78,7 +82,7 @@ TEST_P(ValkeyReplicas, WhatTooFewHaveIsNotAcknowledged) {
   EXPECT_FALSE(look().watermarks.at(0) == mark);
   EXPECT_TRUE(look().guarded);
 
-  KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
+  KIT_START(replica, ValkeyServer::start({.replica_of = server->port()}));
   ASSERT_TRUE(eventually([&] { return wait(store->invalidate({key})).has_value(); }));
   open(*server, std::chrono::seconds(10));
   for (const auto& [name, outcome] : all()) EXPECT_EQ(outcome, "done") << name;
@@ -86,7 +90,7 @@ TEST_P(ValkeyReplicas, WhatTooFewHaveIsNotAcknowledged) {
 
 // What another has removed a moment ago, and a replica has still, is no change any more; nor is
 // what is repeated since it was not acknowledged, perhaps over another connection.
-TEST_P(ValkeyReplicas, WhatWasRemovedBeforeIsWaitedForAsWell) {
+TEST_P(EveryValkeyReplicas, WhatWasRemovedBeforeIsWaitedForAsWell) {
   KIT_START(server, ValkeyServer::start({.program = GetParam()}));
   KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
   const auto invalidates = [&] { return wait(store->invalidate({key})).has_value(); };
@@ -107,9 +111,9 @@ TEST_P(ValkeyReplicas, WhatWasRemovedBeforeIsWaitedForAsWell) {
   other->close();
 }
 
-TEST_P(ValkeyReplicas, AFullServerStillInvalidates) {
-  KIT_START(server, ValkeyServer::start({.program = GetParam()}));
-  KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
+TEST_F(ValkeyReplicas, AFullServerStillInvalidates) {
+  KIT_START(server, ValkeyServer::start());
+  KIT_START(replica, ValkeyServer::start({.replica_of = server->port()}));
   open(*server, std::chrono::seconds(1));
   EXPECT_TRUE(eventually([&] { return wait(store->invalidate({key})).has_value(); }));
   ASSERT_EQ(server->command({"CONFIG", "SET", "maxmemory", "1"}), "OK");
@@ -118,9 +122,9 @@ TEST_P(ValkeyReplicas, AFullServerStillInvalidates) {
 }
 
 // A server that waits for its replicas answers nothing else on that connection.
-TEST_P(ValkeyReplicas, ReadsDoNotWaitForThem) {
-  KIT_START(server, ValkeyServer::start({.program = GetParam()}));
-  KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
+TEST_F(ValkeyReplicas, ReadsDoNotWaitForThem) {
+  KIT_START(server, ValkeyServer::start());
+  KIT_START(replica, ValkeyServer::start({.replica_of = server->port()}));
   open(*server, std::chrono::seconds(10));
   ASSERT_TRUE(wait(store->invalidate({key})).has_value());
   replica->freeze();
