@@ -457,8 +457,8 @@ TEST_F(ValkeyClusterTest, AReplicaThatTakesOverIsFollowedAndIsAnotherIncarnation
   ASSERT_TRUE(eventually([&] { return replica->command({"CLUSTER", "FAILOVER"}) == "OK"; }));
   ASSERT_TRUE(eventually([&] { return replica->info("role") == "master"; }));
   EXPECT_TRUE(eventually([&] {
-    const auto slot = wait(store->look(key, {}, Store::Payload::with));
-    return slot && !(slot->incarnation == first);
+    const auto got = wait(store->look(key, {}, Store::Payload::with));
+    return got && !(got->incarnation == first);
   }));
   EXPECT_EQ(look(key).envelope.payload, "v");
   const Token second = look(key).incarnation;
@@ -466,8 +466,8 @@ TEST_F(ValkeyClusterTest, AReplicaThatTakesOverIsFollowedAndIsAnotherIncarnation
   replica->kill();
   ASSERT_TRUE(eventually([&] { return old.info("role") == "master"; }));
   EXPECT_TRUE(eventually([&] {
-    const auto slot = wait(store->look(key, {}, Store::Payload::with));
-    return slot && !(slot->incarnation == second);
+    const auto got = wait(store->look(key, {}, Store::Payload::with));
+    return got && !(got->incarnation == second);
   }));
   EXPECT_TRUE(wait(store->invalidate({key})).has_value());
 }
