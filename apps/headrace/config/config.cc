@@ -134,8 +134,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.duration("drain_delay", config.drain_delay);
   top.duration("shutdown_timeout", config.shutdown_timeout);
   read_limits(config, top.section("limits"));
-  read_store(config, top.section("store"));
-  read_bus(config, top.section("bus"));
+  const Section store = top.section("store");
+  read_store(config, store);
+  read_bus(config, top.section("bus"), store.place_of("kind"));
   read_journal(config, top.section("journal"));
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
@@ -184,10 +185,17 @@ fields = ["f"]
 )";
 
 // What takes the place of the store of its own.
-constexpr std::string_view shared_store = R"(
+constexpr std::string_view on_valkey = R"(
 [store]
 kind = "valkey"
 address = "127.0.0.1:6379"
+)";
+constexpr std::string_view on_memcached = R"(
+[store]
+kind = "memcached"
+servers = ["127.0.0.1:11211"]
+[bus]
+kind = "none"
 )";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
@@ -263,7 +271,7 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text : {every_section, shared_store}) {
+  for (const std::string_view text : {every_section, on_valkey, on_memcached}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

@@ -28,6 +28,7 @@
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/time.h"
 
@@ -145,8 +146,10 @@ struct Config {
   Duration shutdown_timeout = std::chrono::seconds(25);
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
-  EmbeddedStoreOptions store{};                     // `path` and `notice` are left to the caller.
-  std::optional<ValkeyStoreConfig> shared_store{};  // In the place of the embedded one.
+  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  // In the place of the embedded one; at most one of them.
+  std::optional<ValkeyStoreConfig> shared_store{};
+  std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
   std::optional<ValkeyBusConfig> bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
@@ -156,6 +159,10 @@ struct Config {
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
+  // Whether other instances may use the same store.
+  [[nodiscard]] bool has_shared_store() const noexcept {
+    return shared_store.has_value() || memcached_store.has_value();
+  }
 };
 
 using Environment = std::map<std::string, std::string>;

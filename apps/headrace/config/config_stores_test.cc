@@ -1,4 +1,4 @@
-// What is shared: [store] kind = "valkey", [bus].
+// What is shared: [store] of the kinds "valkey" and "memcached", [bus].
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,7 +66,8 @@ TEST(SharedStore, MemoryAloneMayHaveABus) {
 
 TEST(SharedStore, FaultsAreTold) {
   EXPECT_THAT(faults("[store]\nkind = \"mongo\"\n"),
-              HasSubstr("h.toml:2:8: store.kind: must be one of \"embedded\", \"valkey\""));
+              HasSubstr("h.toml:2:8: store.kind: must be one of \"embedded\", \"valkey\", "
+                        "\"memcached\""));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\n"), HasSubstr("store.address: must be"));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\naddress = \"h\"\n"),
               HasSubstr("h.toml:3:11: store.address: must be the server's host and port"));
@@ -82,6 +83,65 @@ TEST(SharedStore, FaultsAreTold) {
               HasSubstr("bus.bound: must be 100ms or longer"));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\naddress = \"h:1\"\nanswer_within = \"0s\"\n"),
               HasSubstr("must be longer than zero"));
+}
+
+TEST(SharedStore, MemcachedIsAListOfServersAndABusElsewhere) {
+  const Config config = sound(R"([store]
+kind = "memcached"
+servers = ["10.0.0.1:11211", "cache-2:11212"]
+prefix = "shop"
+connect_within = "2s"
+answer_within = "250ms"
+reply_bytes_max = "8MiB"
+seen_max = 100
+guards_per_key_max = 16
+[bus]
+address = "10.0.0.3:6379"
+[journal]
+path = "/var/j"
+)");
+  ASSERT_TRUE(config.memcached_store.has_value());
+  const MemcachedStoreOptions& store = *config.memcached_store;
+  EXPECT_THAT(store.servers, testing::ElementsAre("10.0.0.1:11211", "cache-2:11212"));
+  EXPECT_EQ(store.prefix, "shop");
+  EXPECT_EQ(store.connect_within, milliseconds(2000));
+  EXPECT_EQ(store.answer_within, milliseconds(250));
+  EXPECT_EQ(store.reply_bytes_max, 8u << 20);
+  EXPECT_EQ(store.seen_max, 100u);
+  EXPECT_EQ(store.guards_per_key_max, 16u);
+  EXPECT_FALSE(config.shared_store.has_value());
+  EXPECT_TRUE(config.has_shared_store());
+  ASSERT_TRUE(config.bus.has_value());
+  EXPECT_EQ(config.bus->options.address, "10.0.0.3:6379");
+  EXPECT_EQ(config.journal.path, "/var/j");
+}
+
+TEST(SharedStore, FaultsOfMemcachedAreTold) {
+  const auto told = [](std::string_view rest) {
+    return faults("[store]\nkind = \"memcached\"\n" + std::string(rest));
+  };
+  const std::string servers = "servers = [\"h:11211\"]\n";
+  const std::string no_bus = "[bus]\nkind = \"none\"\n";
+  EXPECT_EQ(told(servers + no_bus), "");
+  EXPECT_THAT(told(no_bus), HasSubstr("h.toml:1:1: store: servers is missing"));
+  EXPECT_THAT(told("servers = []\n" + no_bus), HasSubstr("h.toml:3:11: store.servers: must be a"));
+  EXPECT_THAT(told("servers = [\"a:1\", \"b\"]\n" + no_bus),
+              HasSubstr("h.toml:3:19: store.servers: must be hosts and ports"));
+  EXPECT_THAT(told("servers = [\"a:0\"]\n" + no_bus), HasSubstr("h.toml:3:12: "));
+  EXPECT_THAT(told("servers = [\"a:65536\"]\n" + no_bus), HasSubstr("h.toml:3:12: "));
+  EXPECT_THAT(told("servers = [\"a:1\", \"a:1\"]\n" + no_bus),
+              HasSubstr("h.toml:3:19: store.servers: names \"a:1\" twice"));
+  EXPECT_THAT(told(servers + "prefix = \"a b\"\n" + no_bus),
+              HasSubstr("h.toml:4:10: store.prefix: must have 1 to 64 printable"));
+  EXPECT_THAT(told(servers + "seen_max = 0\n" + no_bus), HasSubstr("h.toml:4:12: store.seen_max"));
+  EXPECT_THAT(told(servers + "address = \"h:1\"\n" + no_bus), HasSubstr("h.toml:4:1: "));
+  EXPECT_THAT(told(servers), HasSubstr("h.toml:2:8: bus.kind: must be given, for this store "))
+      << "memory would go on with what others invalidate, unasked";
+  EXPECT_THAT(told(servers + "[bus]\nkind = \"valkey\"\n"), HasSubstr("bus.address: must be"));
+  EXPECT_EQ(faults("data_dir = \"d\"\n[store]\nkind = \"memcached\"\n" + servers +
+                   "[bus]\naddress = \"h:1\"\n"),
+            "")
+      << "the data folder is for the journal alone";
 }
 
 TEST(SharedStore, AJournalNeedsNoDataFolder) {

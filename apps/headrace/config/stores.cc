@@ -1,5 +1,7 @@
 // What keeps values besides memory, and what tells of invalidations: [store], [bus], [journal].
 #include <algorithm>
+#include <charconv>
+#include <set>
 
 #include "config/parts.h"
 
@@ -48,13 +50,63 @@ void read_server(Section& section, Options& options, std::string& password_file)
   read_time(section, "answer_within", options.answer_within);
 }
 
+// "host:port", of which a list is made.
+bool is_server(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || text.contains('/')) return false;
+  const std::string_view digits = text.substr(colon + 1);
+  unsigned port = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return fault == std::errc{} && end == digits.data() + digits.size() && port > 0 && port <= 65535;
+}
+
+void read_servers(Section& store, std::vector<std::string>& servers) {
+  constexpr std::size_t servers_max = 64;
+  if (!store.texts("servers", servers)) {
+    if (!store.has("servers")) {
+      store.fail("servers is missing: a list such as [\"10.0.0.1:11211\"]");
+    }
+    return;
+  }
+  if (servers.empty() || servers.size() > servers_max) {
+    store.fail("servers", "must be a list of 1 to 64 servers, as [\"10.0.0.1:11211\"]");
+  }
+  std::set<std::string> known;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const Place place = store.place_of("servers", i);
+    if (!is_server(servers[i])) {
+      store.fail_at(place, "servers",
+                    "must be hosts and ports, as \"10.0.0.1:11211\", not \"" + servers[i] + "\"");
+    } else if (!known.insert(servers[i]).second) {
+      store.fail_at(place, "servers", "names \"" + servers[i] + "\" twice");
+    }
+  }
+}
+
+void read_memcached(MemcachedStoreOptions& options, Section& store) {
+  read_servers(store, options.servers);
+  store.text("prefix", options.prefix);
+  const auto is_visible = [](char c) { return c > ' ' && c <= '~'; };
+  if (options.prefix.empty() || options.prefix.size() > name_bytes_max ||
+      !std::ranges::all_of(options.prefix, is_visible)) {
+    store.fail("prefix", "must have 1 to 64 printable ASCII characters, and no spaces");
+  }
+  read_time(store, "connect_within", options.connect_within);
+  read_time(store, "answer_within", options.answer_within);
+  store.bytes("reply_bytes_max", options.reply_bytes_max, 1 << 20);
+  store.count("seen_max", options.seen_max, 1, many);
+  store.count("guards_per_key_max", options.guards_per_key_max, 1, 65536);
+}
+
 }  // namespace
 
 void read_store(Config& config, Section store) {
   std::string kind = "embedded";
-  store.choice("kind", kind, {"embedded", "valkey"});
+  store.choice("kind", kind, {"embedded", "valkey", "memcached"});
   if (kind == "embedded") {
     read_embedded(config, store);
+  } else if (kind == "memcached") {
+    read_memcached(config.memcached_store.emplace(), store);
   } else {
     ValkeyStoreConfig& shared = config.shared_store.emplace();
     read_server(store, shared.options, shared.password_file);
@@ -65,8 +117,16 @@ void read_store(Config& config, Section store) {
 }
 
 // Instances that share a store hear of each other over the same server, if nothing else is said.
-void read_bus(Config& config, Section bus) {
-  std::string kind = config.shared_store ? "valkey" : "none";
+// A store that cannot carry a bus leaves the choice to whoever configures it, who has to make it.
+void read_bus(Config& config, Section bus, Place store_place) {
+  const bool is_alone = config.has_shared_store() && !config.shared_store;
+  std::string kind = config.shared_store || (is_alone && bus.has("address")) ? "valkey" : "none";
+  if (is_alone && !bus.has("kind") && !bus.has("address")) {
+    bus.fail_at(store_place, "kind",
+                "must be given, for this store carries no bus: set [bus] kind = \"valkey\" and "
+                "its address, or \"none\": then memory answers what other servers have "
+                "invalidated, but under policies that are strict");
+  }
   bus.choice("kind", kind, {"none", "valkey"});
   if (kind == "none") {
     bus.finish();
@@ -83,7 +143,7 @@ void read_bus(Config& config, Section bus) {
                       .connect_within = store.connect_within,
                       .answer_within = store.answer_within};
     shared.password_file = config.shared_store->password_file;
-  } else if (!config.data_dir.empty()) {
+  } else if (!config.has_shared_store() && !config.data_dir.empty()) {
     bus.fail("kind",
              "needs a store that instances share: what others invalidate would stay in the store "
              "of this one's own; set [store] kind = \"valkey\", or leave data_dir out");
@@ -103,7 +163,7 @@ void read_bus(Config& config, Section bus) {
 void read_journal(Config& config, Section journal) {
   if (!config.data_dir.empty()) config.journal.path = config.data_dir + "/journal";
   journal.path("path", config.journal.path);
-  const bool has_store = config.shared_store || !config.data_dir.empty();
+  const bool has_store = config.has_shared_store() || !config.data_dir.empty();
   if (!has_store && !config.journal.path.empty()) {
     journal.fail("path", "is of no use without a store; set data_dir too, or leave it out");
   }

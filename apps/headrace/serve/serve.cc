@@ -19,6 +19,7 @@
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
@@ -109,6 +110,8 @@ class Server {
   std::optional<int> open_store();
   std::optional<int> open_embedded();
   std::optional<int> open_shared();
+  std::optional<int> open_memcached();
+  [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
   std::optional<int> bind();
@@ -132,6 +135,7 @@ class Server {
 
 std::optional<int> Server::open_store() {
   if (config_.shared_store) return open_shared();
+  if (config_.memcached_store) return open_memcached();
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
 }
 
@@ -148,6 +152,19 @@ std::optional<int> Server::open_shared() {
   store_ = std::move(*opened);
   const Result<Token> there = wait(store_->incarnation());
   if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_memcached() {
+  MemcachedStoreOptions options = *config_.memcached_store;
+  options.notice = [](std::string what) { log_warning("store: " + what); };
+  auto opened = open_memcached_store(std::move(options), runtime_);
+  if (!opened) {
+    const bool is_wrong = opened.error().code == Code::invalid_argument;
+    return refuse(opened.error().what, "Mend [store], or the server.",
+                  is_wrong ? exit_config : exit_unavailable);
+  }
+  store_ = std::move(*opened);
   return std::nullopt;
 }
 
@@ -247,6 +264,14 @@ std::optional<int> Server::start() {
   return std::nullopt;
 }
 
+std::string Server::store_text() const {
+  if (config_.shared_store) return "valkey at " + config_.shared_store->options.address;
+  if (config_.memcached_store) {
+    return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
+  }
+  return store_ ? "embedded in " + config_.data_dir : std::string("memory alone");
+}
+
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
   fmt::print("headrace {} listens on {}\n", version, url);
@@ -254,11 +279,8 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  std::string store = "memory alone";
-  if (store_) store = "embedded in " + config_.data_dir;
-  if (config_.shared_store) store = "valkey at " + config_.shared_store->options.address;
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(), store,
+                       bindings_->policies(), bindings_->sources(), store_text(),
                        bus_ ? "valkey at " + config_.bus->options.address : std::string("none"),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
