@@ -1,6 +1,6 @@
 // Credentials over TLS: a server of ours, its certificate, and a service account whose key the test
 // makes, so that it can check what was signed.
-#include "sources/firestore/credentials.h"
+#include "firestore/credentials.h"
 
 #include <gmock/gmock.h>
 #include <google/firestore/v1/firestore.grpc.pb.h>
@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <boost/json/serialize.hpp>
 
 #include <memory>
 #include <mutex>
@@ -19,7 +20,6 @@
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
 #include "kit/folder.h"
-#include "sources/firestore/value_json.h"
 #include "wire/uri.h"
 
 // gRPC hands its TLS from thread to thread under locks of its own, and the thread sanitizer sees
@@ -128,9 +128,7 @@ class FirestoreCredentials : public testing::Test {
   }
 
   static std::string quoted(const std::string& text) {
-    std::string json;
-    firestore::append_json_string(json, text);
-    return json;
+    return boost::json::serialize(boost::json::string(text));
   }
   std::string account(const std::string& more = "") {
     return folder_.write("account.json",
