@@ -1,4 +1,5 @@
-// headrace/stores/firestore.h: the store on documents of a Cloud Firestore, shared by many instances.
+// headrace/stores/firestore.h: the store on documents of a Cloud Firestore, shared by many
+// instances.
 //
 // Each slot is a document of one collection; beside it stands another one with the key's guards and
 // floors, while there are any; each watermark is one.  All times are Firestore's own: a document's
@@ -6,8 +7,8 @@
 // that there is one incarnation, the none token.
 //
 // What ends is passed over when it is read; documents are removed by a TTL policy on the field
-// `gone_at` of the collection, which the database must be given once.  Until then they cost storage.
-// Exempt the collection's fields from single-field indexes; nothing here queries them.
+// `gone_at` of the collection, which the database must be given once.  Until then they cost
+// storage. Exempt the collection's fields from single-field indexes; nothing here queries them.
 //
 // What a call bills, W being the watermarks asked for; 500 documents go in one Commit:
 //   get_or_lease   2 + W reads; 1 read and 1 write more if it takes the slot
@@ -43,7 +44,7 @@ namespace headrace {
 struct FirestoreStoreOptions {
   // The id of a collection of the database: of one cache, and of nothing else.
   std::string collection = "headrace";
-  Duration answer_within = std::chrono::seconds(2);  // Of one call, its tries included.
+  Duration answer_within = std::chrono::seconds(2);        // Of one call, its tries included.
   Duration watermark_lasts = std::chrono::hours(30 * 24);  // Until the TTL policy may remove one.
   // Slots of which is known which version of them has what token, so that it need not be read.
   std::size_t seen_max = 16384;

@@ -48,10 +48,9 @@ std::optional<ServerTime::Bounds> ServerTime::at(Instant now) const {
   const Duration since = std::max(now - last->answered, Duration::zero());
   const Duration most = std::max(now - last->asked, Duration::zero());
   const Duration drift = most / 1'000'000 * drift_ppm_max;
-  return Bounds{
-      .earliest =
-          last->at + std::chrono::floor<microseconds>(std::max(since - drift, Duration::zero())),
-      .latest = last->at + std::chrono::ceil<microseconds>(most + drift)};
+  return Bounds{.earliest = last->at + std::chrono::floor<microseconds>(
+                                           std::max(since - drift, Duration::zero())),
+                .latest = last->at + std::chrono::ceil<microseconds>(most + drift)};
 }
 
 }  // namespace headrace::firestore

@@ -119,6 +119,7 @@ SlotRecord read_slot(const api::Document* document, const ServerTime::Bounds& no
   if (!is_sound) {
     // Its version is a name for it, by which it can be replaced.
     record.state = Slot::State::damaged;
+    record.ends = Moment::max();
     record.token = {.high = static_cast<std::uint64_t>(record.version.seconds),
                     .low = static_cast<std::uint64_t>(record.version.nanos) | 1ull << 63};
     return record;
