@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,38 +15,52 @@
 #include "headrace/stores/firestore.h"
 #include "headrace/sync.h"
 #include "kit/firestore_emulator.h"
+#include "kit/firestore_proxy.h"
 #include "stores/firestore/records.h"
 
 namespace headrace::firestore {
 
-// Each has a collection of its own.
+// The runtime's clock, which may be moved on.
+class MovedClock final : public Clock {
+ public:
+  explicit MovedClock(const Clock& clock) : clock_(clock) {}
+  Instant now() const noexcept override { return clock_.now() + moved_.load(); }
+  WallTime wall_now() const noexcept override { return clock_.wall_now(); }
+  void advance(Duration time) { moved_ = moved_.load() + time; }
+
+ private:
+  const Clock& clock_;
+  std::atomic<Duration> moved_{Duration::zero()};
+};
+
+// A collection of its own, and a proxy before the emulator, in which time passes as it is told to.
 class FirestoreClient {
  public:
   explicit FirestoreClient(const std::string& emulator)
-      : emulator_(emulator),
+      : proxy(kit::FirestoreProxy::start({.upstream = emulator})),
         stub_(api::Firestore::NewStub(
             grpc::CreateChannel(emulator, grpc::InsecureChannelCredentials()))) {}
 
-  std::unique_ptr<Store> open() { return open(emulator_); }
+  std::unique_ptr<Store> open() { return open(proxy->address()); }
   // The same documents, reached through `address`.
   std::unique_ptr<Store> open(const std::string& address) {
     auto opened = open_firestore_database({.project = project,
-                                             .emulator = address,
-                                             .channels = 1,
-                                             .tries_max = 8,
-                                             .retry_after = std::chrono::milliseconds(5)},
-                                            runtime, runtime, runtime);
+                                           .emulator = address,
+                                           .channels = 1,
+                                           .tries_max = 8,
+                                           .retry_after = std::chrono::milliseconds(5)},
+                                          runtime, runtime, runtime);
     EXPECT_TRUE(opened.has_value()) << opened.error().what;
     auto store = open_firestore_store(
-        *opened, {.collection = collection, .answer_within = std::chrono::seconds(20)}, runtime,
+        *opened, {.collection = collection, .answer_within = std::chrono::seconds(20)}, clock,
         runtime);
     EXPECT_TRUE(store.has_value()) << store.error().what;
     return std::move(*store);
   }
+  // REQUIRES: all that is open goes through the proxy, and no call is under way.
   void pass(Duration time) {
-    std::promise<void> over;
-    runtime.post_at(runtime.now() + time, [&over] { over.set_value(); });
-    over.get_future().wait();
+    proxy->advance(std::chrono::ceil<std::chrono::microseconds>(time));
+    clock.advance(time);
   }
   // The document of that name, as it is; null if there is none.
   std::unique_ptr<api::Document> get(const std::string& name) {
@@ -77,6 +90,8 @@ class FirestoreClient {
   const std::string collection = next_collection();
   const Names names{database, collection};
   Runtime runtime{{.threads = 2}};
+  MovedClock clock{runtime};
+  const std::unique_ptr<kit::FirestoreProxy> proxy;
 
  private:
   void prepare(grpc::ClientContext& context) const {
@@ -90,7 +105,6 @@ class FirestoreClient {
     return "c" + std::to_string(::getpid()) + "-" + std::to_string(++last);
   }
 
-  const std::string emulator_;
   const std::unique_ptr<api::Firestore::Stub> stub_;
 };
 
