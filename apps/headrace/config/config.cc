@@ -197,6 +197,13 @@ servers = ["127.0.0.1:11211"]
 [bus]
 kind = "none"
 )";
+constexpr std::string_view on_firestore = R"(
+[store]
+kind = "firestore"
+project = "p"
+[bus]
+kind = "none"
+)";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
 void check_emulator_variable(const Config& config, Report& report) {
@@ -205,7 +212,9 @@ void check_emulator_variable(const Config& config, Report& report) {
     const auto* options = std::get_if<FirestoreDatabaseOptions>(&source.options);
     return options != nullptr && options->emulator == config.firestore_emulator;
   });
-  if (!is_used || fault.empty()) return;
+  const bool is_stores = config.firestore_store &&
+                         config.firestore_store->database.emulator == config.firestore_emulator;
+  if (!(is_used || is_stores) || fault.empty()) return;
   report.errors.push_back(
       {std::string(emulator_variable), 0, 0, fault + "; it names the Firestore emulator"});
 }
@@ -271,7 +280,7 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text : {every_section, on_valkey, on_memcached}) {
+  for (const std::string_view text : {every_section, on_valkey, on_memcached, on_firestore}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

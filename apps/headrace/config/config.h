@@ -28,6 +28,7 @@
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/firestore.h"
 #include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/time.h"
@@ -60,6 +61,10 @@ struct ServerLimits {
 struct ValkeyStoreConfig {
   ValkeyStoreOptions options{};
   std::string password_file{};
+};
+struct FirestoreStoreConfig {
+  FirestoreDatabaseOptions database{};
+  FirestoreStoreOptions options{};
 };
 struct ValkeyBusConfig {
   ValkeyBusOptions options{};
@@ -150,18 +155,19 @@ struct Config {
   // In the place of the embedded one; at most one of them.
   std::optional<ValkeyStoreConfig> shared_store{};
   std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
+  std::optional<FirestoreStoreConfig> firestore_store{};
   std::optional<ValkeyBusConfig> bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
-  std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.
-  std::vector<SourceConfig> sources{};  // By name.
+  std::string firestore_emulator{};      // FIRESTORE_EMULATOR_HOST; of who names none.
+  std::vector<SourceConfig> sources{};   // By name.
   std::vector<PolicyConfig> policies{};  // By name.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
   // Whether other instances may use the same store.
   [[nodiscard]] bool has_shared_store() const noexcept {
-    return shared_store.has_value() || memcached_store.has_value();
+    return shared_store.has_value() || memcached_store.has_value() || firestore_store.has_value();
   }
 };
 

@@ -1,4 +1,4 @@
-// What is shared: [store] of the kinds "valkey" and "memcached", [bus].
+// What is shared: [store] of the kinds "valkey", "memcached" and "firestore", [bus].
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -67,7 +67,7 @@ TEST(SharedStore, MemoryAloneMayHaveABus) {
 TEST(SharedStore, FaultsAreTold) {
   EXPECT_THAT(faults("[store]\nkind = \"mongo\"\n"),
               HasSubstr("h.toml:2:8: store.kind: must be one of \"embedded\", \"valkey\", "
-                        "\"memcached\""));
+                        "\"memcached\", \"firestore\""));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\n"), HasSubstr("store.address: must be"));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\naddress = \"h\"\n"),
               HasSubstr("h.toml:3:11: store.address: must be the server's host and port"));
@@ -142,6 +142,57 @@ TEST(SharedStore, FaultsOfMemcachedAreTold) {
                    "[bus]\naddress = \"h:1\"\n"),
             "")
       << "the data folder is for the journal alone";
+}
+
+TEST(SharedStore, FirestoreIsACollectionOfADatabase) {
+  const std::string_view text = R"([store]
+kind = "firestore"
+project = "shop"
+database = "cache"
+collection = "entries"
+credentials_file = "/key.json"
+answer_within = "3s"
+watermark_lasts = "10d"
+seen_max = 100
+tries_max = 7
+[bus]
+kind = "none"
+)";
+  const Config config = sound(text);
+  ASSERT_TRUE(config.firestore_store.has_value());
+  EXPECT_EQ(config.firestore_store->database.project, "shop");
+  EXPECT_EQ(config.firestore_store->database.database, "cache");
+  EXPECT_EQ(config.firestore_store->database.credentials_file, "/key.json");
+  EXPECT_EQ(config.firestore_store->database.tries_max, 7u);
+  EXPECT_EQ(config.firestore_store->options.collection, "entries");
+  EXPECT_EQ(config.firestore_store->options.answer_within, milliseconds(3000));
+  EXPECT_EQ(config.firestore_store->options.watermark_lasts, std::chrono::hours(240));
+  EXPECT_EQ(config.firestore_store->options.seen_max, 100u);
+  EXPECT_TRUE(config.has_shared_store());
+  EXPECT_FALSE(config.bus.has_value());
+  const auto there = read_config(text, "h.toml", {{"FIRESTORE_EMULATOR_HOST", "127.0.0.1:8085"}});
+  EXPECT_EQ(there->firestore_store->database.emulator, "127.0.0.1:8085");
+  const auto wrong = read_config(text, "h.toml", {{"FIRESTORE_EMULATOR_HOST", "nowhere"}});
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_THAT(to_string(wrong.error().front()), HasSubstr("FIRESTORE_EMULATOR_HOST: must be"));
+}
+
+TEST(SharedStore, FaultsOfFirestoreAreTold) {
+  const auto told = [](std::string_view rest) {
+    return faults("[store]\nkind = \"firestore\"\n" + std::string(rest));
+  };
+  const std::string no_bus = "[bus]\nkind = \"none\"\n";
+  const std::string project = "project = \"p\"\n";
+  EXPECT_EQ(told(project + no_bus), "");
+  EXPECT_THAT(told(no_bus), HasSubstr("h.toml:1:1: store: project is missing"));
+  EXPECT_THAT(told(project), HasSubstr("h.toml:2:8: bus.kind: must be given"));
+  EXPECT_THAT(told(project + "writable = true\n" + no_bus), HasSubstr("h.toml:4:1: "));
+  EXPECT_THAT(told(project + "answer_within = \"0s\"\n" + no_bus),
+              HasSubstr("h.toml:4:17: store.answer_within: must be longer than zero"));
+  for (const char* collection : {"", "a/b", ".", "..", "__a", "a b"}) {
+    EXPECT_THAT(told(project + "collection = \"" + collection + "\"\n" + no_bus),
+                HasSubstr("h.toml:4:14: store.collection: must be a collection's id"));
+  }
 }
 
 TEST(SharedStore, AJournalNeedsNoDataFolder) {

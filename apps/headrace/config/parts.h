@@ -13,6 +13,10 @@ namespace headrace::config {
 // What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
 [[nodiscard]] std::string fault_of_address(std::string_view address);
 
+// The keys of a Firestore database, of a source or a store.  `emulator` is of one that names none.
+[[nodiscard]] FirestoreDatabaseOptions read_firestore_database(Section& section,
+                                                               const std::string& emulator);
+
 // [store], [bus], [journal].  `store` is where the store's kind stands.  REQUIRES: data_dir has
 // been read, and each after the one before.
 void read_store(Config& config, Section store);

@@ -98,15 +98,35 @@ void read_memcached(MemcachedStoreOptions& options, Section& store) {
   store.count("guards_per_key_max", options.guards_per_key_max, 1, 65536);
 }
 
+void read_firestore_store(Config& config, Section& store) {
+  FirestoreStoreConfig& shared = config.firestore_store.emplace();
+  shared.database = read_firestore_database(store, config.firestore_emulator);
+  store.text("collection", shared.options.collection);
+  const std::string& collection = shared.options.collection;
+  const auto is_plain = [](char c) { return c > ' ' && c <= '~' && c != '/'; };
+  if (collection.empty() || collection.size() > name_bytes_max ||
+      !std::ranges::all_of(collection, is_plain) || collection == "." || collection == ".." ||
+      collection.starts_with("__")) {
+    store.fail("collection",
+               "must be a collection's id: 1 to 64 printable ASCII characters, no spaces, no "
+               "\"/\", not \".\" or \"..\", and without \"__\" in front");
+  }
+  read_time(store, "answer_within", shared.options.answer_within);
+  read_time(store, "watermark_lasts", shared.options.watermark_lasts);
+  store.count("seen_max", shared.options.seen_max, 1, many);
+}
+
 }  // namespace
 
 void read_store(Config& config, Section store) {
   std::string kind = "embedded";
-  store.choice("kind", kind, {"embedded", "valkey", "memcached"});
+  store.choice("kind", kind, {"embedded", "valkey", "memcached", "firestore"});
   if (kind == "embedded") {
     read_embedded(config, store);
   } else if (kind == "memcached") {
     read_memcached(config.memcached_store.emplace(), store);
+  } else if (kind == "firestore") {
+    read_firestore_store(config, store);
   } else {
     ValkeyStoreConfig& shared = config.shared_store.emplace();
     read_server(store, shared.options, shared.password_file);

@@ -19,6 +19,7 @@
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/firestore.h"
 #include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
@@ -111,6 +112,7 @@ class Server {
   std::optional<int> open_embedded();
   std::optional<int> open_shared();
   std::optional<int> open_memcached();
+  std::optional<int> open_firestore();
   [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
@@ -136,6 +138,7 @@ class Server {
 std::optional<int> Server::open_store() {
   if (config_.shared_store) return open_shared();
   if (config_.memcached_store) return open_memcached();
+  if (config_.firestore_store) return open_firestore();
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
 }
 
@@ -165,6 +168,18 @@ std::optional<int> Server::open_memcached() {
                   is_wrong ? exit_config : exit_unavailable);
   }
   store_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_firestore() {
+  const config::FirestoreStoreConfig& shared = *config_.firestore_store;
+  auto database = open_firestore_database(shared.database, runtime_, runtime_, runtime_);
+  if (!database) return refuse(database.error().what, "Mend [store].", exit_config);
+  auto opened = open_firestore_store(std::move(*database), shared.options, runtime_, runtime_);
+  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
+  store_ = std::move(*opened);
+  const auto there = wait(store_->look(StoreKey{}, {}, Store::Payload::without));
+  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
   return std::nullopt;
 }
 
@@ -268,6 +283,11 @@ std::string Server::store_text() const {
   if (config_.shared_store) return "valkey at " + config_.shared_store->options.address;
   if (config_.memcached_store) {
     return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
+  }
+  if (config_.firestore_store) {
+    return fmt::format("firestore collection {} of project {}",
+                       config_.firestore_store->options.collection,
+                       config_.firestore_store->database.project);
   }
   return store_ ? "embedded in " + config_.data_dir : std::string("memory alone");
 }

@@ -1,7 +1,6 @@
 #include "stores/firestore/documents.h"
 
 #include <algorithm>
-#include <stop_token>
 
 #include "firestore/call.h"
 #include "firestore/status.h"
@@ -15,10 +14,6 @@ using CommitCall = UnaryCall<api::CommitResponse>;
 
 // Twice what the documents of one call can have.
 constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
-
-std::unexpected<Error> closed() {
-  return failure(Code::store_unavailable, "the Firestore store is closed");
-}
 
 // What Firestore and its emulator say where a document is not as a precondition wants it.
 bool is_refusal(const grpc::Status& status, const api::CommitRequest& request) {
@@ -51,6 +46,9 @@ std::optional<View> view_of(std::vector<api::BatchGetDocumentsResponse>& respons
 }  // namespace
 
 std::unexpected<Error> Documents::failed(const Error& error) {
+  if (closing_.stop_requested()) {
+    return failure(Code::store_unavailable, "the Firestore store is closed");
+  }
   failed_total_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::scoped_lock lock(mutex_);
@@ -73,14 +71,15 @@ std::string Documents::trouble() const {
 
 Task<bool> Documents::pause(std::size_t round) {
   const std::size_t next = std::min(round + 1, database_->options().tries_max);
-  Task<bool> pausing = database_->pause(std::max<std::size_t>(next, 2), deadline(), {});
+  Task<bool> pausing =
+      database_->pause(std::max<std::size_t>(next, 2), deadline(), closing_.get_token());
   const bool go_on = co_await std::move(pausing);
-  co_return go_on && !is_closed_;
+  co_return go_on;
 }
 
 Task<Result<View>> Documents::read(std::vector<std::string> names,
                                    std::vector<std::string> fields) {
-  if (is_closed_) co_return closed();
+  if (closing_.stop_requested()) co_return failed({});
   api::BatchGetDocumentsRequest request;
   request.set_database(database_->name());
   for (std::string& one : fields) request.mutable_mask()->add_field_paths(std::move(one));
@@ -89,7 +88,7 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
   names.erase(doubled.begin(), doubled.end());
   for (std::string& one : names) request.add_documents(std::move(one));
   const Instant deadline = this->deadline();
-  const std::stop_token never;
+  const std::stop_token stop = closing_.get_token();
   for (std::size_t next = 2;; ++next) {
     const Instant asked = clock_.now();
     ReadCall* self = nullptr;
@@ -99,7 +98,7 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
                     self->start(context);
                   });
     self = &call;
-    Task<Result<void>> running = database_->run(call, deadline, never);
+    Task<Result<void>> running = database_->run(call, deadline, stop);
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return failed(ran.error());
     if (call.status().ok()) {
@@ -114,21 +113,21 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
       succeeded();
       co_return std::move(*view);
     }
-    const Error error = database_->error_of(call.status(), deadline, never);
+    const Error error = database_->error_of(call.status(), deadline, stop);
     if (error.code != Code::source_unavailable) co_return failed(error);
-    Task<bool> pausing = database_->pause(next, deadline, never);
+    Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) co_return failed(error);
   }
 }
 
 Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat repeat) {
-  if (is_closed_) co_return closed();
+  if (closing_.stop_requested()) co_return failed({});
   api::CommitRequest request;
   request.set_database(database_->name());
   for (api::Write& one : writes) *request.add_writes() = std::move(one);
   const Instant deadline = this->deadline();
-  const std::stop_token never;
+  const std::stop_token stop = closing_.get_token();
   for (std::size_t next = 2;; ++next) {
     const Instant asked = clock_.now();
     CommitCall* self = nullptr;
@@ -138,7 +137,7 @@ Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat
                       self->start();
                     });
     self = &call;
-    Task<Result<void>> running = database_->run(call, deadline, never);
+    Task<Result<void>> running = database_->run(call, deadline, stop);
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return failed(ran.error());
     Committed outcome;
@@ -154,12 +153,12 @@ Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat
       succeeded();
       co_return outcome;
     }
-    const Error error = database_->error_of(call.status(), deadline, never);
+    const Error error = database_->error_of(call.status(), deadline, stop);
     // Firestore says "aborted" of what met others at the same documents, and left it undone.
     const bool may_retry = call.status().error_code() == grpc::ABORTED ||
                            (error.code == Code::source_unavailable && repeat == Repeat::if_unknown);
     if (!may_retry) co_return failed(error);
-    Task<bool> pausing = database_->pause(next, deadline, never);
+    Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) co_return failed(error);
   }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -64,7 +65,8 @@ class Documents {
   // Why the last call failed; empty if it did not.
   [[nodiscard]] std::string trouble() const;
   [[nodiscard]] std::uint64_t failed_total() const noexcept { return failed_total_.load(); }
-  void close() noexcept { is_closed_ = true; }
+  // What is under way is broken off, and all else refused.
+  void close() noexcept { closing_.request_stop(); }
 
  private:
   [[nodiscard]] Instant deadline() const { return database_->clock().now() + answer_within_; }
@@ -75,7 +77,7 @@ class Documents {
   const Duration answer_within_;
   Clock& clock_;
   ServerTime time_;
-  std::atomic<bool> is_closed_{false};
+  std::stop_source closing_;
   std::atomic<std::uint64_t> failed_total_{0};
   std::atomic<bool> is_troubled_{false};
   mutable std::mutex mutex_;

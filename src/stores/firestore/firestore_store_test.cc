@@ -374,9 +374,14 @@ TEST_F(FirestoreStoreTest, AnEnvelopesAgeCountsFromTheCallAndNotFromTheCommit) {
   EXPECT_EQ(look(*store_).state, State::empty);
 }
 
+// It has to ask for Firestore's time first, and says nothing better of its call than that.
 TEST_F(FirestoreStoreTest, TheFirstOfAllIsNotYoungerThanItsCall) {
-  Task<Result<void>> putting = store_->put(key(1), envelope("v"), hours(1));
-  ok(held_at(At::request, std::move(putting), [&] { client_->pass(seconds(20)); }));
+  proxy().hold("BatchGetDocuments", At::request);
+  Running<void> putting(store_->put(key(1), envelope("v"), hours(1)));
+  EXPECT_TRUE(proxy().wait_held(1));
+  client_->pass(seconds(20));
+  proxy().release();
+  ok(putting.ended());
   EXPECT_GE(look(*store_).stored_for, seconds(20));
 }
 
@@ -440,6 +445,21 @@ TEST_F(FirestoreStoreTest, OptionsThatCannotBeAreRefused) {
   EXPECT_TRUE(refused({.watermark_lasts = Duration(0)}));
   EXPECT_TRUE(refused({.seen_max = 0}));
   EXPECT_FALSE(refused({}));
+}
+
+TEST_F(FirestoreStoreTest, ToCloseItEndsWhatIsUnderWay) {
+  for (const char* method : {"BatchGetDocuments", "Commit"}) {
+    const auto store = client_->open();
+    proxy().hold(method, At::request);
+    Running<Store::Claim> running(claiming(*store, token()));
+    EXPECT_TRUE(proxy().wait_held(1));
+    store->close();
+    const auto ended = running.ended();
+    proxy().release();
+    ASSERT_FALSE(ended.has_value());
+    EXPECT_EQ(ended.error().code, Code::store_unavailable);
+    EXPECT_THAT(ended.error().what, HasSubstr("closed"));
+  }
 }
 
 TEST_F(FirestoreStoreTest, ADatabaseThatIsNotThereIsUnavailable) {
