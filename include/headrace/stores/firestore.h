@@ -1,14 +1,13 @@
-// headrace/stores/firestore.h: the store on documents of a Cloud Firestore, shared by many
-// instances.
+// headrace/stores/firestore.h: the store on Cloud Firestore's documents, shared by many instances.
 //
 // Each slot is a document of one collection; beside it stands another one with the key's guards and
 // floors, while there are any; each watermark is one.  All times are Firestore's own: a document's
-// update time, and the time at which it was read.  It forgets nothing that it has acknowledged, so
-// that there is one incarnation, the none token.
+// update time, and the time at which it was read, which is taken for the moment of the read.  It
+// forgets nothing that it has acknowledged, so there is one incarnation, the none token.
 //
 // What ends is passed over when it is read; documents are removed by a TTL policy on the field
 // `gone_at` of the collection, which the database must be given once.  Until then they cost
-// storage. Exempt the collection's fields from single-field indexes; nothing here queries them.
+// storage.  Exempt the collection's fields from single-field indexes; nothing here queries them.
 //
 // What a call bills, W being the watermarks asked for; 500 documents go in one Commit:
 //   get_or_lease   2 + W reads; 1 read and 1 write more if it takes the slot

@@ -319,13 +319,14 @@ Task<Result<ServerTime::Bounds>> FirestoreStore::now() {
   co_return now;
 }
 
-// What can be repeated, in Commits that are not too large.
-Task<Result<Token>> FirestoreStore::commit_all(std::vector<api::Write> writes) {
+// In Commits that are not too large.
+Task<Result<Token>> FirestoreStore::commit_all(std::vector<api::Write> writes,
+                                               Documents::Repeat repeat) {
   for (std::size_t from = 0; from < writes.size(); from += writes_per_commit_max) {
     const std::size_t to = std::min(from + writes_per_commit_max, writes.size());
     std::vector<api::Write> some(std::make_move_iterator(writes.begin() + from),
                                  std::make_move_iterator(writes.begin() + to));
-    auto committing = documents_.commit(std::move(some), Documents::Repeat::if_unknown);
+    auto committing = documents_.commit(std::move(some), repeat);
     const Result<Committed> committed = co_await std::move(committing);
     if (!committed) co_return std::unexpected(committed.error());
   }
@@ -340,7 +341,7 @@ Task<Result<Token>> FirestoreStore::invalidate(std::vector<StoreKey> keys) {
   names.erase(doubled.begin(), doubled.end());
   std::vector<api::Write> writes;
   for (std::string& name : names) writes.push_back(removal(std::move(name)));
-  auto committing = commit_all(std::move(writes));
+  auto committing = commit_all(std::move(writes), Documents::Repeat::if_unknown);
   Result<Token> outcome = co_await std::move(committing);
   co_return outcome;
 }
@@ -358,7 +359,9 @@ Task<Result<Token>> FirestoreStore::renew(std::vector<WatermarkId> watermarks) {
   }
   std::vector<api::Write> all;
   for (auto& [name, write] : writes) all.push_back(std::move(write));
-  auto committing = commit_all(std::move(all));
+  // A token that was lost on its way back may have been renewed by others since; to set it again
+  // would bring back what they have outdated.  Who repeats the call brings another.
+  auto committing = commit_all(std::move(all), Documents::Repeat::never);
   Result<Token> outcome = co_await std::move(committing);
   co_return outcome;
 }

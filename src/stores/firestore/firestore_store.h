@@ -69,7 +69,8 @@ class FirestoreStore final : public Store {
   [[nodiscard]] Task<Result<std::optional<Seen::Holder>>> holder_of(StoreKey key, Token expected);
   [[nodiscard]] Task<Result<Published>> replace(StoreKey key, Token expected, api::Write write,
                                                 Token made, Duration lives);
-  [[nodiscard]] Task<Result<Token>> commit_all(std::vector<api::Write> writes);
+  [[nodiscard]] Task<Result<Token>> commit_all(std::vector<api::Write> writes,
+                                               Documents::Repeat repeat);
   [[nodiscard]] Task<Result<Token>> change(Changes changes);
   [[nodiscard]] Task<Result<void>> change_some(Changes changes);
   [[nodiscard]] std::vector<api::Write> writes_of(const Changes& changes, const View& view) const;

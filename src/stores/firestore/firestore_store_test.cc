@@ -274,8 +274,6 @@ TEST_F(FirestoreStoreTest, WhatCannotHarmIsRepeated) {
   proxy().fail_next("Commit", 1, lost, At::answer);
   ok(store_->invalidate(keys(1)));
   EXPECT_EQ(look(*store_).state, State::empty);
-  proxy().fail_next("Commit", 1, lost, At::answer);
-  ok(store_->renew({tag_a}));
   const Token guard = token();
   proxy().fail_next("Commit", 1, lost, At::answer);
   ok(store_->guard(keys(1), guard, minutes(1)));
@@ -303,6 +301,18 @@ TEST_F(FirestoreStoreTest, AGrantAFillAndAPutAreNotRepeated) {
   proxy().fail_next("Commit", 1, lost, At::answer);
   EXPECT_FALSE(wait(store_->put(key(1), envelope("w"), hours(1))).has_value());
   EXPECT_EQ(proxy().counts().calls["Commit"], 3u);
+}
+
+// What others have renewed since would be as it was.
+TEST_F(FirestoreStoreTest, ARenewalIsNotRepeatedWithTheSameToken) {
+  proxy().reset_counts();
+  proxy().fail_next("Commit", 1, {grpc::UNAVAILABLE, "lost"}, At::answer);
+  ok(store_->look(key(1), {}, Payload::with));
+  EXPECT_FALSE(wait(store_->renew({tag_a})).has_value());
+  EXPECT_EQ(proxy().counts().calls["Commit"], 1u);
+  const Token lost = ok(other_->look(key(1), {tag_a}, Payload::with)).watermarks.at(0);
+  ok(store_->renew({tag_a}));
+  EXPECT_NE(ok(other_->look(key(1), {tag_a}, Payload::with)).watermarks.at(0), lost);
 }
 
 TEST_F(FirestoreStoreTest, WhatWasLeftUndoneForSureIsTriedAgain) {
