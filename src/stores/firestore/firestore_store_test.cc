@@ -395,6 +395,20 @@ TEST_F(FirestoreStoreTest, TheFirstOfAllIsNotYoungerThanItsCall) {
   EXPECT_GE(look(*store_).stored_for, seconds(20));
 }
 
+TEST_F(FirestoreStoreTest, TheWayOfAnAnswerCounts) {
+  ok(store_->put(key(1), envelope("v"), seconds(60)));
+  for (const bool is_over : {false, true}) {
+    proxy().hold("BatchGetDocuments", At::answer);
+    Running<Slot> looking(store_->look(key(1), {}, Payload::with));
+    EXPECT_TRUE(proxy().wait_held(1));
+    client_->clock.advance(seconds(is_over ? 60 : 20));
+    proxy().release();
+    const Slot slot = ok(looking.ended());
+    EXPECT_EQ(slot.state, is_over ? State::empty : State::held);
+    if (!is_over) EXPECT_GE(slot.stored_for, seconds(20));
+  }
+}
+
 TEST_F(FirestoreStoreTest, WhatTheTtlPolicyRemovesIsEmpty) {
   const Token lease = token();
   EXPECT_TRUE(ok(store_->get_or_lease(key(1), lease, seconds(10), {})).granted);

@@ -11,15 +11,16 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
-#include <boost/json/serialize.hpp>
 
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "headrace/runtime.h"
+#include "headrace/sources/firestore.h"
 #include "headrace/sync.h"
 #include "kit/folder.h"
+#include "sources/firestore/value_json.h"
 #include "wire/uri.h"
 
 // gRPC hands its TLS from thread to thread under locks of its own, and the thread sanitizer sees
@@ -128,7 +129,9 @@ class FirestoreCredentials : public testing::Test {
   }
 
   static std::string quoted(const std::string& text) {
-    return boost::json::serialize(boost::json::string(text));
+    std::string json;
+    firestore::append_json_string(json, text);
+    return json;
   }
   std::string account(const std::string& more = "") {
     return folder_.write("account.json",
