@@ -477,8 +477,10 @@ TEST_F(FirestoreStoreTest, ToCloseItEndsWhatIsUnderWay) {
     proxy().hold(method, At::request);
     Running<Store::Claim> running(claiming(*store, token()));
     EXPECT_TRUE(proxy().wait_held(1));
+    const Instant closed = client_->runtime.now();
     store->close();
     const auto ended = running.ended();
+    EXPECT_LT(client_->runtime.now() - closed, seconds(10)) << "answer_within is 20 s";
     proxy().release();
     ASSERT_FALSE(ended.has_value());
     EXPECT_EQ(ended.error().code, Code::store_unavailable);
