@@ -189,6 +189,11 @@ constexpr std::string_view shared_store = R"(
 kind = "valkey"
 address = "127.0.0.1:6379"
 )";
+constexpr std::string_view postgres_bus = R"(
+[bus]
+kind = "postgres"
+connection = "host=127.0.0.1"
+)";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
 void check_emulator_variable(const Config& config, Report& report) {
@@ -263,7 +268,7 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text : {every_section, shared_store}) {
+  for (const std::string_view text : {every_section, shared_store, postgres_bus}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }
