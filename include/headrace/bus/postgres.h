@@ -5,9 +5,10 @@
 // that has come back.  Notifications live as long as the connection: whoever loses it has missed
 // what was said meanwhile, and is told once it listens again.
 //
-// It listens and speaks on one session, which has to stay the same server process: a proxy that
-// pools transactions gives it another one each time, and no barrier ever comes back.  All who shall
-// hear each other connect to the same database of the same primary server.
+// It listens on one session and speaks on another.  The one that listens has to stay the same
+// server process: a proxy that pools transactions leaves what comes between them to nobody, and no
+// barrier ever comes back.  All who shall hear each other connect to the same database of the same
+// primary server.
 //
 // Threads:   as Bus.  It starts a thread, which calls the listener and does not wait for anything
 //            but the server.

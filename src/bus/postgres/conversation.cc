@@ -119,29 +119,40 @@ void Conversation::close() {
 
 void Conversation::run() {
   while (!bell_.is_stopped()) {
-    Result<void> done = session_ ? turn() : connect();
+    Result<void> done = hears_ ? turn() : connect();
     if (done) continue;
-    session_.reset();
+    hears_.reset();
+    says_.reset();
     fail_all(done.error());
     pause_before_next_try();
   }
-  session_.reset();
+  hears_.reset();
+  says_.reset();
   fail_all({.code = Code::bus_unavailable, .what = "the bus was closed here"});
 }
 
+// The one that hears runs nothing else: so what comes to it has come by itself.  A proxy that pools
+// transactions does pass on what a transaction's own session is notified of while it runs.
 Result<void> Conversation::connect() {
-  auto opened = Session::open(options_.connection, options_.password, runtime_, bell_,
-                              runtime_.now() + options_.connect_within);
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  const std::string sql = "LISTEN " + (*opened)->quoted(options_.channel) + "; LISTEN " +
-                          (*opened)->quoted(own_channel_);
-  Result<void> listens = (*opened)->run(sql, {}, runtime_.now() + options_.answer_within);
+  auto hears = open();
+  if (!hears) return std::unexpected(std::move(hears.error()));
+  const std::string sql =
+      "LISTEN " + (*hears)->quoted(options_.channel) + "; LISTEN " + (*hears)->quoted(own_channel_);
+  Result<void> listens = (*hears)->run(sql, {}, runtime_.now() + options_.answer_within);
   if (!listens) return listens;
-  session_ = std::move(*opened);
+  auto says = open();
+  if (!says) return std::unexpected(std::move(says.error()));
+  hears_ = std::move(*hears);
+  says_ = std::move(*says);
   frames_.restart();
   // Whoever has been listening may have missed what was said before.
   if (const auto told = listener()) told->missed();
   return {};
+}
+
+Result<std::unique_ptr<Session>> Conversation::open() const {
+  return Session::open(options_.connection, options_.password, runtime_, bell_,
+                       runtime_.now() + options_.connect_within);
 }
 
 Result<void> Conversation::turn() {
@@ -150,7 +161,7 @@ Result<void> Conversation::turn() {
     Result<void> said = notify(jobs);
     if (!said) {
       fail(jobs, said.error());
-      if (session_->is_lost()) return said;
+      if (says_->is_lost()) return said;
     }
   }
   Result<void> heard = hear();
@@ -183,8 +194,7 @@ Result<void> Conversation::notify(const std::vector<JobRef>& jobs) {
   }
   payloads += '}';
   const std::vector<std::string> parameters{options_.channel, own_channel_, std::move(payloads)};
-  Result<void> done =
-      session_->run(notify_sql, parameters, runtime_.now() + options_.answer_within);
+  Result<void> done = says_->run(notify_sql, parameters, runtime_.now() + options_.answer_within);
   if (!done) return done;
   const Instant now = runtime_.now();
   const std::scoped_lock lock(mutex_);
@@ -203,8 +213,8 @@ Result<void> Conversation::notify(const std::vector<JobRef>& jobs) {
 Result<void> Conversation::hear() {
   for (bool any = true; any;) {
     any = false;
-    Result<void> read = session_->read();
-    while (const auto notification = session_->next()) {
+    Result<void> read = hears_->read();
+    while (const auto notification = hears_->next()) {
       hear(*notification);
       any = true;
     }
@@ -250,7 +260,7 @@ Result<void> Conversation::rest_or_give_up() {
     if (!said_.empty()) until = said_.front()->committed_at + options_.answer_within;
   }
   if (runtime_.now() >= until) return failure(Code::bus_unavailable, never_came_back);
-  if (!has_more) session_->wait(until);
+  if (!has_more) hears_->wait(until);
   return {};
 }
 

@@ -1,8 +1,8 @@
 // bus/postgres/conversation.h: the thread that speaks with the server and listens to it.
 //
 // What is asked for waits in a queue; the thread takes all that is there, notifies it in one
-// transaction, and hands over what it hears.  A barrier is such a notification too, on a channel
-// that nobody else listens to.
+// transaction on one session, and hands over what it hears on another.  A barrier is such a
+// notification too, on a channel that nobody else listens to.
 //
 // Threads:   any member from any thread, but close() not from the listener.
 // Errors:    bus_unavailable.  Of connecting: it tries again, until close().
@@ -67,6 +67,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   // What follows is the thread's own.
   void run();
   [[nodiscard]] Result<void> connect();
+  [[nodiscard]] Result<std::unique_ptr<Session>> open() const;
   [[nodiscard]] Result<void> turn();
   [[nodiscard]] std::vector<JobRef> take_jobs();
   [[nodiscard]] Result<void> notify(const std::vector<JobRef>& jobs);
@@ -93,7 +94,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   std::list<JobRef> said_;    // the barriers that have to come back, in their order: jobs_max.
 
   // The thread's own.
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<Session> hears_;  // Both, or neither.
+  std::unique_ptr<Session> says_;
   FrameReader frames_;
   int failures_ = 0;  // In a row: of connecting, and of sessions on which no barrier came back.
 };

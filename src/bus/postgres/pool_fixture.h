@@ -1,7 +1,9 @@
-// bus/postgres/pool_fixture.h: a proxy that pools transactions, for one client that never ends its
-// session: the first transaction runs on one server session, all others on a second.
+// bus/postgres/pool_fixture.h: a proxy that pools transactions.
 //
-// Threads: works on a thread of its own.
+// It has as many server sessions as clients, so that each gets the same one again, as PgBouncer
+// does then; and what a server sends between two transactions goes to nobody.
+//
+// Threads: works on threads of its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "kit/blocking_socket.h"
 
@@ -34,43 +37,45 @@ class TransactionPool {
   using Socket = kit::BlockingSocket;
 
   void serve() {
+    std::vector<std::jthread> clients;
     while (!stopped_) {
       auto client = listener_.accept(std::chrono::milliseconds(20));
-      if (client) serve(*std::move(client));
+      if (!client) continue;
+      clients.emplace_back([this, own = *std::move(client)]() mutable { serve(own); });
     }
   }
 
   // REQUIRES: the client asks neither for TLS nor for Kerberos, and the server trusts it.
-  void serve(Socket client) {
-    auto first = Socket::connect(server_port_);
-    auto second = Socket::connect(server_port_);
+  void serve(Socket& client) {
+    auto server = Socket::connect(server_port_);
     const auto head = client.read_exactly(4);
-    if (!first || !second || !head) return;
+    if (!server || !head) return;
     const auto greeting = client.read_exactly(length_of(*head) - 4);
-    if (!greeting) return;
-    for (Socket* const server : {&*first, &*second}) (void)server->send(*head + *greeting);
-    if (!pass_answer(*first, &client) || !pass_answer(*second, nullptr)) return;
-    for (Socket* server = &*first; next_is_here(client); server = &*second) {
+    if (!greeting || !server->send(*head + *greeting)) return;
+    while (pass_answer(*server, client) && next_is_here(client, *server)) {
       const auto asked = client.read_some();
-      if (!asked || !server->send(*asked) || !pass_answer(*server, &client)) return;
+      if (!asked || !server->send(*asked)) return;
     }
   }
 
   // All that the server says until it is ready for another transaction.
-  static bool pass_answer(Socket& from, Socket* to) {
+  static bool pass_answer(Socket& from, Socket& to) {
     while (true) {
       const auto head = from.read_exactly(5);
       if (!head) return false;
       const auto body = from.read_exactly(length_of(head->substr(1)) - 4);
-      if (!body || (to != nullptr && !to->send(*head + *body))) return false;
+      if (!body || !to.send(*head + *body)) return false;
       if (head->front() == 'Z') return true;
     }
   }
 
-  bool next_is_here(const Socket& client) const {
+  // False: somebody has gone.
+  bool next_is_here(const Socket& client, Socket& server) const {
     while (!stopped_) {
-      pollfd watched{client.native(), POLLIN, 0};
-      if (::poll(&watched, 1, 20) > 0) return true;
+      pollfd watched[] = {{client.native(), POLLIN, 0}, {server.native(), POLLIN, 0}};
+      if (::poll(watched, 2, 20) <= 0) continue;
+      if (watched[1].revents != 0 && !server.read_some()) return false;
+      if (watched[0].revents != 0) return true;
     }
     return false;
   }
