@@ -10,8 +10,7 @@
 // barrier ever comes back.  All who shall hear each other connect to the same database of the same
 // primary server.
 //
-// Threads:   as Bus.  It starts a thread, which calls the listener and does not wait for anything
-//            but the server.
+// Threads:   as Bus.  It starts a thread, which calls the listener; so that must not close() it.
 // Errors:    as Bus.  Opening succeeds whether or not the server answers.  No password is in any.
 // Lifetimes: borrows the runtime, which must outlive it; close() it before the runtime stops.
 //            close() waits for a name that is being resolved.

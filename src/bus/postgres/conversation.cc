@@ -103,6 +103,7 @@ Result<void> Conversation::outcome_of(Job& job, io::Wakeup::By by) {
   if (by == io::Wakeup::By::stop) return std::unexpected(job.error);
   job.given_up = true;
   if (job.committed) return failure(Code::bus_unavailable, never_came_back);
+  if (!trouble_.what.empty()) return std::unexpected(trouble_);
   return failure(Code::bus_unavailable, "PostgreSQL did not take what was to be said in time");
 }
 
@@ -145,6 +146,10 @@ Result<void> Conversation::connect() {
   hears_ = std::move(*hears);
   says_ = std::move(*says);
   frames_.restart();
+  {
+    const std::scoped_lock lock(mutex_);
+    trouble_ = {};
+  }
   // Whoever has been listening may have missed what was said before.
   if (const auto told = listener()) told->missed();
   return {};
@@ -164,9 +169,9 @@ Result<void> Conversation::turn() {
       if (says_->is_lost()) return said;
     }
   }
-  Result<void> heard = hear();
-  if (!heard) return heard;
-  return rest_or_give_up();
+  const Result<bool> heard = hear();
+  if (!heard) return std::unexpected(heard.error());
+  return rest_or_give_up(*heard);
 }
 
 // As many as go into one transaction.  Who does not wait any more has been told that it failed.
@@ -210,17 +215,16 @@ Result<void> Conversation::notify(const std::vector<JobRef>& jobs) {
   return {};
 }
 
-Result<void> Conversation::hear() {
-  for (bool any = true; any;) {
-    any = false;
-    Result<void> read = hears_->read();
-    while (const auto notification = hears_->next()) {
-      hear(*notification);
-      any = true;
-    }
-    if (!read) return read;
+// Whether there was anything: then there may be more.
+Result<bool> Conversation::hear() {
+  const Result<void> read = hears_->read();
+  bool any = false;
+  while (const auto notification = hears_->next()) {
+    hear(*notification);
+    any = true;
   }
-  return {};
+  if (!read) return std::unexpected(read.error());
+  return any;
 }
 
 void Conversation::hear(const Notification& notification) {
@@ -250,13 +254,12 @@ void Conversation::came_back(std::uint64_t barrier) {
 }
 
 // A session to which its own notifications do not come back hears nobody else's either.
-Result<void> Conversation::rest_or_give_up() {
+Result<void> Conversation::rest_or_give_up(bool has_more) {
   constexpr Duration rest_max = std::chrono::hours(1);
   Instant until = runtime_.now() + rest_max;
-  bool has_more = false;
   {
     const std::scoped_lock lock(mutex_);
-    has_more = !queue_.empty();
+    has_more = has_more || !queue_.empty();
     if (!said_.empty()) until = said_.front()->committed_at + options_.answer_within;
   }
   if (runtime_.now() >= until) return failure(Code::bus_unavailable, never_came_back);
@@ -272,6 +275,7 @@ void Conversation::fail_all(const Error& error) {
     jobs.insert(jobs.end(), said_.begin(), said_.end());
     queue_.clear();
     said_.clear();
+    trouble_ = error;
   }
   fail(jobs, error);
 }

@@ -71,10 +71,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   [[nodiscard]] Result<void> turn();
   [[nodiscard]] std::vector<JobRef> take_jobs();
   [[nodiscard]] Result<void> notify(const std::vector<JobRef>& jobs);
-  [[nodiscard]] Result<void> hear();
+  [[nodiscard]] Result<bool> hear();
   void hear(const Notification& notification);
   void came_back(std::uint64_t barrier);
-  [[nodiscard]] Result<void> rest_or_give_up();
+  [[nodiscard]] Result<void> rest_or_give_up(bool has_more);
   void fail_all(const Error& error);
   void fail(const std::vector<JobRef>& jobs, const Error& error);
   void pause_before_next_try();
@@ -92,6 +92,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   std::uint64_t barriers_ = 0;
   std::deque<JobRef> queue_;  // Of up to jobs_max, together with
   std::list<JobRef> said_;    // the barriers that have to come back, in their order: jobs_max.
+
+  Error trouble_;  // Why there is no session; without a text: there is one.
 
   // The thread's own.
   std::unique_ptr<Session> hears_;  // Both, or neither.
