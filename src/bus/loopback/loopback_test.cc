@@ -1,9 +1,14 @@
 // The bus within one process: what every bus must do, and an engine that cannot keep up.
 #include "headrace/bus/loopback.h"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <optional>
+#include <thread>
 
 #include "contract/bus_contract.h"
+#include "headrace/engine.h"
 #include "headrace/runtime.h"
 #include "kit/world.h"
 
@@ -109,6 +114,47 @@ TEST_F(LoopbackTest, AnEndOutlivesTheWhole) {
   ASSERT_TRUE(says(1));
   world.run();
   EXPECT_THAT(ear->of({1, 1}), testing::ElementsAre(1));
+}
+
+// On real threads, and with listeners: each hears once of what either invalidates.
+TEST(LoopbackEngines, HearEachOther) {
+  constexpr int engines = 3, invalidations = 100;
+  Runtime runtime({.threads = 3});
+  Loopback loopback(runtime);
+  std::vector<std::unique_ptr<Bus>> buses;
+  std::vector<std::unique_ptr<Engine>> all;
+  std::array<std::atomic<int>, engines> told{};
+  std::vector<Listening> listening;
+  for (int i = 0; i < engines; ++i) {
+    buses.push_back(loopback.join());
+    all.push_back(std::make_unique<Engine>(
+        Engine::Limits{.bytes_max = 1 << 20, .bus_proof_every = std::chrono::milliseconds(5)},
+        Engine::Ports{
+            .clock = runtime, .executor = runtime, .random = runtime, .bus = buses.back().get()}));
+    const Topic topic{.of = Topic::Of::tag, .name = "t", .is_prefix = true};
+    listening.push_back(*all.back()->on_invalidated(topic, [&told, i](const News& news) {
+      told[static_cast<std::size_t>(i)] += static_cast<int>(news.names.tags.size());
+      EXPECT_FALSE(news.missed);
+    }));
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < engines; ++i) {
+    threads.emplace_back([&all, i] {
+      for (int n = 0; n < invalidations; ++n) {
+        const std::string tag = "t" + std::to_string(i) + "." + std::to_string(n);
+        const auto held = wait(all[static_cast<std::size_t>(i)]->invalidate({.tags = {tag}}));
+        EXPECT_TRUE(held && *held == Held::soon);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(kit::eventually([&told] {
+    return std::ranges::all_of(told, [](int count) { return count >= engines * invalidations; });
+  }));
+  for (const auto& count : told) EXPECT_EQ(count, engines * invalidations);
+  for (const auto& engine : all) wait(engine->close());
+  for (const auto& bus : buses) bus->close();
+  runtime.stop();
 }
 
 }  // namespace
