@@ -189,8 +189,31 @@ TEST_F(PostgresBusTest, AServerThatHangsProvesNothing) {
   gate.stall(kit::Toward::client);
   EXPECT_FALSE(proves());
   EXPECT_FALSE(says(*bus_, 1));
+  // Nor does it keep more than it may of what waits.
+  constexpr int many = 5000;
+  std::atomic<int> ended = 0, refused = 0;
+  for (int i = 0; i < many; ++i) {
+    start(bus_->barrier(), [&](const Result<void>& done) {
+      if (!done && done.error().what.contains("jobs_max")) ++refused;
+      ++ended;
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return ended == many; }));
+  EXPECT_GE(refused, many - 4096);
   gate.resume(kit::Toward::client);
   EXPECT_TRUE(eventually([this] { return proves(); }));
+}
+
+TEST_F(PostgresBusTest, WhatCannotBeHadIsTriedAgainAtLongerAndLongerIntervals) {
+  kit::TcpGate gate(server->port());
+  PostgresBusOptions nowhere = options(gate.port());
+  nowhere.connection += " dbname=nowhere";
+  const Instant began = runtime.now();
+  bus_ = open(nowhere);
+  EXPECT_THAT(ask().error().what, testing::HasSubstr("\"nowhere\" does not exist"));
+  // At once, and after 50, 100 and 200 ms.
+  EXPECT_TRUE(eventually([&gate] { return gate.all_connections() >= 5; }));
+  EXPECT_GE(runtime.now() - began, milliseconds(350));
 }
 
 // A standby that never confirms keeps a commit from being seen, and its notifications with it, and
