@@ -65,8 +65,8 @@ void read_valkey_bus(Config& config, Section& bus) {
   bus.count("messages_max", shared.options.messages_max, 1000, many);
 }
 
-// Whether a connection string of PostgreSQL says a password, as "password=..." or in a URI, or
-// where one is: such a string would be seen by whoever sees the settings.
+// Whether a connection string of PostgreSQL holds a password, by its name or in a URI: whoever sees
+// the settings would see it.
 bool tells_password(std::string_view connection) {
   const std::size_t scheme = connection.find("://");
   const std::size_t at = connection.find('@');
