@@ -205,6 +205,11 @@ project = "p"
 [bus]
 kind = "none"
 )";
+constexpr std::string_view postgres_bus = R"(
+[bus]
+kind = "postgres"
+connection = "host=127.0.0.1"
+)";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
 void check_emulator_variable(const Config& config, Report& report) {
@@ -281,7 +286,8 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text : {every_section, on_valkey, on_memcached, on_firestore}) {
+  for (const std::string_view text :
+       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

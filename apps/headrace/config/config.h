@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
@@ -57,7 +58,7 @@ struct ServerLimits {
   std::size_t body_bytes_max = 8 << 20;
 };
 
-// What instances share.  The password is left to the caller, to be read from the file's first line.
+// What instances share.  A password is left to the caller, to be read from the file's first line.
 struct ValkeyStoreConfig {
   ValkeyStoreOptions options{};
   std::string password_file{};
@@ -70,6 +71,12 @@ struct ValkeyBusConfig {
   ValkeyBusOptions options{};
   std::string password_file{};
 };
+struct PostgresBusConfig {
+  PostgresBusOptions options{};
+  std::string password_file{};
+};
+// The first: none.
+using BusConfig = std::variant<std::monostate, ValkeyBusConfig, PostgresBusConfig>;
 
 struct Prices {
   std::string currency = "USD";
@@ -156,7 +163,7 @@ struct Config {
   std::optional<ValkeyStoreConfig> shared_store{};
   std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
   std::optional<FirestoreStoreConfig> firestore_store{};
-  std::optional<ValkeyBusConfig> bus{};
+  BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
   std::string firestore_emulator{};      // FIRESTORE_EMULATOR_HOST; of who names none.

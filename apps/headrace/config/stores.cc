@@ -116,6 +116,54 @@ void read_firestore_store(Config& config, Section& store) {
   store.count("seen_max", shared.options.seen_max, 1, many);
 }
 
+void read_valkey_bus(Config& config, Section& bus) {
+  ValkeyBusConfig& shared = config.bus.emplace<ValkeyBusConfig>();
+  if (config.shared_store) {
+    const ValkeyStoreOptions& store = config.shared_store->options;
+    shared.options = {.address = store.address,
+                      .user = store.user,
+                      .tls = store.tls,
+                      .tls_ca_file = store.tls_ca_file,
+                      .prefix = store.prefix,
+                      .connect_within = store.connect_within,
+                      .answer_within = store.answer_within};
+    shared.password_file = config.shared_store->password_file;
+  }
+  read_server(bus, shared.options, shared.password_file);
+  bus.count("messages_max", shared.options.messages_max, 1000, many);
+}
+
+// Whether a connection string of PostgreSQL holds a password, by its name or in a URI: whoever sees
+// the settings would see it.
+bool tells_password(std::string_view connection) {
+  const std::size_t scheme = connection.find("://");
+  const std::size_t at = connection.find('@');
+  const bool is_in_uri = scheme != std::string_view::npos && at != std::string_view::npos &&
+                         connection.substr(scheme + 3, at - scheme - 3).contains(':');
+  return is_in_uri || connection.contains("password");
+}
+
+void read_postgres_bus(Config& config, Section& bus) {
+  PostgresBusConfig& shared = config.bus.emplace<PostgresBusConfig>();
+  PostgresBusOptions& options = shared.options;
+  bus.text("connection", options.connection);
+  if (options.connection.empty()) {
+    bus.fail("connection",
+             "must say where the database is, as \"host=db dbname=app user=headrace "
+             "sslmode=verify-full\"");
+  } else if (tells_password(options.connection)) {
+    bus.fail("connection", "must not hold a password; write it into a file and set password_file");
+  }
+  bus.path("password_file", shared.password_file);
+  constexpr std::size_t channel_bytes_max = 63;
+  bus.text("channel", options.channel);
+  if (options.channel.empty() || options.channel.size() > channel_bytes_max) {
+    bus.fail("channel", "must have 1 to 63 bytes");
+  }
+  read_time(bus, "connect_within", options.connect_within);
+  read_time(bus, "answer_within", options.answer_within);
+}
+
 }  // namespace
 
 void read_store(Config& config, Section store) {
@@ -147,29 +195,21 @@ void read_bus(Config& config, Section bus, Place store_place) {
                 "its address, or \"none\": then memory answers what other servers have "
                 "invalidated, but under policies that are strict");
   }
-  bus.choice("kind", kind, {"none", "valkey"});
+  bus.choice("kind", kind, {"none", "valkey", "postgres"});
   if (kind == "none") {
     bus.finish();
     return;
   }
-  ValkeyBusConfig& shared = config.bus.emplace();
-  if (config.shared_store) {
-    const ValkeyStoreOptions& store = config.shared_store->options;
-    shared.options = {.address = store.address,
-                      .user = store.user,
-                      .tls = store.tls,
-                      .tls_ca_file = store.tls_ca_file,
-                      .prefix = store.prefix,
-                      .connect_within = store.connect_within,
-                      .answer_within = store.answer_within};
-    shared.password_file = config.shared_store->password_file;
-  } else if (!config.has_shared_store() && !config.data_dir.empty()) {
+  if (!config.has_shared_store() && !config.data_dir.empty()) {
     bus.fail("kind",
              "needs a store that instances share: what others invalidate would stay in the store "
              "of this one's own; set [store] kind = \"valkey\", or leave data_dir out");
   }
-  read_server(bus, shared.options, shared.password_file);
-  bus.count("messages_max", shared.options.messages_max, 1000, many);
+  if (kind == "valkey") {
+    read_valkey_bus(config, bus);
+  } else {
+    read_postgres_bus(config, bus);
+  }
   Engine::Limits& engine = config.engine;
   if (bus.duration("bound", engine.bus_bound) &&
       engine.bus_bound < std::chrono::milliseconds(100)) {

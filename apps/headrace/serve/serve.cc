@@ -14,6 +14,7 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
@@ -83,6 +84,15 @@ Result<std::string> read_key(const std::string& file) {
   std::string key;
   if (std::getline(in, key) && !key.empty()) return key;
   return failure(Code::invalid_argument, file + " cannot be read or is empty");
+}
+
+// For the log: without whatever stands in a connection string.
+std::string name_of(const config::BusConfig& bus) {
+  if (const auto* const valkey = std::get_if<config::ValkeyBusConfig>(&bus)) {
+    return "valkey at " + valkey->options.address;
+  }
+  const bool is_postgres = std::holds_alternative<config::PostgresBusConfig>(bus);
+  return is_postgres ? "postgres" : "none";
 }
 
 http::Prices prices_of(const Config& config) {
@@ -185,16 +195,29 @@ std::optional<int> Server::open_firestore() {
 }
 
 std::optional<int> Server::open_bus() {
-  if (!config_.bus) return std::nullopt;
-  ValkeyBusOptions options = config_.bus->options;
-  auto password = read_key(config_.bus->password_file);
+  auto* const valkey = std::get_if<config::ValkeyBusConfig>(&config_.bus);
+  auto* const postgres = std::get_if<config::PostgresBusConfig>(&config_.bus);
+  if (valkey == nullptr && postgres == nullptr) return std::nullopt;
+  auto password = read_key(valkey != nullptr ? valkey->password_file : postgres->password_file);
   if (!password) {
     return refuse(password.error().what, "Write the password into its first line.", exit_config);
   }
-  options.password = std::move(*password);
-  auto opened = open_valkey_bus(std::move(options), runtime_);
+  Result<std::unique_ptr<Bus>> opened;
+  if (valkey != nullptr) {
+    ValkeyBusOptions options = valkey->options;
+    options.password = std::move(*password);
+    opened = open_valkey_bus(std::move(options), runtime_);
+  } else {
+    PostgresBusOptions options = postgres->options;
+    options.password = std::move(*password);
+    opened = open_postgres_bus(std::move(options), runtime_);
+  }
   if (!opened) return refuse(opened.error().what, "Mend [bus].", exit_config);
   bus_ = std::move(*opened);
+  if (postgres == nullptr) return std::nullopt;
+  // A session that is there before the engine listens has missed nothing.
+  const Result<void> there = wait(bus_->barrier());
+  if (!there) log_warning("bus: " + there.error().what + "; memory answers nothing meanwhile");
   return std::nullopt;
 }
 
@@ -306,8 +329,7 @@ void Server::greet() const {
   }
   std::fflush(stdout);
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(), store_text(),
-                       bus_ ? "valkey at " + config_.bus->options.address : std::string("none"),
+                       bindings_->policies(), bindings_->sources(), store_text(), name_of(config_.bus),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
