@@ -58,10 +58,12 @@ struct ServerLimits {
   std::size_t body_bytes_max = 8 << 20;
 };
 
-// What instances share.  A password is left to the caller, to be read from the file's first line.
+// What instances share.  The passwords are left to the caller, to be read from each file's first
+// line.
 struct ValkeyStoreConfig {
   ValkeyStoreOptions options{};
   std::string password_file{};
+  std::string sentinel_password_file{};
 };
 struct FirestoreStoreConfig {
   FirestoreDatabaseOptions database{};
@@ -70,6 +72,7 @@ struct FirestoreStoreConfig {
 struct ValkeyBusConfig {
   ValkeyBusOptions options{};
   std::string password_file{};
+  std::string sentinel_password_file{};
 };
 struct PostgresBusConfig {
   PostgresBusOptions options{};

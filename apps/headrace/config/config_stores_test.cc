@@ -60,6 +60,55 @@ TEST(SharedStore, TheBusMayBeAnotherServerOrNone) {
   EXPECT_EQ(sound(store + "[bus]\nkind = \"none\"\n").bus.index(), 0u);
 }
 
+TEST(SharedStore, MayBeAClusterOrBehindSentinels) {
+  const Config cluster = sound(R"([store]
+kind = "valkey"
+cluster = ["10.0.0.1:6379", "10.0.0.2:6379"]
+replicas = 1
+replicas_within = "80ms"
+)");
+  EXPECT_EQ(cluster.shared_store->options.cluster.size(), 2u);
+  EXPECT_EQ(cluster.shared_store->options.replicas, 1u);
+  EXPECT_EQ(cluster.shared_store->options.replicas_within, milliseconds(80));
+  EXPECT_EQ(cluster.bus->options.cluster, cluster.shared_store->options.cluster);
+  const std::string watched = R"([store]
+kind = "valkey"
+sentinels = ["10.0.0.1:26379"]
+sentinel_master = "main"
+sentinel_user = "watch"
+sentinel_password_file = "secret"
+)";
+  const Config sentinels = sound(watched);
+  EXPECT_EQ(sentinels.bus->options.sentinels.front(), "10.0.0.1:26379");
+  EXPECT_EQ(sentinels.bus->options.sentinel_master, "main");
+  EXPECT_EQ(sentinels.bus->options.sentinel_user, "watch");
+  EXPECT_EQ(sentinels.shared_store->sentinel_password_file, "secret");
+  EXPECT_EQ(sentinels.bus->sentinel_password_file, "secret");
+  // A bus that is elsewhere is nowhere else besides.
+  const Config apart = sound(watched + "[bus]\naddress = \"10.0.0.9:6379\"\n");
+  EXPECT_EQ(apart.bus->options.address, "10.0.0.9:6379");
+  EXPECT_TRUE(apart.bus->options.sentinels.empty());
+  EXPECT_EQ(apart.bus->options.sentinel_master, "");
+  EXPECT_EQ(apart.bus->sentinel_password_file, "");
+}
+
+TEST(SharedStore, WhereItIsIsSaidOnce) {
+  const auto fault = [](std::string_view lines) {
+    return faults("[store]\nkind = \"valkey\"\n" + std::string(lines));
+  };
+  EXPECT_THAT(fault("address = \"h:1\"\ncluster = [\"h:1\"]\n"),
+              HasSubstr("h.toml:4:11: store.cluster: is one of address, cluster and sentinels"));
+  EXPECT_THAT(fault("cluster = []\n"), HasSubstr("h.toml:3:11: store.cluster: must name 1 to 64"));
+  EXPECT_THAT(fault("cluster = [\"h:1\", \"here\"]\n"),
+              HasSubstr("h.toml:3:19: store.cluster: must be hosts and ports"));
+  EXPECT_THAT(fault("sentinels = [\"h:1\"]\n"), HasSubstr("store.sentinel_master: must be"));
+  EXPECT_THAT(fault("address = \"h:1\"\nsentinel_user = \"u\"\n"),
+              HasSubstr("h.toml:4:17: store.sentinel_user: is of no use without sentinels"));
+  EXPECT_THAT(fault("address = \"h:1\"\nreplicas = 17\n"), HasSubstr("store.replicas"));
+  EXPECT_THAT(fault("address = \"h:1\"\nreplicas_within = \"1s\"\n"),
+              HasSubstr("h.toml:4:19: store.replicas_within: is of no use without replicas"));
+}
+
 TEST(SharedStore, MemoryAloneMayHaveABus) {
   const Config config = sound("[bus]\nkind = \"valkey\"\naddress = \"h:1\"\n");
   EXPECT_TRUE(std::holds_alternative<ValkeyBusConfig>(config.bus));

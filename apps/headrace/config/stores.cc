@@ -27,16 +27,70 @@ void read_time(Section& section, std::string_view key, Duration& into) {
   }
 }
 
-// Where the server is, and who asks it.
-template <class Options>
-void read_server(Section& section, Options& options, std::string& password_file) {
-  section.text("address", options.address);
-  if (const std::string fault = fault_of_address(options.address);
-      options.address.empty() || !fault.empty()) {
-    section.fail("address", "must be the server's host and port, as \"127.0.0.1:6379\"");
+constexpr std::size_t addresses_max = 64;
+
+void read_addresses(Section& section, std::string_view key, std::vector<std::string>& into) {
+  if (!section.texts(key, into)) return;
+  if (into.empty() || into.size() > addresses_max) {
+    section.fail(key, "must name 1 to 64 servers");
   }
+  for (std::size_t i = 0; i < into.size(); ++i) {
+    if (!into[i].empty() && fault_of_address(into[i]).empty()) continue;
+    section.fail_at(section.place_of(key, i), key, "must be hosts and ports, as \"10.0.0.1:6379\"");
+  }
+}
+
+// One server, the nodes of a cluster, or a primary that sentinels name: what is said here takes the
+// place of what the options said before.
+template <class Config>
+void read_where(Section& section, Config& config) {
+  auto& options = config.options;
+  const int ways = (section.has("address") ? 1 : 0) + (section.has("cluster") ? 1 : 0) +
+                   (section.has("sentinels") ? 1 : 0);
+  if (ways > 0) {
+    options.address.clear();
+    options.cluster.clear();
+    options.sentinels.clear();
+    options.sentinel_master.clear();
+    options.sentinel_user.clear();
+    config.sentinel_password_file.clear();
+  }
+  const bool is_said =
+      !options.address.empty() || !options.cluster.empty() || !options.sentinels.empty();
+  const bool has_address = section.text("address", options.address);
+  if (const std::string fault = fault_of_address(options.address);
+      (ways == 0 && !is_said) || (has_address && (options.address.empty() || !fault.empty()))) {
+    section.fail("address",
+                 "must be the server's host and port, as \"127.0.0.1:6379\"; or name a cluster, or "
+                 "sentinels");
+  }
+  read_addresses(section, "cluster", options.cluster);
+  read_addresses(section, "sentinels", options.sentinels);
+  if (ways > 1) {
+    const std::string_view second = section.has("sentinels") ? "sentinels" : "cluster";
+    section.fail(second, "is one of address, cluster and sentinels too many: name one of them");
+  }
+  section.text("sentinel_master", options.sentinel_master);
+  section.text("sentinel_user", options.sentinel_user);
+  section.path("sentinel_password_file", config.sentinel_password_file);
+  if (!options.sentinels.empty() && options.sentinel_master.empty()) {
+    section.fail("sentinel_master", "must be the name by which the sentinels know the primary");
+  }
+  for (const std::string_view key :
+       {"sentinel_master", "sentinel_user", "sentinel_password_file"}) {
+    if (options.sentinels.empty() && section.has(key)) {
+      section.fail(key, "is of no use without sentinels");
+    }
+  }
+}
+
+// Where the server is, and who asks it.
+template <class Config>
+void read_server(Section& section, Config& config) {
+  auto& options = config.options;
+  read_where(section, config);
   section.text("user", options.user);
-  section.path("password_file", password_file);
+  section.path("password_file", config.password_file);
   section.truth("tls", options.tls);
   section.path("tls_ca_file", options.tls_ca_file);
   if (!options.tls && !options.tls_ca_file.empty()) {
@@ -121,6 +175,10 @@ void read_valkey_bus(Config& config, Section& bus) {
   if (config.shared_store) {
     const ValkeyStoreOptions& store = config.shared_store->options;
     shared.options = {.address = store.address,
+                      .cluster = store.cluster,
+                      .sentinels = store.sentinels,
+                      .sentinel_master = store.sentinel_master,
+                      .sentinel_user = store.sentinel_user,
                       .user = store.user,
                       .tls = store.tls,
                       .tls_ca_file = store.tls_ca_file,
@@ -128,8 +186,9 @@ void read_valkey_bus(Config& config, Section& bus) {
                       .connect_within = store.connect_within,
                       .answer_within = store.answer_within};
     shared.password_file = config.shared_store->password_file;
+    shared.sentinel_password_file = config.shared_store->sentinel_password_file;
   }
-  read_server(bus, shared.options, shared.password_file);
+  read_server(bus, shared);
   bus.count("messages_max", shared.options.messages_max, 1000, many);
 }
 
@@ -177,8 +236,13 @@ void read_store(Config& config, Section store) {
     read_firestore_store(config, store);
   } else {
     ValkeyStoreConfig& shared = config.shared_store.emplace();
-    read_server(store, shared.options, shared.password_file);
+    read_server(store, shared);
     store.count("connections", shared.options.connections, 0, 256);
+    store.count("replicas", shared.options.replicas, 0, 16);
+    read_time(store, "replicas_within", shared.options.replicas_within);
+    if (shared.options.replicas == 0 && store.has("replicas_within")) {
+      store.fail("replicas_within", "is of no use without replicas");
+    }
     read_time(store, "watermark_lasts", shared.options.watermark_lasts);
   }
   store.finish();
@@ -188,8 +252,9 @@ void read_store(Config& config, Section store) {
 // A store that cannot carry a bus leaves the choice to whoever configures it, who has to make it.
 void read_bus(Config& config, Section bus, Place store_place) {
   const bool is_alone = config.has_shared_store() && !config.shared_store;
-  std::string kind = config.shared_store || (is_alone && bus.has("address")) ? "valkey" : "none";
-  if (is_alone && !bus.has("kind") && !bus.has("address")) {
+  const bool has_place = bus.has("address") || bus.has("cluster") || bus.has("sentinels");
+  std::string kind = config.shared_store || (is_alone && has_place) ? "valkey" : "none";
+  if (is_alone && !bus.has("kind") && !has_place) {
     bus.fail_at(store_place, "kind",
                 "must be given, for this store carries no bus: set [bus] kind = \"valkey\" and "
                 "its address, or \"none\": then memory answers what other servers have "

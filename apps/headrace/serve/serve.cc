@@ -87,10 +87,17 @@ Result<std::string> read_key(const std::string& file) {
 }
 
 // For the log: without whatever stands in a connection string.
+template <class Options>
+std::string place_of(const Options& options) {
+  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
+  if (options.sentinels.empty()) return "valkey at " + options.address;
+  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
+                     options.sentinels[0]);
+}
+
 std::string name_of(const config::BusConfig& bus) {
-  if (const auto* const valkey = std::get_if<config::ValkeyBusConfig>(&bus)) {
-    return "valkey at " + valkey->options.address;
-  }
+  const auto* const valkey = std::get_if<config::ValkeyBusConfig>(&bus);
+  if (valkey != nullptr) return place_of(valkey->options);
   const bool is_postgres = std::holds_alternative<config::PostgresBusConfig>(bus);
   return is_postgres ? "postgres" : "none";
 }
@@ -153,15 +160,26 @@ std::optional<int> Server::open_store() {
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
 }
 
-// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
-std::optional<int> Server::open_shared() {
-  ValkeyStoreOptions options = config_.shared_store->options;
-  auto password = read_key(config_.shared_store->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
+// The options with their passwords, which stand in files; a fault is told, and its exit code here.
+template <class Shared>
+std::expected<decltype(Shared::options), int> with_passwords(const Shared& shared) {
+  auto options = shared.options;
+  auto password = read_key(shared.password_file);
+  auto of_sentinels = read_key(shared.sentinel_password_file);
+  if (!password || !of_sentinels) {
+    const std::string& what = password ? of_sentinels.error().what : password.error().what;
+    return std::unexpected(refuse(what, "Write the password into its first line.", exit_config));
   }
   options.password = std::move(*password);
-  auto opened = open_valkey_store(std::move(options), runtime_);
+  options.sentinel_password = std::move(*of_sentinels);
+  return options;
+}
+
+// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
+std::optional<int> Server::open_shared() {
+  auto options = with_passwords(*config_.shared_store);
+  if (!options) return options.error();
+  auto opened = open_valkey_store(*std::move(options), runtime_);
   if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
   store_ = std::move(*opened);
   const Result<Token> there = wait(store_->incarnation());
@@ -198,17 +216,17 @@ std::optional<int> Server::open_bus() {
   auto* const valkey = std::get_if<config::ValkeyBusConfig>(&config_.bus);
   auto* const postgres = std::get_if<config::PostgresBusConfig>(&config_.bus);
   if (valkey == nullptr && postgres == nullptr) return std::nullopt;
-  auto password = read_key(valkey != nullptr ? valkey->password_file : postgres->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
-  }
   Result<std::unique_ptr<Bus>> opened;
   if (valkey != nullptr) {
-    ValkeyBusOptions options = valkey->options;
-    options.password = std::move(*password);
-    opened = open_valkey_bus(std::move(options), runtime_);
+    auto options = with_passwords(*valkey);
+    if (!options) return options.error();
+    opened = open_valkey_bus(*std::move(options), runtime_);
   } else {
     PostgresBusOptions options = postgres->options;
+    auto password = read_key(postgres->password_file);
+    if (!password) {
+      return refuse(password.error().what, "Write the password into its first line.", exit_config);
+    }
     options.password = std::move(*password);
     opened = open_postgres_bus(std::move(options), runtime_);
   }
@@ -309,7 +327,7 @@ std::optional<int> Server::start() {
 }
 
 std::string Server::store_text() const {
-  if (config_.shared_store) return "valkey at " + config_.shared_store->options.address;
+  if (config_.shared_store) return place_of(config_.shared_store->options);
   if (config_.memcached_store) {
     return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
   }
@@ -329,7 +347,8 @@ void Server::greet() const {
   }
   std::fflush(stdout);
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(), store_text(), name_of(config_.bus),
+                       bindings_->policies(), bindings_->sources(), store_text(),
+                       name_of(config_.bus),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 

@@ -22,13 +22,13 @@
 #include "headrace/bus.h"
 #include "headrace/bus/valkey.h"
 #include "io/wakeup.h"
-#include "valkey/client.h"
+#include "valkey/router.h"
 
 namespace headrace::valkey {
 
 class Reader : public std::enable_shared_from_this<Reader> {
  public:
-  Reader(const ValkeyBusOptions& options, const ClientOptions& client, Runtime& runtime);
+  Reader(const ValkeyBusOptions& options, std::unique_ptr<Router> router, Runtime& runtime);
 
   void start(std::weak_ptr<BusListener> listener);
 
@@ -61,7 +61,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   const ValkeyBusOptions options_;
   const std::string stream_;
   Runtime& runtime_;
-  Client client_;
+  const std::unique_ptr<Router> router_;
   std::weak_ptr<BusListener> listener_;
   mutable std::mutex mutex_;
   bool closed_ = false;
@@ -73,6 +73,11 @@ class Reader : public std::enable_shared_from_this<Reader> {
   std::list<Waiting> waiting_;  // Up to barriers_max.
   std::shared_ptr<io::Wakeup> pause_;
 };
+
+// Asks for `stream`, which is one key, and so by one server.
+[[nodiscard]] Task<Result<Answers>> ask_stream(Router& router, const std::string& stream,
+                                               RespCommands commands,
+                                               Duration within = Duration::zero());
 
 // The stream's key.
 [[nodiscard]] std::string stream_of(const std::string& prefix);
