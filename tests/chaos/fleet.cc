@@ -57,6 +57,7 @@ fresh_for = "{3}"
 stale_for = "{4}"
 jitter = 0.0
 fetch_within = "{5}s"
+load_within = "20s"
 )";
 
 constexpr std::string_view register_settings = R"(

@@ -23,7 +23,7 @@ struct FleetOptions {
   std::size_t entities = 2000;
   std::size_t registers = 64;  // Rows that are written under guards; none: no such policy.
   std::chrono::milliseconds source_takes{2};
-  std::chrono::seconds readers_wait{2};  // fetch_within of the policies.
+  std::chrono::seconds readers_wait{2};  // fetch_within of the policies; at most 20 s.
   std::string program{};                 // Full name; and what is told to each process.
   std::vector<std::string> environment{};
   kit::ValkeyOptions server{};

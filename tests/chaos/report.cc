@@ -38,7 +38,8 @@ std::string table_row(const Outcome& outcome) {
   return fmt::format(fmt::runtime(columns), outcome.fault, fmt::format("{:.0f} s", outcome.seconds),
                      verdict.reads + outcome.registers.operations, verdict.commits,
                      fmt::format("{:.0f}", rate), verdict.source_reads,
-                     outcome.refusals.lost + outcome.refusals.refused,
+                     outcome.read_refusals.lost + outcome.read_refusals.refused +
+                         outcome.write_refusals.lost + outcome.write_refusals.refused,
                      seconds_text(verdict.stalest_bounded), seconds_text(verdict.stalest_strict),
                      seconds_text(verdict.oldest_brief), seconds_text(verdict.forgotten_for),
                      outcome.violations());
@@ -60,27 +61,28 @@ std::string remarks(const Outcome& outcome) {
     text += fmt::format("  {} registers were not judged: too many writes at once\n",
                         outcome.registers.too_hard);
   }
-  if (outcome.refusals.refused > 0) {
-    text += fmt::format("  {} answers were errors, the first of them: {}\n",
-                        outcome.refusals.refused, outcome.refusals.first);
+  if (outcome.write_refusals.refused > 0) {
+    text += fmt::format("  {} writes and invalidations were refused, the first with: {}\n",
+                        outcome.write_refusals.refused, outcome.write_refusals.first);
   }
   return text;
 }
 
 std::string json_of(const Outcome& outcome) {
   const Verdict& verdict = outcome.verdict;
-  return fmt::format(R"({{"fault":{},"seconds":{:.3f},"reads":{},"writes":{},"source_reads":{},)"
-                     R"("register_operations":{},"register_violations":{},"registers_count":{},)"
-                     R"("pending":{},"lost":{},"refused":{},"stalest_bounded":{:.6f},"bound":1,)"
-                     R"("stalest_strict":{:.6f},"oldest_brief":{:.6f},"forgotten_for":{:.6f},)"
-                     R"("violations":{},"why":{}}})",
-                     json_text(outcome.fault), outcome.seconds, verdict.reads, verdict.commits,
-                     verdict.source_reads, outcome.registers.operations,
-                     outcome.registers.violations, outcome.registers_count, verdict.pending,
-                     outcome.refusals.lost, outcome.refusals.refused,
-                     seconds_of(verdict.stalest_bounded), seconds_of(verdict.stalest_strict),
-                     seconds_of(verdict.oldest_brief), seconds_of(verdict.forgotten_for),
-                     outcome.violations(), json_text(outcome.why()));
+  return fmt::format(
+      R"({{"fault":{},"seconds":{:.3f},"reads":{},"writes":{},"source_reads":{},)"
+      R"("register_operations":{},"register_violations":{},"registers_count":{},)"
+      R"("pending":{},"lost":{},"reads_refused":{},"writes_refused":{},"stalest_bounded":{:.6f},"bound":1,)"
+      R"("stalest_strict":{:.6f},"oldest_brief":{:.6f},"forgotten_for":{:.6f},)"
+      R"("violations":{},"why":{}}})",
+      json_text(outcome.fault), outcome.seconds, verdict.reads, verdict.commits,
+      verdict.source_reads, outcome.registers.operations, outcome.registers.violations,
+      outcome.registers_count, verdict.pending,
+      outcome.read_refusals.lost + outcome.write_refusals.lost, outcome.read_refusals.refused,
+      outcome.write_refusals.refused, seconds_of(verdict.stalest_bounded),
+      seconds_of(verdict.stalest_strict), seconds_of(verdict.oldest_brief),
+      seconds_of(verdict.forgotten_for), outcome.violations(), json_text(outcome.why()));
 }
 
 }  // namespace headrace::chaos

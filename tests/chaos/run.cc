@@ -100,7 +100,13 @@ class Run {
                              std::move(notes));
     outcome_.registers = judge_registers(traffic.registers());
     outcome_.registers_count = !kind_.loses_guards;
-    outcome_.refusals = traffic.refusals();
+    outcome_.read_refusals = traffic.read_refusals();
+    outcome_.write_refusals = traffic.write_refusals();
+    if (outcome_.read_refusals.refused > 0 && !kind_.stops_clocks) {
+      outcome_.complaints.push_back(
+          fmt::format("{} reads ended in an error, although the source answers: {}",
+                      outcome_.read_refusals.refused, outcome_.read_refusals.first));
+    }
     const auto& complaints = fault_->complaints();
     outcome_.complaints.insert(outcome_.complaints.end(), complaints.begin(), complaints.end());
     return std::move(outcome_);
@@ -167,7 +173,7 @@ Result<Outcome> run_burst(const RunOptions& options, std::size_t readers, bool k
     const bool is_answered = said && said->status == 200;
     if (is_answered) ++outcome.verdict.reads;
     if (!is_answered && place != dead) {
-      ++outcome.refusals.lost;
+      ++outcome.read_refusals.lost;
       outcome.complaints.push_back(said ? said->body : said.error().what);
     }
   }

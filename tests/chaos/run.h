@@ -35,7 +35,8 @@ struct Outcome {
   Verdict verdict{};
   RegistersVerdict registers{};
   bool registers_count = true;  // Whether guards are promised to hold.
-  Refusals refusals{};
+  Refusals read_refusals{};
+  Refusals write_refusals{};
   std::vector<std::string> complaints{};
 
   [[nodiscard]] std::uint64_t violations() const {

@@ -124,7 +124,8 @@ class Traffic::Client {
   }
 
   Notes notes{};
-  Refusals refusals{};
+  Refusals read_refusals{};
+  Refusals write_refusals{};
   std::vector<std::pair<std::size_t, sim::Operation>> operations{};
 
  protected:
@@ -160,7 +161,7 @@ class Traffic::Reader final : public Client {
   void act() override {
     const std::uint64_t lot = chance_.below(100);
     const Kept kept = lot < 55 ? Kept::bounded : lot < 80 ? Kept::strict : Kept::brief;
-    (void)read_one(fleet_, place_, client_, kept, zipf_.draw(chance_), notes, refusals);
+    (void)read_one(fleet_, place_, client_, kept, zipf_.draw(chance_), notes, read_refusals);
   }
 
   const Zipf& zipf_;
@@ -202,7 +203,7 @@ class Traffic::Writer final : public Client {
     const auto said = others_[nearest].ask("POST", "/v1/invalidate", body);
     event.at = clock_now();
     if (!said || said->status >= 300) {
-      count(refusals, said);
+      count(write_refusals, said);
       return false;
     }
     const std::string_view held = member_of(said->body, "held");
@@ -233,7 +234,7 @@ class Traffic::Registrar final : public Client {
     sim::Operation operation{.began = clock_now()};
     const auto said = client_.get(fmt::format("/v1/read/register/{}", one));
     operation.ended = clock_now();
-    if (!said || said->status != 200) return count(refusals, said);
+    if (!said || said->status != 200) return count(read_refusals, said);
     operation.version = number_of(member_of(said->body, "version"));
     operations.emplace_back(one, operation);
   }
@@ -244,7 +245,7 @@ class Traffic::Registrar final : public Client {
     const auto said = client_.ask("PATCH", fmt::format("/v1/source/register/{}", one),
                                   fmt::format(R"({{"version":{}}})", operation.version));
     const bool is_made = said && said->status == 200;
-    if (!is_made) count(refusals, said);
+    if (!is_made) count(write_refusals, said);
     if (said && member_of(said->body, "code") == "store-unavailable") return;  // Nothing changed.
     if (is_made && member_of(said->body, "held") != "pending") operation.ended = clock_now();
     operations.emplace_back(one, operation);
@@ -283,7 +284,8 @@ void Traffic::stop() {
     client->join();
     for (auto& [one, operation] : client->operations) registers_[one].push_back(operation);
     notes_.insert(notes_.end(), client->notes.begin(), client->notes.end());
-    add(refusals_, std::move(client->refusals));
+    add(read_refusals_, std::move(client->read_refusals));
+    add(write_refusals_, std::move(client->write_refusals));
   }
   clients_.clear();
 }

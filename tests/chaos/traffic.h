@@ -63,8 +63,9 @@ class Traffic {
   [[nodiscard]] const std::vector<std::vector<sim::Operation>>& registers() const noexcept {
     return registers_;
   }
-  // REQUIRES: stop().
-  [[nodiscard]] const Refusals& refusals() const noexcept { return refusals_; }
+  // Of reads, and of invalidations and writes.  REQUIRES: stop().
+  [[nodiscard]] const Refusals& read_refusals() const noexcept { return read_refusals_; }
+  [[nodiscard]] const Refusals& write_refusals() const noexcept { return write_refusals_; }
 
  private:
   class Client;
@@ -78,7 +79,8 @@ class Traffic {
   std::atomic<Version> last_version_{1};  // Of registers: none is written twice.
   std::vector<std::vector<sim::Operation>> registers_;
   Notes notes_;
-  Refusals refusals_;
+  Refusals read_refusals_;
+  Refusals write_refusals_;
 };
 
 // Asks `place` for an entity, and notes what it has answered; false if that was none.
