@@ -138,8 +138,12 @@ Result<void> Fleet::make_registers() {
 
 std::string Fleet::settings(std::size_t place) const {
   const auto wait = options_.readers_wait.count();
-  std::string text = fmt::format("[sources.origin]\nkind = \"http\"\nurl = \"{}{}/i{}\"\n",
-                                 "http://127.0.0.1:", origin_.port(), place);
+  // They ask by the same address, and so keep under the same keys; a header says who asks.
+  const std::string who =
+      folder_.write(fmt::format("headers-{}", place), fmt::format("Instance: {}\n", place));
+  std::string text = fmt::format(
+      "[sources.origin]\nkind = \"http\"\nurl = \"http://127.0.0.1:{}\"\nheaders_file = \"{}\"\n",
+      origin_.port(), who);
   const std::string tags = "\"e:{entity}\"";
   text += fmt::format(kept_settings, "bounded", tags, "bounded", "10m", "0s", wait);
   text += fmt::format(kept_settings, "strict", tags, "strict", "10m", "0s", wait);

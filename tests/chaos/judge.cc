@@ -178,6 +178,7 @@ Duration Judge::staleness(const Event& event) const {
 
 void Judge::see_answer(const Event& event) {
   ++verdict_.reads;
+  ++verdict_.from[static_cast<std::size_t>(event.from)];
   const Instant began = in_world(event.began);
   if (event.read >= truth_.reads()) {
     return oracle_.violated(

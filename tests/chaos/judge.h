@@ -6,6 +6,7 @@
 // Threads: none.  Errors: none.  Lifetimes: values.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct JudgeOptions {
 
 struct Verdict {
   std::uint64_t reads = 0;
+  std::array<std::uint64_t, 3> from{};  // Of them, by From.
   std::uint64_t commits = 0;
   std::uint64_t source_reads = 0;
   std::uint64_t pending = 0;  // Invalidations that only held where they were said, at first.

@@ -30,7 +30,7 @@ namespace {
 
 constexpr std::size_t request_bytes_max = 16 << 10;
 
-// The part of a path with that number, from 0: "/i3/strict/17".
+// The part of a path with that number, from 0: "/strict/17".
 std::string_view part_of(std::string_view path, int number) {
   for (; number >= 0; --number) {
     const std::size_t slash = path.find('/');
@@ -143,13 +143,17 @@ class Origin::Server {
 
   void asked(const Shared& by, std::string_view request) {
     const std::string_view line = request.substr(0, request.find("\r\n"));
-    const std::string_view policy = part_of(line, 1);
+    const std::string_view policy = part_of(line, 0);
+    constexpr std::string_view instance = "\r\nInstance: ";
+    const std::size_t named = request.find(instance);
+    const auto from = named == std::string_view::npos ? named : named + instance.size();
     Event event{.what = What::source_read,
                 .kept = policy == "strict"  ? Kept::strict
                         : policy == "brief" ? Kept::brief
                                             : Kept::bounded,
-                .host = static_cast<HostId>(number_of(part_of(line, 0).substr(1))),
-                .entity = static_cast<std::uint32_t>(number_of(part_of(line, 2)))};
+                .host = static_cast<HostId>(
+                    number_of(from == std::string_view::npos ? "" : request.substr(from))),
+                .entity = static_cast<std::uint32_t>(number_of(part_of(line, 1)))};
     {
       const std::scoped_lock lock(mutex_);
       event.read = reads_++;

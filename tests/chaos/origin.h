@@ -1,7 +1,8 @@
 // chaos/origin.h: the source, an HTTP server in this process, which notes every commit and read.
 //
 // An entity's value is {"version":V,"read":R}: what it is, and which read of the source has said
-// so.  GET /iN/POLICY/ENTITY is asked by instance N.  Commits and reads have one order.
+// so.  GET /POLICY/ENTITY is asked by the instance that the header "Instance" names by its number.
+// Commits and reads have one order.
 //
 // Threads:   any member from any thread; the server works on a thread of its own.
 // Lifetimes: all connections end with it.

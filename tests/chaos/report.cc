@@ -72,17 +72,19 @@ std::string json_of(const Outcome& outcome) {
   const Verdict& verdict = outcome.verdict;
   return fmt::format(
       R"({{"fault":{},"seconds":{:.3f},"reads":{},"writes":{},"source_reads":{},)"
+      R"("from_memory":{},"from_store":{},"from_source":{},)"
       R"("register_operations":{},"register_violations":{},"registers_count":{},)"
       R"("pending":{},"lost":{},"reads_refused":{},"writes_refused":{},"stalest_bounded":{:.6f},"bound":1,)"
       R"("stalest_strict":{:.6f},"oldest_brief":{:.6f},"forgotten_for":{:.6f},)"
       R"("violations":{},"why":{}}})",
       json_text(outcome.fault), outcome.seconds, verdict.reads, verdict.commits,
-      verdict.source_reads, outcome.registers.operations, outcome.registers.violations,
-      outcome.registers_count, verdict.pending,
-      outcome.read_refusals.lost + outcome.write_refusals.lost, outcome.read_refusals.refused,
-      outcome.write_refusals.refused, seconds_of(verdict.stalest_bounded),
-      seconds_of(verdict.stalest_strict), seconds_of(verdict.oldest_brief),
-      seconds_of(verdict.forgotten_for), outcome.violations(), json_text(outcome.why()));
+      verdict.source_reads, verdict.from[0], verdict.from[1], verdict.from[2],
+      outcome.registers.operations, outcome.registers.violations, outcome.registers_count,
+      verdict.pending, outcome.read_refusals.lost + outcome.write_refusals.lost,
+      outcome.read_refusals.refused, outcome.write_refusals.refused,
+      seconds_of(verdict.stalest_bounded), seconds_of(verdict.stalest_strict),
+      seconds_of(verdict.oldest_brief), seconds_of(verdict.forgotten_for), outcome.violations(),
+      json_text(outcome.why()));
 }
 
 }  // namespace headrace::chaos
