@@ -261,16 +261,16 @@ class Clock final : public Fault {
   void go_on(Fleet& fleet, Chance& chance) override {
     if (!chance.percent(30)) return;
     const auto by = static_cast<long>(chance.below(7200));
-    fleet.clock().step(chance.percent(50) ? by : -by);
+    fleet.calendar().step(chance.percent(50) ? by : -by);
   }
-  void heal(Fleet& fleet, Chance&) override { fleet.clock().step(-fleet.clock().ahead()); }
+  void heal(Fleet& fleet, Chance&) override { fleet.calendar().step(-fleet.calendar().ahead()); }
 };
 
 // Forward: what is kept ends too early.  That it must not step back is said in limits.md.
 class ServerClock final : public Fault {
  public:
   void begin(Fleet& fleet, Chance& chance) override {
-    fleet.server_clock().step(static_cast<long>(10 + chance.below(1200)));
+    fleet.server_calendar().step(static_cast<long>(10 + chance.below(1200)));
   }
   void heal(Fleet&, Chance&) override {}
 };

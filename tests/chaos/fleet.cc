@@ -82,7 +82,7 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
   for (std::size_t place = 0; place < fleet->options_.instances; ++place) {
     std::vector<std::string> environment = fleet->options_.environment;
     if (fleet->options_.steps_clocks) {
-      for (std::string& one : fleet->clock_.environment()) environment.push_back(std::move(one));
+      for (std::string& one : fleet->calendar_.environment()) environment.push_back(std::move(one));
     }
     fleet->instances_.push_back(
         std::make_unique<Instance>(Instance::Setup{.place = place,
@@ -98,13 +98,7 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
 }
 
 Result<void> Fleet::start_servers() {
-  const bool fakes = options_.steps_clocks || options_.steps_server;
-  if (fakes && kit::FakeClock::library().empty()) {
-    return failure(Code::source_unavailable,
-                   "no libfaketime to move a clock: run tools/servers.sh, or install the package "
-                   "libfaketime");
-  }
-  const Environment faked(options_.steps_server ? server_clock_.environment()
+  const Environment moved(options_.steps_server ? server_calendar_.environment()
                                                 : std::vector<std::string>{});
   for (std::size_t i = 0; i < (options_.replicated ? 2u : 1u); ++i) {
     kit::ValkeyOptions options = options_.server;

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "chaos/calendar.h"
 #include "chaos/history.h"
 #include "chaos/instance.h"
 #include "chaos/origin.h"
 #include "headrace/result.h"
-#include "kit/fake_clock.h"
 #include "kit/valkey_server.h"
 
 namespace headrace::chaos {
@@ -41,8 +41,8 @@ class Fleet {
   [[nodiscard]] std::size_t size() const noexcept { return instances_.size(); }
   [[nodiscard]] Instance& instance(std::size_t place) { return *instances_.at(place); }
   [[nodiscard]] kit::ValkeyServer& server() { return *servers_.at(primary_); }
-  [[nodiscard]] kit::FakeClock& clock() noexcept { return clock_; }
-  [[nodiscard]] kit::FakeClock& server_clock() noexcept { return server_clock_; }
+  [[nodiscard]] Calendar& calendar() noexcept { return calendar_; }
+  [[nodiscard]] Calendar& server_calendar() noexcept { return server_calendar_; }
   // What this thread has seen.
   [[nodiscard]] Notes& notes() noexcept { return notes_; }
   void note(What what, HostId host = 0) {
@@ -78,8 +78,8 @@ class Fleet {
 
   const FleetOptions options_;
   kit::TemporaryFolder folder_;
-  kit::FakeClock clock_;
-  kit::FakeClock server_clock_;
+  Calendar calendar_;
+  Calendar server_calendar_;
   Origin origin_;
   std::vector<std::unique_ptr<kit::ValkeyServer>> servers_;
   std::vector<std::unique_ptr<kit::TcpGate>> to_primary_;  // For replicas: one before each server.

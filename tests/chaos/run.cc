@@ -107,6 +107,9 @@ class Run {
           fmt::format("{} reads ended in an error, although the source answers: {}",
                       outcome_.read_refusals.refused, outcome_.read_refusals.first));
     }
+    if (outcome_.verdict.from[static_cast<std::size_t>(From::store)] == 0) {
+      outcome_.complaints.emplace_back("the store has answered nothing: so nothing was shown");
+    }
     const auto& complaints = fault_->complaints();
     outcome_.complaints.insert(outcome_.complaints.end(), complaints.begin(), complaints.end());
     return std::move(outcome_);
