@@ -22,6 +22,7 @@ class Instance::Watch final : public LoadWatch {
   void load_ended(EntityNumber entity, std::uint64_t ticket) override {
     oracle_.load_ended(host_, {policy_, entity}, ticket);
   }
+  void call_began(std::size_t under_way) override { oracle_.call_began(host_, policy_, under_way); }
 
  private:
   Oracle& oracle_;

@@ -216,6 +216,13 @@ std::uint64_t Oracle::load_began(HostId host, Place place, bool must_be_alone) {
   return last_load_;
 }
 
+void Oracle::call_began(HostId host, PolicyNumber policy, std::size_t under_way) {
+  const Policy& rules = rules_.policies[policy];
+  if (under_way <= rules.source_calls_max) return;
+  violated(fmt::format("budget: instance {} makes {} calls for {} at once, of at most {}", host,
+                       under_way, rules.name, rules.source_calls_max));
+}
+
 void Oracle::load_ended(HostId host, Place place, std::uint64_t ticket) {
   const auto known = loads_.find({host, place});
   if (known == loads_.end()) return;

@@ -127,6 +127,8 @@ class Oracle {
   // Returns a ticket for the end.
   [[nodiscard]] std::uint64_t load_began(HostId host, Place place, bool must_be_alone);
   void load_ended(HostId host, Place place, std::uint64_t ticket);
+  // Of the policy's source, with the one that begins.
+  void call_began(HostId host, PolicyNumber policy, std::size_t under_way);
   // It may have forgotten what it had confirmed: until all is quiet nobody is held to that.  Then
   // it holds if somebody lives who knew of it.
   void store_went_back();

@@ -88,6 +88,14 @@ void draw_delays(std::uint64_t seed, Swarm& swarm, Plan& plan) {
   plan.names_revisions = swarm.replicas_lag || swarm.seen_late;
 }
 
+// From a chance of its own, too.
+void draw_budgets(std::uint64_t seed, Plan& plan) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 4);
+  if (!chance.percent(30)) return;
+  plan.features.emplace_back("small budgets");
+  for (Policy& policy : plan.policies) policy.source_calls_max = 1 + chance.below(3);
+}
+
 // What goes with a source that is behind: nothing is put or bumped without a revision, and no floor
 // is lost.  A commit that the primary does not show yet is known by its floor alone: so where there
 // are such, the store is there, tells at once whether it answers, and every read asks it.
@@ -246,6 +254,7 @@ Plan plan_of(std::uint64_t seed) {
   plan.says_unchanged = swarm.unchanged;
   const std::size_t policies = 1 + chance.below(2);
   for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
+  draw_budgets(seed, plan);
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
   draw_weathers(chance, swarm, plan);
   plan.bus_delivery.stranger_after = plan.bus_bound / 2;

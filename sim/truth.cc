@@ -62,9 +62,11 @@ Task<Result<Fetched>> SimSource::fetch(Fetch fetch) {
   const EntityNumber entity = std::stoul(fetch.entity);
   const std::uint64_t read = truth_.begin_read(entity);
   const std::uint64_t ticket = watch_.load_began(entity);
+  watch_.call_began(++calls_);
   auto call = link_.call<Told>(
       [this, entity, read, from = from_of(fetch)] { return truth_.answer(entity, read, from); });
   const Result<Told> told = co_await std::move(call);
+  --calls_;
   watch_.load_ended(entity, ticket);
   if (!told) co_return std::unexpected(told.error());
   co_return fetched(*told, fetch.revision);
@@ -99,12 +101,14 @@ Task<std::vector<Result<Fetched>>> SimSource::fetch_many(std::vector<Fetch> fetc
     const EntityNumber entity = std::stoul(fetch.entity);
     asked.push_back({entity, truth_.begin_read(entity), watch_.load_began(entity), from_of(fetch)});
   }
+  watch_.call_began(++calls_);
   auto call = link_.call<std::vector<Told>>([this, asked]() -> Result<std::vector<Told>> {
     std::vector<Told> told;
     for (const Asked& one : asked) told.push_back(truth_.answer(one.entity, one.read, one.from));
     return told;
   });
   const Result<std::vector<Told>> told = co_await std::move(call);
+  --calls_;
   for (const Asked& one : asked) watch_.load_ended(one.entity, one.ticket);
   std::vector<Result<Fetched>> answers;
   for (std::size_t i = 0; i < asked.size(); ++i) {

@@ -81,6 +81,8 @@ class LoadWatch {
   virtual ~LoadWatch() = default;
   [[nodiscard]] virtual std::uint64_t load_began(EntityNumber entity) = 0;
   virtual void load_ended(EntityNumber entity, std::uint64_t ticket) = 0;
+  // So many calls of the source are under way, with the one that begins.
+  virtual void call_began(std::size_t under_way) = 0;
 };
 
 // The source as one host sees it.
@@ -117,6 +119,7 @@ class SimSource final : public Source {
   Link& link_;
   LoadWatch& watch_;
   const Options options_;
+  std::size_t calls_ = 0;
 };
 
 }  // namespace headrace::sim

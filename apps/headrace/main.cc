@@ -187,7 +187,10 @@ void add_replay(CLI::App& app, Run& run) {
       ->check(CLI::ExistingFile);
   sub->add_option("--store", command->store, "In this process: embedded or memory")
       ->check(CLI::IsMember({"embedded", "memory"}));
-  sub->add_option("--url", command->url, "Replay against this server instead of in this process");
+  sub->add_option("--url", command->urls,
+                  "Replay against this server instead of in this process; said again, against "
+                  "several that share a store and a bus")
+      ->allow_extra_args(false);
   sub->add_option("--api-key-file", command->api_key_file, "File with the server's API key");
   sub->add_option("--scale", command->scale,
                   "Streams or clients at once, or connects per second; of the fleet: times this")

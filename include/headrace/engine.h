@@ -156,11 +156,12 @@ struct PolicyView {
 class Engine {
  public:
   struct Limits {
-    std::size_t bytes_max = 64 << 20;  // Charged size of everything in memory.
-    std::size_t entry_bytes_max = 0;   // Largest single entry; 0: an eighth of bytes_max.
-    std::size_t shards = 0;            // Of memory and flights; 0: chosen by the engine.
-    std::size_t flights_max = 4096;    // Loads in progress; more are refused.
-    std::size_t waiters_max = 65536;   // Callers waiting for loads; more are refused.
+    std::size_t bytes_max = 64 << 20;      // Charged size of everything in memory.
+    std::size_t entry_bytes_max = 0;       // Largest single entry; 0: an eighth of bytes_max.
+    std::size_t shards = 0;                // Of memory and flights; 0: chosen by the engine.
+    std::size_t flights_max = 4096;        // Loads in progress; more are refused.
+    std::size_t waiters_max = 65536;       // Callers waiting for loads; more are refused.
+    std::size_t source_queue_max = 65536;  // Loads waiting for their turn, of each budget.
     std::size_t policies_max = 1024;
     std::size_t pending_max = 65536;  // Unconfirmed invalidations kept one by one; beyond
                                       // that everything bypasses the store until they are

@@ -33,6 +33,12 @@ enum class Level : std::uint8_t {
   // As strict; and whatever is written through the engine is written under a guard, so that reads
   // and guarded writes of one entity are those of one register.  Nothing is put.
   linearizable,
+  // As linearizable; and what invalidates a key first leaves a marker on it in the store, which
+  // stands for as long as anything read before could be kept: until then the source answers, and
+  // nothing is kept, whatever else the store forgets or is given late.  And a load whose value was
+  // kept asks for the marker once more before it answers.  For what must not be granted after it
+  // was revoked.
+  critical,
 };
 
 struct Policy {
@@ -70,6 +76,13 @@ struct Policy {
   Duration retry_after = std::chrono::seconds(1);   // Pause after a failed refresh; doubles ...
   Duration retry_after_max = std::chrono::minutes(1);  // ... up to this.
 
+  // How many calls of the source run at once; later ones wait for their turn.  Policies that name
+  // the same budget share it, and what the last of them to be declared says of it; empty: a budget
+  // of the policy's own.  A batch is one call.  A fetch that itself reads through a policy of its
+  // own budget may wait for itself, until its deadline.
+  std::string budget{};
+  std::size_t source_calls_max = 256;
+
   // Gathering of single reads into batches, where the source has batches.
   Duration gather_within = std::chrono::milliseconds(1);  // Zero: never gather.
   std::size_t batch_max = 100;
@@ -85,6 +98,7 @@ struct Policy {
 
 inline constexpr std::size_t tags_max = 16;
 inline constexpr std::size_t fields_max = 256;
+inline constexpr std::size_t source_calls_most = 100'000;
 
 // Every fault of `policy`, each a sentence that begins with the field's name; none if it is sound.
 [[nodiscard]] std::vector<std::string> faults_of(const Policy& policy);

@@ -67,6 +67,17 @@ struct PolicyStats {
   }
 };
 
+// Calls of a source, by the budget that they share.
+struct BudgetStats {
+  std::string budget{};
+  std::uint64_t calls = 0;  // Now.
+  std::uint64_t calls_max = 0;
+  std::uint64_t waiting = 0;       // Loads that wait for their turn now.
+  std::uint64_t waited_total = 0;  // That had to.
+  std::uint64_t turned_away_total =
+      0;  // That never got it: too late, not wanted any more, too many.
+};
+
 struct MemoryStats {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
@@ -78,6 +89,7 @@ struct MemoryStats {
 
 struct EngineStats {
   std::vector<PolicyStats> policies{};
+  std::vector<BudgetStats> budgets{};
   MemoryStats memory{};
   std::uint64_t flights = 0;                // Loads in progress now.
   std::uint64_t waiters = 0;                // Callers waiting for them.

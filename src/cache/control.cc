@@ -46,7 +46,8 @@ bool is_reached_alike(const Compiled& before, const Compiled& now) {
 
 std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
                                         std::shared_ptr<const ValueCodec> codec,
-                                        std::shared_ptr<Source> source, Clock& clock,
+                                        std::shared_ptr<Source> source,
+                                        std::shared_ptr<Admission> budget, Clock& clock,
                                         Executor& executor) {
   auto compiled = std::make_shared<Compiled>();
   compiled->version = version;
@@ -62,11 +63,12 @@ std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
   if (source && source->batch_max() > 1 && policy.gather_within > Duration::zero()) {
     const Gatherer::Options options{.within = policy.gather_within,
                                     .batch_max = std::min(policy.batch_max, source->batch_max())};
-    compiled->gatherer = std::make_shared<Gatherer>(source, options, clock, executor);
+    compiled->gatherer = std::make_shared<Gatherer>(source, budget, options, clock, executor);
   }
   if (source) compiled->dependencies = source->dependencies();
   compiled->codec = std::move(codec);
   compiled->source = std::move(source);
+  compiled->budget = std::move(budget);
   compiled->policy = std::move(policy);
   return compiled;
 }
@@ -124,8 +126,9 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
   assert(codec && codec->bytes && (!codec->encode || codec->decode));
   const std::string name = policy.name;
   const std::uint32_t version = policy.version;
+  auto budget = budget_of(policy);
   auto compiled = compile(std::move(policy), version, std::move(codec), std::move(source),
-                          ports_.clock, ports_.executor);
+                          std::move(budget), ports_.clock, ports_.executor);
   PolicyHandle handle;
   PolicyState::Snapshot before;
   {
@@ -148,6 +151,23 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
   sweep_soon();
   if (!is_reached_alike(*before.compiled, *compiled)) forget_stored(*before.compiled);
   return handle;
+}
+
+std::shared_ptr<Admission> Engine::Impl::budget_of(const Policy& policy) {
+  // No policy's name has a colon in it, nor has a budget's.
+  const std::string name = policy.budget.empty() ? "policy:" + policy.name : policy.budget;
+  const std::unique_lock lock(policies_mutex_);
+  std::erase_if(budgets_, [](const auto& one) { return one.second.expired(); });
+  std::weak_ptr<Admission>& known = budgets_[name];
+  if (auto budget = known.lock()) {
+    budget->set_calls_max(policy.source_calls_max);
+    return budget;
+  }
+  const Admission::Options options{.calls_max = policy.source_calls_max,
+                                   .queue_max = limits_.source_queue_max};
+  auto budget = std::make_shared<Admission>(name, options, ports_.clock, ports_.executor);
+  known = budget;
+  return budget;
 }
 
 void Engine::Impl::undefine(std::string_view policy) {
@@ -217,10 +237,10 @@ Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange c
   if (change.bump_version) {
     const PolicyState::Snapshot snapshot = known->snapshot();
     Policy declared = snapshot.compiled->policy;
-    known->replace(
-        compile(std::move(declared), snapshot.compiled->version + 1, snapshot.compiled->codec,
-                snapshot.compiled->source, ports_.clock, ports_.executor),
-        next_scope());
+    known->replace(compile(std::move(declared), snapshot.compiled->version + 1,
+                           snapshot.compiled->codec, snapshot.compiled->source,
+                           snapshot.compiled->budget, ports_.clock, ports_.executor),
+                   next_scope());
     cut_off(snapshot.scope);
     // The store must forget too, or a restart, which counts from the declared version again, would
     // find the old entries.
@@ -248,6 +268,10 @@ EngineStats Engine::Impl::stats() const {
                     .hears_all = hearing_.is_live(ports_.clock.now()),
                     .trusts_store = !distrusts_store()};
   for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
+  const std::shared_lock lock(policies_mutex_);
+  for (const auto& [name, budget] : budgets_) {
+    if (const auto one = budget.lock()) stats.budgets.push_back(one->stats());
+  }
   return stats;
 }
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "cache/in_turn.h"
+
 namespace headrace {
 
 namespace {
@@ -113,7 +115,7 @@ void Gatherer::send(Batch batch) {
   auto self = shared_from_this();
   if (batch.size() == 1) {
     Fetch fetch = batch.front().fetch;
-    start(source_->fetch(std::move(fetch)),
+    start(fetch_in_turn(source_, budget_, std::move(fetch)),
           [self, batch = std::move(batch)](Answer answer) mutable {
             std::vector<Answer> answers;
             answers.push_back(std::move(answer));
@@ -124,7 +126,7 @@ void Gatherer::send(Batch batch) {
   std::vector<Fetch> fetches;
   fetches.reserve(batch.size());
   for (const Item& item : batch) fetches.push_back(item.fetch);
-  start(source_->fetch_many(std::move(fetches)),
+  start(fetch_many_in_turn(source_, budget_, std::move(fetches)),
         [self, batch = std::move(batch)](std::vector<Answer> answers) mutable {
           self->arrived(std::move(batch), std::move(answers));
         });

@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cache/admission.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/source.h"
@@ -30,8 +31,13 @@ class Gatherer : public std::enable_shared_from_this<Gatherer> {
   };
   using Answer = Result<Fetched>;
 
-  Gatherer(std::shared_ptr<Source> source, Options options, Clock& clock, Executor& executor)
-      : source_(std::move(source)), options_(options), clock_(clock), executor_(executor) {}
+  Gatherer(std::shared_ptr<Source> source, std::shared_ptr<Admission> budget, Options options,
+           Clock& clock, Executor& executor)
+      : source_(std::move(source)),
+        budget_(std::move(budget)),
+        options_(options),
+        clock_(clock),
+        executor_(executor) {}
 
   // The outcome of asking the source for `fetch.entity`, with others or alone.
   [[nodiscard]] Task<Answer> fetch(Fetch fetch);
@@ -65,6 +71,7 @@ class Gatherer : public std::enable_shared_from_this<Gatherer> {
   void arrived(Batch batch, std::vector<Answer> answers);
 
   const std::shared_ptr<Source> source_;
+  const std::shared_ptr<Admission> budget_;
   const Options options_;
   Clock& clock_;
   Executor& executor_;

@@ -92,10 +92,14 @@ class GatherTest : public testing::Test {
     return mine[i] ? mine[i]->payload : mine[i].error().what;
   }
 
+  [[nodiscard]] std::shared_ptr<Admission> budget() {
+    return std::make_shared<Admission>("b", Admission::Options{.calls_max = 100}, world, world);
+  }
+
   kit::World world;
   std::shared_ptr<NotingSource> source = std::make_shared<NotingSource>();
   std::shared_ptr<Gatherer> gatherer = std::make_shared<Gatherer>(
-      source, Gatherer::Options{.within = milliseconds(1), .batch_max = 3}, world, world);
+      source, budget(), Gatherer::Options{.within = milliseconds(1), .batch_max = 3}, world, world);
   std::map<std::string, std::vector<Answer>> answers;
   std::size_t open = 0;
 };
@@ -362,7 +366,8 @@ TEST_F(GatherTest, WhoAsksAgainFromItsAnswerIsGathered) {
 
 TEST_F(GatherTest, WithoutATimeNothingIsGathered) {
   auto eager = std::make_shared<Gatherer>(
-      source, Gatherer::Options{.within = Duration::zero(), .batch_max = 3}, world, world);
+      source, budget(), Gatherer::Options{.within = Duration::zero(), .batch_max = 3}, world,
+      world);
   for (const char* name : {"a", "b", "a"}) {
     start(eager->fetch({.entity = name}), [](const Answer&) {});
   }
@@ -374,7 +379,8 @@ TEST_F(GatherTest, WithoutRoomForABatchEachGoesAlone) {
   for (const std::size_t batch_max : {0u, 1u}) {
     source->asked.clear();
     auto single = std::make_shared<Gatherer>(
-        source, Gatherer::Options{.within = milliseconds(1), .batch_max = batch_max}, world, world);
+        source, budget(), Gatherer::Options{.within = milliseconds(1), .batch_max = batch_max},
+        world, world);
     for (const char* name : {"a", "b"}) {
       start(single->fetch({.entity = name}), [](const Answer&) {});
     }
@@ -387,7 +393,7 @@ TEST_F(GatherTest, ABatchUnderWayKeepsItsGathererAlive) {
   fetch("a");
   fetch("b");
   const std::weak_ptr<Gatherer> watched = gatherer;
-  gatherer = std::make_shared<Gatherer>(source, Gatherer::Options{}, world, world);
+  gatherer = std::make_shared<Gatherer>(source, budget(), Gatherer::Options{}, world, world);
   EXPECT_FALSE(watched.expired());
   answer_all();
   EXPECT_EQ(answer("b"), "b");
@@ -436,7 +442,9 @@ TEST(GatherThreadsTest, EachOfManyIsAnsweredOnceAndRightly) {
   kit::Threads threads;
   auto source = std::make_shared<PostingSource>(threads);
   auto gatherer = std::make_shared<Gatherer>(
-      source, Gatherer::Options{.within = milliseconds(1), .batch_max = 16}, threads, threads);
+      source,
+      std::make_shared<Admission>("b", Admission::Options{.calls_max = 4}, threads, threads),
+      Gatherer::Options{.within = milliseconds(1), .batch_max = 16}, threads, threads);
   std::atomic<int> right{0}, answered{0};
   {
     std::vector<std::jthread> asking;
@@ -444,10 +452,11 @@ TEST(GatherThreadsTest, EachOfManyIsAnsweredOnceAndRightly) {
       asking.emplace_back([&] {
         for (int i = 0; i < each; ++i) {
           const std::string entity = std::to_string(i % 50);
-          start(gatherer->fetch({.entity = entity}), [&, entity](const Gatherer::Answer& answer) {
-            if (answer && answer->payload == entity) ++right;
-            ++answered;
-          });
+          start(gatherer->fetch({.entity = entity, .deadline = Instant::max()}),
+                [&, entity](const Gatherer::Answer& answer) {
+                  if (answer && answer->payload == entity) ++right;
+                  ++answered;
+                });
         }
       });
     }

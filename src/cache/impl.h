@@ -17,10 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "cache/admission.h"
 #include "cache/fill.h"
 #include "cache/floors.h"
 #include "cache/gate.h"
 #include "cache/hearing.h"
+#include "cache/in_turn.h"
 #include "cache/outbox.h"
 #include "cache/policy_state.h"
 #include "cache/quarantine.h"
@@ -152,6 +154,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] std::vector<std::string> audit() const;
   Task<void> close();
   void schedule_expiry();
+  [[nodiscard]] std::shared_ptr<Admission> budget_of(const Policy& policy);
 
   // read.cc
   [[nodiscard]] EntryRef::Bare find_fresh(PolicyState& policy, std::string_view entity,
@@ -211,9 +214,9 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);
   Task<Fill::Step> publish(LoadRef load, Token expected);
+  Task<Fill::Step> check_marker(LoadRef load);
   Task<Fill::Step> void_slot(LoadRef load, Token expected);
   Task<Fill::Step> release(LoadRef load, Token lease);
-  Task<Result<Loaded>> call_loader(SharedLoader loader, Fetch fetch);
   Task<Result<Loaded>> call_source(std::shared_ptr<const Compiled> compiled, Fetch fetch);
   [[nodiscard]] FloorNames floors_of(const Load& load) const;
   Fill::Step settle_fetch(Load& load, std::string_view offered);
@@ -349,6 +352,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   mutable std::shared_mutex policies_mutex_;
   std::map<std::string, PolicyHandle, std::less<>> policies_;
+  // Those that some declaration still holds, by their names.
+  std::map<std::string, std::weak_ptr<Admission>, std::less<>> budgets_;
 
   // Invalidations that the store has not acknowledged, in their order.
   mutable std::mutex pending_mutex_;

@@ -20,6 +20,10 @@ using Count = PolicyState::Count;
 
 namespace {
 
+// Of a key under a critical policy; unlike that of a write it is nobody's, and nobody takes it
+// away.
+constexpr Token deny_marker{.high = 0x64656e7920746869, .low = 0x73206f6e65206b79};
+
 bool is_tag(std::string_view tag) {
   return !tag.empty() && tag.size() <= tag_bytes_max;
 }
@@ -50,8 +54,13 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
     const PolicyHandle known = find(policy);
     std::string tenant = default_tenant;
     if (known) {
-      tenant = known->snapshot().compiled->policy.tenant;
+      const std::shared_ptr<const Compiled> compiled = known->snapshot().compiled;
+      tenant = compiled->policy.tenant;
       known->count(Count::invalidations);
+      if (compiled->policy.level == Level::critical) {
+        orders.denied.push_back(store_key_of(tenant, policy, entity));
+        orders.denied_for = std::max(orders.denied_for, bound_of(compiled->policy));
+      }
     }
     orders.keys.push_back(store_key_of(tenant, policy, entity));
     if (revision.empty()) continue;
@@ -232,6 +241,16 @@ Task<Result<Token>> Engine::Impl::send(Orders orders) {
     is_first = false;
     by_whom = incarnation;
   };
+  if (!orders.denied.empty()) {
+    // One token for all: a marker that stands already stands for longer, and there is never a set.
+    auto asked = store_call(ports_.store->guard(orders.denied, deny_marker, orders.denied_for));
+    const Result<Token> done = co_await asked;
+    if (!done) co_return std::unexpected(done.error());
+    done_by(*done);
+    const std::unordered_set<StoreKey, StoreKeyHash> denied(orders.denied.begin(),
+                                                            orders.denied.end());
+    std::erase_if(orders.keys, [&denied](const StoreKey& key) { return denied.contains(key); });
+  }
   while (!orders.floors.empty()) {
     auto raising = raise_some(orders);
     const Result<Token> done = co_await std::move(raising);

@@ -193,8 +193,9 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   }
   const std::string offered = fetch.revision;
   load->policy->count(Count::loads);
-  auto task = load->loader ? call_loader(load->loader, std::move(fetch))
-                           : call_source(load->snapshot.compiled, std::move(fetch));
+  auto task = load->loader
+                  ? load_in_turn(load->loader, load->snapshot.compiled->budget, std::move(fetch))
+                  : call_source(load->snapshot.compiled, std::move(fetch));
   Error late{.code = Code::timed_out, .what = "the source did not answer within load_within"};
   auto answer = within(ports_.executor, gate_, std::move(task), load->deadline, std::move(late));
   Result<Loaded> loaded = co_await answer;
@@ -286,24 +287,11 @@ bool Engine::Impl::settle_loaded(Load& load) {
   return true;
 }
 
-Task<Result<Loaded>> Engine::Impl::call_loader(SharedLoader loader, Fetch fetch) {
-  // What a caller's own fetch throws is caught at this line.
-  std::string thrown;
-  try {
-    auto task = (*loader)(std::move(fetch));
-    co_return co_await std::move(task);
-  } catch (const std::exception& error) {
-    thrown = error.what();
-  } catch (...) {
-    thrown = "something that is no std::exception";
-  }
-  co_return failure(Code::loader_threw, std::move(thrown));
-}
-
 Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> compiled,
                                                Fetch fetch) {
-  auto task = compiled->gatherer ? compiled->gatherer->fetch(std::move(fetch))
-                                 : compiled->source->fetch(std::move(fetch));
+  auto task = compiled->gatherer
+                  ? compiled->gatherer->fetch(std::move(fetch))
+                  : fetch_in_turn(compiled->source, compiled->budget, std::move(fetch));
   Result<Fetched> fetched = co_await std::move(task);
   if (!fetched) co_return std::unexpected(std::move(fetched.error()));
   Loaded loaded{.kind = fetched->kind,
@@ -364,7 +352,21 @@ Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   const Result<Published> outcome = co_await asked;
   if (!outcome) co_return load->fill->publish_failed();
   if (*outcome == Published::refused) load->policy->count(Count::publishes_refused);
+  if (*outcome == Published::stored && compiled.policy.level == Level::critical) {
+    auto checking = check_marker(load);
+    co_return co_await std::move(checking);
+  }
   co_return load->fill->published(*outcome);
+}
+
+// What was revoked while it was being kept is not answered.
+Task<Fill::Step> Engine::Impl::check_marker(LoadRef load) {
+  auto asked = store_call(ports_.store->look(load->store_key, {}, Store::Payload::without));
+  const Result<Slot> slot = co_await asked;
+  if (!slot) co_return load->fill->publish_failed();
+  const bool holds =
+      !slot->guarded && slot->state == Slot::State::held && slot->envelope.id == load->id;
+  co_return load->fill->published(holds ? Published::stored : Published::refused);
 }
 
 // Empties the slot if it still holds what was found there: a lease takes its place and is given

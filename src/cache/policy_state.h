@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/admission.h"
 #include "cache/gather.h"
 #include "core/hash.h"
 #include "headrace/engine.h"
@@ -31,6 +32,7 @@ struct Compiled {
   Key::Scope key_scope{};
   std::shared_ptr<const ValueCodec> codec{};
   std::shared_ptr<Source> source{};
+  std::shared_ptr<Admission> budget{};      // Of the source.
   std::shared_ptr<Gatherer> gatherer{};     // If the source has batches.
   std::array<WatermarkId, 3> watermarks{};  // Cache, namespace, policy: those of every key.
   std::array<std::string, 3> watermark_names{};

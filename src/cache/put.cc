@@ -12,11 +12,12 @@ Task<Result<Held>> Engine::Impl::put(PolicyHandle policy, std::string entity, Ki
   }
   const PolicyState::Snapshot snapshot = policy->snapshot();
   const Compiled& compiled = *snapshot.compiled;
-  if (compiled.policy.level == Level::linearizable) {
+  if (compiled.policy.level >= Level::linearizable) {
     co_return failure(Code::not_allowed,
-                      "policy \"" + compiled.policy.name +
-                          "\" is linearizable, and a put has no order among its writes; write to "
-                          "its source under a guard, or invalidate");
+                      "policy \"" + compiled.policy.name + "\" is " +
+                          std::string(name_of(compiled.policy.level)) +
+                          ", and a put has no order among its writes; write to its source under a "
+                          "guard, or invalidate");
   }
   std::string payload;
   if (kind == Kind::value) {

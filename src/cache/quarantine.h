@@ -25,6 +25,9 @@ struct Orders {
   std::vector<StoreKey> keys{};
   std::vector<WatermarkId> watermarks{};
   std::vector<Store::Floor> floors{};  // Each of one of the keys, or of one covered otherwise.
+  // Of the keys, those on which a marker is left, and for how long at least.
+  std::vector<StoreKey> denied{};
+  Duration denied_for{0};
 
   [[nodiscard]] std::size_t size() const noexcept { return keys.size() + watermarks.size(); }
 };

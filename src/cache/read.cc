@@ -329,6 +329,7 @@ Task<Result<bool>> Engine::Impl::validate(std::shared_ptr<Read> read, Token id) 
     co_return failure(Code::store_unavailable, "the store is another than before");
   }
   if (slot->state != Slot::State::held || !(slot->envelope.id == id)) co_return false;
+  if (slot->guarded) co_return false;  // Whatever the slot still holds.
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!(slot->envelope.watermarks[i].token == slot->watermarks[i])) co_return false;
   }

@@ -217,7 +217,7 @@ Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write)
   write.deadline = write.deadline == Instant{} ? latest : std::min(write.deadline, latest);
   const Instant deadline = write.deadline;
   writing->write = std::move(write);
-  if (declared.level == Level::linearizable) {
+  if (declared.level >= Level::linearizable) {
     auto guarded = write_linearizably(std::move(writing));
     Result<WriteOutcome> outcome = co_await std::move(guarded);
     co_return outcome;

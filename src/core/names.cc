@@ -81,6 +81,7 @@ std::string_view name_of(Level level) noexcept {
     case Level::bounded: return "bounded";
     case Level::strict: return "strict";
     case Level::linearizable: return "linearizable";
+    case Level::critical: return "critical";
   }
   return "unknown";
 }

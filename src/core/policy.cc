@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "headrace/key.h"
+#include "headrace/store.h"
 
 namespace headrace {
 
@@ -77,6 +78,10 @@ void check_loads(const Policy& policy, Faults& faults) {
   faults.unless(
       policy.gather_within >= Duration::zero() && policy.gather_within <= std::chrono::seconds(1),
       "gather_within: must be zero to one second");
+  faults.unless(policy.budget.empty() || is_name(policy.budget),
+                "budget: must be 1 to 64 of a-z A-Z 0-9 - _ .");
+  faults.unless(policy.source_calls_max > 0 && policy.source_calls_max <= source_calls_most,
+                "source_calls_max: must be 1 to 100,000");
   faults.unless(policy.batch_max > 0 && policy.batch_max <= 1000, "batch_max: must be 1 to 1000");
   faults.unless(policy.value_bytes_max > 0, "value_bytes_max: must be more than zero");
 }
@@ -86,6 +91,9 @@ void check_loads(const Policy& policy, Faults& faults) {
 std::vector<std::string> faults_of(const Policy& policy) {
   Faults faults;
   check_names(policy, faults);
+  faults.unless(policy.level != Level::critical || bound_of(policy) <= Store::guard_lasts_max,
+                "level: \"critical\" is for what is kept for at most 24 hours (fresh_for, "
+                "stale_for, stale_if_error_for, absent_for)");
   faults.unless(
       std::isfinite(policy.percentage) && policy.percentage >= 0 && policy.percentage <= 100,
       "percentage: must be 0 to 100");

@@ -125,6 +125,11 @@ bool Pipeline::Impl::begin(Call& call) {
                   .what = last_error_ + "; it is tried again after " + in_ms(pause_)};
     return false;
   }
+  // Whether it works again is for one call to find out, at the price of its time.
+  if (life_ && pause_ > Duration::zero() && !life_->calls.empty()) {
+    call.error = {.code = options_.code, .what = last_error_ + "; one call is trying it again"};
+    return false;
+  }
   const bool is_full = life_ && (life_->calls.size() >= options_.calls_max ||
                                  unsent_bytes_ + call.request.size() > options_.request_bytes_max);
   if (is_full) {
@@ -210,7 +215,6 @@ Task<void> Pipeline::Impl::live(std::shared_ptr<Impl> self, LifeRef life) {
     const std::scoped_lock lock(self->mutex_);
     if (life->is_over) co_return;
     life->is_open = true;
-    self->pause_ = Duration::zero();
     if (!life->calls.empty()) self->write_soon(life);
   }
   auto reading = self->read(life, *framing, std::move(unread));
@@ -304,6 +308,7 @@ Result<std::size_t> Pipeline::Impl::hand_out(Life& life, Framing& framing, std::
     call->answer.bytes += reply;
     if (--call->replies_left > 0) continue;
     call->answer.connection = life.number;
+    pause_ = Duration::zero();  // Now, and not when it was greeted: it does what it is asked.
     life.calls.pop_front();
     --life.sent;
     ended.push_back(call);

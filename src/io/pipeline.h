@@ -2,8 +2,10 @@
 //
 // Whoever calls does not wait for others: what is asked in one turn of the loop is written
 // together, and replies are matched by their order.  The connection is opened by the first call,
-// and again by the next call after it was lost; between tries that fail the pause doubles, and
-// calls fail at once meanwhile.  Nothing is ever sent twice: a call whose connection is lost fails,
+// and again by the next call after it was lost.  After a try that fails, or a call that is not
+// answered in time, calls fail at once for a pause, which doubles each time; then one call tries it
+// again, and only once that was answered are there more: a server that hangs costs few callers
+// their time.  Nothing is ever sent twice: a call whose connection is lost fails,
 // and may have been carried out.
 //
 // Threads:   call() and close() from any thread.  A call ends on the pipeline's loop; `pushed`,

@@ -267,6 +267,24 @@ TEST_F(PipelineTest, SilenceEndsTheConnectionAndAllItsCalls) {
   EXPECT_EQ(server->connections, 2);
 }
 
+TEST_F(PipelineTest, AServerThatHangsCostsOneCallAtATimeItsTime) {
+  make();
+  EXPECT_THAT(ask("silence\n", 1, milliseconds(30)).error().what, HasSubstr("in time"));
+  std::future<Result<Pipeline::Answer>> one;
+  ASSERT_TRUE(eventually([&] {
+    one = begin("silence\n");
+    return one.wait_for(seconds(0)) != std::future_status::ready;
+  }));
+  EXPECT_TRUE(eventually([&] { return server->connections == 2; }));
+  EXPECT_THAT(text("a\n"), HasSubstr("one call is trying it again"));
+  server->hang_up();
+  EXPECT_FALSE(one.get());
+  EXPECT_EQ(text("b\n"), "b\n");  // Which has proved that it works again: now there may be many.
+  std::vector<std::future<Result<Pipeline::Answer>>> many;
+  for (int i = 0; i < 10; ++i) many.push_back(begin("c\n"));
+  for (auto& call : many) EXPECT_TRUE(call.get());
+}
+
 TEST_F(PipelineTest, AHangUpFailsWhatIsUnderWayAndTheNextCallConnectsAnew) {
   make();
   text("a\n");

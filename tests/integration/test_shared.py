@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import threading
@@ -55,8 +56,8 @@ class Shared(Case):
         super().setUp()
         self.valkey = Valkey(self.folder)
         self.addCleanup(self.valkey.kill)
-        self.standard(data=False, top=f'[store]\nkind = "valkey"\n'
-                                      f'address = "127.0.0.1:{self.valkey.port}"\n')
+        self.store = f'[store]\nkind = "valkey"\naddress = "127.0.0.1:{self.valkey.port}"\n'
+        self.standard(data=False, top=self.store)
         self.here, self.there = self.serve(), self.serve()
 
     def version(self, server, entity):
@@ -124,6 +125,20 @@ class Shared(Case):
         self.assertIn("reads go to the sources meanwhile", late.log())
         self.valkey.start()
         self.wait_until(lambda: late.read(3)[1], "a hit")
+
+    def test_what_a_killed_server_left_pending_is_in_its_journal(self):
+        self.standard(data=True, top=self.store)
+        first = self.serve()
+        self.version(first, 1)
+        self.wait_stored(first, 1)
+        self.valkey.process.send_signal(signal.SIGSTOP)
+        written = self.write(1)
+        self.assertEqual(first.invalidate(keys=[{"policy": "user", "entity": "1"}]), 202)
+        first.kill()
+        self.valkey.process.send_signal(signal.SIGCONT)
+        second = self.serve()
+        self.wait_until(lambda: second.read(2)[1], "hits again")
+        self.assertEqual(self.version(second, 1), written)
 
 
 if __name__ == "__main__":

@@ -96,12 +96,12 @@ int top(const TopCommand& command);
 
 struct ReplayCommand {
   std::string workload{};
-  std::string make_source{};  // Only make a source database here.
-  std::string source{};       // An existing file, or "firestore"; empty: a temporary file.
-  std::string emulator{};     // Of Firestore; empty: FIRESTORE_EMULATOR_HOST.
-  std::string proxy{};        // The program firestore_proxy.
-  std::string store{};        // In process: "embedded" or "memory".
-  std::string url{};          // Of a server; empty: in this process.
+  std::string make_source{};        // Only make a source database here.
+  std::string source{};             // An existing file, or "firestore"; empty: a temporary file.
+  std::string emulator{};           // Of Firestore; empty: FIRESTORE_EMULATOR_HOST.
+  std::string proxy{};              // The program firestore_proxy.
+  std::string store{};              // In process: "embedded" or "memory".
+  std::vector<std::string> urls{};  // Of servers; empty: in this process.
   std::string api_key_file{};
   std::optional<double> scale{};
   std::optional<double> write_rate{};

@@ -40,7 +40,7 @@ Result<void> check_together(const ReplayCommand& command) {
     return wrong_usage(
         fmt::format("{} is for a replay on Firestore: say --source firestore too", flag));
   }
-  if (!command.latency.empty() && !command.url.empty()) {
+  if (!command.latency.empty() && !command.urls.empty()) {
     return wrong_usage(
         "--latency is of a source in this process: with --url the server's own source answers, "
         "with its own `delay`");
@@ -99,11 +99,11 @@ Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mi
     return replay::make_ttl_target(mix.questions(), {.ttl = *ttl, .speed = *command.speed}, backend,
                                    runtime);
   }
-  if (!command.url.empty()) {
+  if (!command.urls.empty()) {
     auto key = api_key_of(command.api_key_file);
     if (!key) return std::unexpected(key.error());
     return replay::make_http_target(mix.questions(),
-                                    {.url = command.url, .api_key = std::move(*key)}, runtime);
+                                    {.urls = command.urls, .api_key = std::move(*key)}, runtime);
   }
   replay::EngineTargetOptions options{.speed = *command.speed};
   if (command.store != "memory") {
@@ -125,7 +125,7 @@ replay::ReplayOptions options_of(const ReplayCommand& command, const Mix& mix) {
   replay::ReplayOptions options{.mix = mix};
   options.lasts = Duration(static_cast<std::int64_t>(command.seconds * 1e9));
   options.speed = *command.speed;
-  options.lanes = command.lanes.value_or(command.url.empty() ? lanes_here : lanes_to_server);
+  options.lanes = command.lanes.value_or(command.urls.empty() ? lanes_here : lanes_to_server);
   options.seed = command.seed;
   options.cold = !command.warm;
   options.naming = command.naming == "keys" ? replay::Naming::keys : replay::Naming::tags;
@@ -176,7 +176,7 @@ int replay_one(const ReplayCommand& command, Mix mix) {
   if (command.source == "firestore" && command.proxy.empty()) {
     report->note = "The emulator answered as quickly as it could: latencies want --proxy.";
   }
-  if (!command.url.empty() && *command.speed != 1) {
+  if (!command.urls.empty() && *command.speed != 1) {
     report->note =
         "The server's policies keep their own times: at this speed their ages pass more "
         "slowly than the traffic.";
@@ -188,7 +188,7 @@ int replay_one(const ReplayCommand& command, Mix mix) {
 // The same traffic through a plain cache and through Headrace, each on a source of its own.
 int compare(const ReplayCommand& command, Mix mix) {
   // Not on an emulator: without single flight its slowness would be what is measured.
-  if (!command.url.empty() || !command.source.empty()) {
+  if (!command.urls.empty() || !command.source.empty()) {
     return complain({.code = Code::invalid_argument,
                      .what = "--compare makes its sources itself, SQLite files in this process: "
                              "leave out --url and --source"});
@@ -231,7 +231,7 @@ int replay(const ReplayCommand& command) {
   if (!mix) return complain(mix.error());
   ReplayCommand settled = command;
   // A server's policies cannot be told to age faster.
-  if (!settled.speed) settled.speed = command.url.empty() ? mix->speed : 1;
+  if (!settled.speed) settled.speed = command.urls.empty() ? mix->speed : 1;
   return settled.compare.empty() ? replay_one(settled, std::move(*mix))
                                  : compare(settled, std::move(*mix));
 }

@@ -40,7 +40,7 @@ std::string emulator_of(const ReplayCommand& command) {
 }
 
 Result<void> check_firestore(const ReplayCommand& command) {
-  if (!command.url.empty()) return wrong_usage("--source firestore is for a replay without --url");
+  if (!command.urls.empty()) return wrong_usage("--source firestore is for a replay without --url");
   if (!emulator_of(command).empty()) return {};
   return wrong_usage(
       "a replay writes, and so it wants an emulator: set FIRESTORE_EMULATOR_HOST, or say "
@@ -86,7 +86,7 @@ Result<ReplaySource> ReplaySource::of(const ReplayCommand& command, Mix& mix,
     source.files_ = {command.source};
     return source;
   }
-  if (!command.url.empty()) {
+  if (!command.urls.empty()) {
     return wrong_usage(
         "with --url say with --source which SQLite file that server reads: the replay writes to "
         "it");

@@ -102,6 +102,7 @@ void read_limits(Config& config, Section limits) {
   limits.bytes("entry_bytes_max", engine.entry_bytes_max, 0);
   limits.count("flights_max", engine.flights_max, 1, many);
   limits.count("waiters_max", engine.waiters_max, 1, many);
+  limits.count("source_queue_max", engine.source_queue_max, 1, many);
   limits.count("policies_max", engine.policies_max, 1, 1'000'000);
   limits.count("pending_max", engine.pending_max, 1, many);
   limits.count("keys_per_invalidation_max", engine.keys_per_invalidation_max, 1, 1'000'000);

@@ -181,7 +181,12 @@ const std::vector<Case> policy_faults = {
     Case{after(base, "version = 0"), "h.toml:9:11: policies.user.version: must be a whole number"},
     Case{after(base, "level = \"weak\""),
          "h.toml:9:9: policies.user.level: must be one of \"bounded\", \"strict\", "
-         "\"linearizable\", not \"weak\""},
+         "\"linearizable\", \"critical\", not \"weak\""},
+    Case{after(base, "level = \"critical\"\nfresh_for = \"25h\""),
+         "h.toml:9:9: policies.user.level: \"critical\" is for what is kept for at most 24 hours"},
+    Case{after(base, "budget = \"a b\""), "h.toml:9:10: policies.user.budget: must be 1 to 64"},
+    Case{after(base, "source_calls_max = 0"),
+         "h.toml:9:20: policies.user.source_calls_max: must be a whole number"},
     Case{after(base, "tenant = \"a b\""),
          "h.toml:9:10: policies.user.tenant: \"a b\" must be 1 to"},
     Case{after(base, "tags = [\"a\", \"user:{entitty}\"]"),

@@ -78,6 +78,8 @@ fetch_within = "500ms"
 load_within = "3s"
 retry_after = "2s"
 retry_after_max = "1m"
+budget = "main"
+source_calls_max = 7
 gather_within = "0"
 batch_max = 50
 value_bytes_max = "10kB"
@@ -193,6 +195,8 @@ TEST(Config, Policies) {
   user.load_within = 3s;
   user.retry_after = 2s;
   user.retry_after_max = 1min;
+  user.budget = "main";
+  user.source_calls_max = 7;
   user.gather_within = 0ms;
   user.batch_max = 50;
   user.value_bytes_max = 10'000;
@@ -203,7 +207,7 @@ TEST(Config, Policies) {
 
 TEST(Config, EveryLevelHasAName) {
   EXPECT_EQ(read(good).policies[0].policy.level, Level::bounded);
-  for (const Level level : {Level::bounded, Level::strict, Level::linearizable}) {
+  for (const Level level : {Level::bounded, Level::strict, Level::linearizable, Level::critical}) {
     std::string text(good);
     const std::string line = "level = \"" + std::string(name_of(level)) + "\"";
     text.replace(text.find("level = \"strict\""), 16, line);

@@ -117,7 +117,7 @@ void read_policy_keys(Policy& policy, Section& section) {
   if (section.has("percentage") && policy.rollout != Rollout::percentage) {
     section.fail("percentage", "has a meaning only with rollout = \"percentage\"");
   }
-  read_choice("level", policy.level, {"bounded", "strict", "linearizable"}, section);
+  read_choice("level", policy.level, {"bounded", "strict", "linearizable", "critical"}, section);
   section.duration("fresh_for", policy.fresh_for);
   section.duration("stale_for", policy.stale_for);
   section.duration("stale_if_error_for", policy.stale_if_error_for);
@@ -127,6 +127,8 @@ void read_policy_keys(Policy& policy, Section& section) {
   section.duration("load_within", policy.load_within);
   section.duration("retry_after", policy.retry_after);
   section.duration("retry_after_max", policy.retry_after_max);
+  section.text("budget", policy.budget);
+  section.count("source_calls_max", policy.source_calls_max, 1, source_calls_most);
   section.duration("gather_within", policy.gather_within);
   section.count("batch_max", policy.batch_max, 1, 1000);
   section.bytes("value_bytes_max", policy.value_bytes_max);

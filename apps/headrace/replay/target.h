@@ -98,7 +98,9 @@ struct TtlTargetOptions {
                                                               Backend& backend, Clock& clock);
 
 struct HttpTargetOptions {
-  std::string url{};
+  // One, or several that share a store and a bus: reads and edits go to each in its turn, and an
+  // edit is known when it holds in all of them.
+  std::vector<std::string> urls{};
   std::string api_key{};
   std::size_t connections_max = 1024;  // Kept; as many as there are lanes.
 };

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <charconv>
 #include <utility>
 
@@ -46,17 +47,24 @@ Origin origin_in(const wire::Response& response) {
 
 class HttpTarget final : public Target {
  public:
-  HttpTarget(std::vector<Question> questions, std::unique_ptr<app::Client> client)
-      : questions_(std::move(questions)), client_(std::move(client)) {}
+  HttpTarget(std::vector<Question> questions, std::vector<std::unique_ptr<app::Client>> clients)
+      : questions_(std::move(questions)), clients_(std::move(clients)) {}
 
-  std::string name() const override { return "server at " + client_->url(); }
+  std::string name() const override {
+    std::string name = clients_.size() == 1 ? "server at " : "servers at ";
+    for (const auto& client : clients_) {
+      if (client != clients_.front()) name += " and ";
+      name += client->url();
+    }
+    return name;
+  }
 
   Task<Result<Seen>> read(std::size_t question, std::uint64_t number) override {
     const Entity entity{questions_[question].collection, number};
     wire::Request request;
     request.target =
         fmt::format("/v1/read/{}/{}", wire::percent_encode(questions_[question].name), number);
-    Task<Result<wire::Response>> asking = client_->send(std::move(request));
+    Task<Result<wire::Response>> asking = next().send(std::move(request));
     const Result<wire::Response> response = co_await std::move(asking);
     if (!response) co_return std::unexpected(response.error());
     const Origin origin = origin_in(*response);
@@ -69,14 +77,14 @@ class HttpTarget final : public Target {
   }
 
   Task<Result<Held>> invalidate(Entity entity, Naming naming) override {
-    if (naming == Naming::tags) return send(fmt::format(R"({{"tags":["{}"]}})", tag_of(entity)));
+    if (naming == Naming::tags) return send(fmt::format(R"("tags":["{}"])", tag_of(entity)));
     std::string keys;
     for (const Question& question : questions_) {
       if (question.collection != entity.collection) continue;
       keys += fmt::format(R"({}{{"policy":"{}","entity":"{}"}})", keys.empty() ? "" : ",",
                           question.name, name_of(entity));
     }
-    return send(R"({"keys":[)" + keys + "]}");
+    return send(R"("keys":[)" + keys + "]");
   }
 
   Task<Result<Held>> invalidate_all() override {
@@ -84,7 +92,7 @@ class HttpTarget final : public Target {
     for (const Question& question : questions_) {
       names += fmt::format("{}\"{}\"", names.empty() ? "" : ",", question.name);
     }
-    return send(R"({"policies":[)" + names + "]}");
+    return send(R"("policies":[)" + names + "]");
   }
 
   Result<Bill> bill() override {
@@ -92,7 +100,9 @@ class HttpTarget final : public Target {
     if (!billed) return std::unexpected(billed.error());
     for (std::size_t i = 0; i < billed->size(); ++i) (*billed)[i] -= billed_before_[i];
     return Bill{.documents = std::move(*billed),
-                .counted_by = "the server's own metric, headrace_source_reads_total"};
+                .counted_by = clients_.size() == 1
+                                  ? "the server's own metric, headrace_source_reads_total"
+                                  : "the servers' own metrics, headrace_source_reads_total"};
   }
 
   // Remembers what the server has counted so far, and so learns whether it is there.
@@ -103,13 +113,19 @@ class HttpTarget final : public Target {
     return {};
   }
 
-  void close() override { client_->close(); }
+  void close() override {
+    for (const auto& client : clients_) client->close();
+  }
 
  private:
-  Task<Result<Held>> send(std::string body) {
-    wire::Request request{.method = "POST", .target = "/v1/invalidate", .body = std::move(body)};
+  app::Client& next() { return *clients_[turn_.fetch_add(1) % clients_.size()]; }
+
+  Task<Result<Held>> send(std::string what) {
+    if (clients_.size() > 1) what += R"(,"wait":"everywhere")";
+    wire::Request request{
+        .method = "POST", .target = "/v1/invalidate", .body = "{" + std::move(what) + "}"};
     request.headers.push_back({.name = "Content-Type", .value = "application/json"});
-    Task<Result<wire::Response>> asking = client_->send(std::move(request));
+    Task<Result<wire::Response>> asking = next().send(std::move(request));
     const Result<wire::Response> response = co_await std::move(asking);
     if (!response) co_return std::unexpected(response.error());
     if (response->status >= 300) co_return std::unexpected(error_of(*response));
@@ -117,23 +133,26 @@ class HttpTarget final : public Target {
   }
 
   Result<std::vector<std::uint64_t>> billed_so_far() {
-    wire::Request request{.target = "/metrics"};
-    Task<Result<wire::Response>> asking = client_->send(std::move(request));
-    const Result<wire::Response> response = wait(std::move(asking));
-    if (!response) {
-      return failure(response.error().code,
-                     fmt::format("{} ({})", response.error().what, client_->url()));
-    }
-    if (response->status != 200) return std::unexpected(error_of(*response));
-    std::vector<std::uint64_t> documents;
-    for (const Question& question : questions_) {
-      documents.push_back(sum_of(response->body, billed_metric, question.name));
+    std::vector<std::uint64_t> documents(questions_.size());
+    for (const auto& client : clients_) {
+      wire::Request request{.target = "/metrics"};
+      Task<Result<wire::Response>> asking = client->send(std::move(request));
+      const Result<wire::Response> response = wait(std::move(asking));
+      if (!response) {
+        return failure(response.error().code,
+                       fmt::format("{} ({})", response.error().what, client->url()));
+      }
+      if (response->status != 200) return std::unexpected(error_of(*response));
+      for (std::size_t i = 0; i < questions_.size(); ++i) {
+        documents[i] += sum_of(response->body, billed_metric, questions_[i].name);
+      }
     }
     return documents;
   }
 
   std::vector<Question> questions_;
-  std::unique_ptr<app::Client> client_;
+  std::vector<std::unique_ptr<app::Client>> clients_;
+  std::atomic<std::size_t> turn_{0};
   std::vector<std::uint64_t> billed_before_;
 };
 
@@ -141,12 +160,15 @@ class HttpTarget final : public Target {
 
 Result<std::unique_ptr<Target>> make_http_target(std::vector<Question> questions,
                                                  HttpTargetOptions options, Runtime& runtime) {
-  auto client = app::Client::make({.url = std::move(options.url),
-                                   .api_key = std::move(options.api_key),
-                                   .idle_max = options.connections_max},
-                                  runtime);
-  if (!client) return std::unexpected(client.error());
-  auto target = std::make_unique<HttpTarget>(std::move(questions), std::move(*client));
+  std::vector<std::unique_ptr<app::Client>> clients;
+  for (std::string& url : options.urls) {
+    auto client = app::Client::make(
+        {.url = std::move(url), .api_key = options.api_key, .idle_max = options.connections_max},
+        runtime);
+    if (!client) return std::unexpected(client.error());
+    clients.push_back(std::move(*client));
+  }
+  auto target = std::make_unique<HttpTarget>(std::move(questions), std::move(clients));
   if (auto begun = target->begin(); !begun) return std::unexpected(begun.error());
   return target;
 }

@@ -106,6 +106,7 @@ class Server {
   void run(Signals& signals);
 
  private:
+  [[nodiscard]] std::optional<int> make_data_folder() const;
   std::optional<int> open_store();
   std::optional<int> open_embedded();
   std::optional<int> open_shared();
@@ -169,14 +170,18 @@ std::optional<int> Server::open_bus() {
   return std::nullopt;
 }
 
-std::optional<int> Server::open_embedded() {
+// For the embedded store, and for a journal beside a shared one.
+std::optional<int> Server::make_data_folder() const {
+  if (config_.data_dir.empty()) return std::nullopt;
   std::error_code fault;
   std::filesystem::create_directories(config_.data_dir, fault);
-  if (fault) {
-    return refuse(
-        fmt::format("the data folder {} cannot be made: {}", config_.data_dir, fault.message()),
-        "Name another with --data-dir, or none to keep values in memory alone.", exit_config);
-  }
+  if (!fault) return std::nullopt;
+  return refuse(
+      fmt::format("the data folder {} cannot be made: {}", config_.data_dir, fault.message()),
+      "Name another with --data-dir, or none to keep values in memory alone.", exit_config);
+}
+
+std::optional<int> Server::open_embedded() {
   EmbeddedStoreOptions options = config_.store;
   options.path = config_.data_dir + "/store.sqlite";
   options.notice = [](std::string what) { log_warning("store: " + what); };
@@ -236,6 +241,7 @@ std::optional<int> Server::listen() {
 }
 
 std::optional<int> Server::start() {
+  if (auto refused = make_data_folder()) return refused;
   if (auto refused = open_store()) return refused;
   if (auto refused = open_bus()) return refused;
   if (auto refused = open_journal()) return refused;

@@ -231,6 +231,22 @@ void write_engine(Exposition& to, const EngineStats& stats) {
       .sample(stats.trusts_store ? 1 : 0);
 }
 
+void write_budgets(Exposition& to, const std::vector<BudgetStats>& budgets) {
+  const auto each = [&budgets](auto&& series, auto member) {
+    for (const BudgetStats& one : budgets) series.sample(one.*member, {{"budget", one.budget}});
+  };
+  each(to.gauge("headrace_source_calls", "Calls of a source under way, by budget."),
+       &BudgetStats::calls);
+  each(to.gauge("headrace_source_calls_max", "Their limit."), &BudgetStats::calls_max);
+  each(to.gauge("headrace_source_waiting", "Loads that wait for their turn."),
+       &BudgetStats::waiting);
+  each(to.counter("headrace_source_waited_total", "Loads that had to wait for their turn."),
+       &BudgetStats::waited_total);
+  each(to.counter("headrace_source_turned_away_total",
+                  "Loads that waited and never reached the source."),
+       &BudgetStats::turned_away_total);
+}
+
 void write_store(Exposition& to, const Store::Usage& usage) {
   to.gauge("headrace_store_up", "0 if the store is in trouble.")
       .sample(usage.trouble.empty() ? 1 : 0);
@@ -305,6 +321,7 @@ std::string metrics_text(const MetricsInput& input) {
   write_money(to, input);
   write_rollouts(to, input);
   write_engine(to, input.engine);
+  write_budgets(to, input.engine.budgets);
   if (input.store) write_store(to, *input.store);
   write_requests(to, input);
   return to.take();

@@ -26,7 +26,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "A policy names the fields that may be written in `writable`, and allows removing by "
      "`removable`; the detail says which it has."},
     {"no-puts", 403, false, "The policy takes no puts",
-     "What is put has no order among the writes of a policy whose level is linearizable.  Write "
+     "What is put has no order among the writes of a policy whose level is linearizable or "
+     "critical.  Write "
      "through PATCH /v1/source, or write to the source and invalidate."},
     {"not-found", 404, false, "No such entity",
      "The source says that there is no such entity.  This is an answer, not a fault."},
@@ -58,7 +59,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"source-unavailable", 503, true, "The source cannot be reached",
      "Nothing is known of the entity, not even that there is none.  Try again later."},
     {"store-unavailable", 503, true, "The store cannot be reached",
-     "A policy whose level is linearizable is written under a guard in the store.  Without it "
+     "A policy whose level is linearizable or critical is written under a guard in the store.  "
+     "Without it "
      "nothing was changed.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},

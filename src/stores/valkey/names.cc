@@ -2,39 +2,54 @@
 
 #include <array>
 #include <cassert>
+#include <cstdint>
 #include <cstring>
 
 namespace headrace::valkey {
 
 namespace {
 
+constexpr std::string_view digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 // Base 64 without what means something in a name on the server: braces, '*', '?', brackets.
-std::string readable(std::string_view bytes) {
-  static constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  unsigned bits = 0;
+// Five of them belong to every read that the store answers: what they cost counts.
+void append_readable(std::string& text, std::string_view bytes) {
+  const std::size_t before = text.size();
+  text.resize(before + (bytes.size() * 8 + 5) / 6);
+  char* to = text.data() + before;
+  std::uint32_t bits = 0;
   unsigned held = 0;
   for (const char byte : bytes) {
     bits = bits << 8 | static_cast<unsigned char>(byte);
-    for (held += 8; held >= 6; held -= 6) text += digits[bits >> (held - 6) & 63];
+    for (held += 8; held >= 6; held -= 6) *to++ = digits[bits >> (held - 6) & 63];
   }
-  if (held > 0) text += digits[bits << (6 - held) & 63];
-  return text;
+  if (held > 0) *to = digits[bits << (6 - held) & 63];
+}
+
+std::string name_of(std::string_view prefix, std::string_view mark, std::string_view bytes,
+                    std::string_view end) {
+  std::string name;
+  name.reserve(prefix.size() + mark.size() + (bytes.size() * 8 + 5) / 6 + end.size());
+  name += prefix;
+  name += mark;
+  append_readable(name, bytes);
+  name += end;
+  return name;
 }
 
 }  // namespace
 
 std::string Names::slot(const StoreKey& key) const {
-  return prefix_ + ":{" + readable(key.bytes()) + "}";
+  return name_of(prefix_, ":{", key.bytes(), "}");
 }
 
 std::string Names::beside(const StoreKey& key) const {
-  return slot(key) + "+";
+  return name_of(prefix_, ":{", key.bytes(), "}+");
 }
 
 std::string Names::watermark(const WatermarkId& id) const {
-  return prefix_ + ":w:" + readable(bytes_of({.high = id.high, .low = id.low}));
+  return name_of(prefix_, ":w:", bytes_of({.high = id.high, .low = id.low}), "");
 }
 
 std::string bytes_of(const Token& token) {

@@ -1,0 +1,187 @@
+// The budget of a source: who gets a turn, in which order, and who never does.
+#include "cache/admission.h"
+
+#include "headrace/cache.h"
+#include "kit/bench_top.h"
+
+namespace headrace {
+namespace {
+
+using kit::BenchTop;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Permit = Admission::Permit;
+
+class AdmissionTest : public testing::Test {
+ protected:
+  struct Call {
+    bool ended = false;
+    Code code = Code::closed;  // If turned away.
+    std::optional<Permit> permit{};
+  };
+  using CallRef = std::shared_ptr<Call>;
+
+  static Task<void> enter(std::shared_ptr<Admission> budget, Instant deadline, std::stop_token stop,
+                          CallRef call) {
+    auto turn = budget->turn(deadline, std::move(stop));
+    Result<Permit> permit = co_await turn;
+    call->ended = true;
+    if (permit) {
+      call->permit.emplace(*std::move(permit));
+    } else {
+      call->code = permit.error().code;
+    }
+  }
+  CallRef call(Duration within = seconds(10), std::stop_token stop = {}) {
+    auto made = std::make_shared<Call>();
+    start(enter(budget, world.now() + within, std::move(stop), made), [] {});
+    return made;
+  }
+  static bool is_in(const CallRef& call) { return call->permit.has_value(); }
+  void end(const CallRef& call) {
+    call->permit.reset();
+    world.run();
+  }
+
+  kit::World world;
+  std::shared_ptr<Admission> budget = std::make_shared<Admission>(
+      "main", Admission::Options{.calls_max = 2, .queue_max = 3}, world, world);
+};
+
+TEST_F(AdmissionTest, WhoFindsItSpentWaitsInLine) {
+  const CallRef first = call(), second = call(), third = call(), fourth = call();
+  EXPECT_TRUE(is_in(first) && is_in(second));
+  EXPECT_FALSE(third->ended || fourth->ended);
+  EXPECT_EQ(budget->stats().calls, 2u);
+  EXPECT_EQ(budget->stats().waiting, 2u);
+  end(second);
+  EXPECT_TRUE(is_in(third));
+  EXPECT_FALSE(fourth->ended);
+  end(first);
+  EXPECT_TRUE(is_in(fourth));
+  end(third);
+  end(fourth);
+  EXPECT_EQ(budget->stats().calls, 0u);
+  EXPECT_EQ(budget->stats().waited_total, 2u);
+  EXPECT_EQ(budget->stats().turned_away_total, 0u);
+}
+
+TEST_F(AdmissionTest, WhoIsTooLateOrUnwantedNeverGetsATurn) {
+  std::stop_source stop;
+  const CallRef first = call(), second = call();
+  const CallRef late = call(seconds(1)), unwanted = call(seconds(10), stop.get_token()),
+                patient = call();
+  world.advance(seconds(1));
+  stop.request_stop();
+  end(first);
+  EXPECT_EQ(late->code, Code::timed_out);
+  EXPECT_EQ(unwanted->code, Code::cancelled);
+  EXPECT_TRUE(is_in(patient));
+  EXPECT_EQ(budget->stats().turned_away_total, 2u);
+}
+
+TEST_F(AdmissionTest, TheLineHasAnEnd) {
+  const std::vector<CallRef> in = {call(), call()};
+  const std::vector<CallRef> waiting = {call(seconds(1)), call(), call()};
+  EXPECT_EQ(call()->code, Code::refused);
+  world.advance(seconds(1));
+  const CallRef next = call();  // The place of who is too late by now.
+  world.run();
+  EXPECT_FALSE(next->ended);
+  EXPECT_EQ(waiting[0]->code, Code::timed_out);
+  EXPECT_EQ(budget->stats().waiting, 3u);
+  budget->set_calls_max(5);
+  world.run();
+  EXPECT_TRUE(is_in(next) && is_in(waiting[1]) && is_in(waiting[2]));
+}
+
+class BudgetTest : public BenchTop {
+ protected:
+  void define_with(std::size_t calls_max, std::string budget = "") {
+    Policy policy = plain_policy();
+    policy.source_calls_max = calls_max;
+    policy.budget = std::move(budget);
+    define(policy);
+  }
+};
+
+TEST_F(BudgetTest, AColdStartNeverSendsMoreThanTheBudget) {
+  define_with(3);
+  source->hold = true;
+  std::vector<Outcome> outcomes;
+  for (int i = 0; i < 100; ++i) {
+    source->rows[std::to_string(i)] = "v";
+    outcomes.push_back(ask(std::to_string(i)));
+  }
+  world.run();
+  for (std::size_t asked = 0; asked < 100; asked = source->reads) {
+    ASSERT_LE(source->held(), 3u);
+    ASSERT_EQ(engine->stats().budgets.at(0).calls, source->held());
+    source->release();
+    world.run();
+  }
+  source->release();
+  world.run();
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(text(outcome), "v");
+  EXPECT_EQ(engine->stats().budgets.at(0).waited_total, 97u);
+}
+
+TEST_F(BudgetTest, WhoWaitedInVainDoesNotReachTheSource) {
+  define_with(1);
+  source->rows = {{"1", "one"}, {"2", "two"}};
+  source->hold = true;
+  const Outcome first = ask("1");
+  const Outcome second = ask("2");
+  world.advance(plain_policy().load_within);  // The source answers nobody.
+  EXPECT_EQ(source->reads, 1u);
+  source->hold = false;
+  source->release();
+  world.run();
+  EXPECT_EQ(source->reads, 1u);
+  EXPECT_EQ(text(read("2")), "two");
+}
+
+TEST_F(BudgetTest, ACallersOwnFetchHasATurnToo) {
+  define_with(1);
+  source->hold = true;
+  source->rows["1"] = "one";
+  const Outcome first = ask("1");
+  int fetched = 0;
+  Loader own = [&fetched](const Fetch&) -> Task<Result<Loaded>> {
+    ++fetched;
+    co_return Loaded{.value = std::make_shared<const std::string>("own")};
+  };
+  const Outcome second = catch_outcome(engine->read(users, "2", std::move(own)));
+  world.run();
+  EXPECT_EQ(fetched, 0);
+  source->hold = false;
+  source->release();
+  world.run();
+  EXPECT_EQ(fetched, 1);
+  EXPECT_EQ(text(second), "own");
+}
+
+TEST_F(BudgetTest, PoliciesOfOneBudgetShareIt) {
+  define_with(1, "main");
+  Policy other = plain_policy();
+  other.name = "others";
+  other.budget = "main";
+  other.source_calls_max = 1;
+  const std::shared_ptr<const ValueCodec> codec(&bytes_codec(), [](auto*) {});
+  const PolicyHandle others = *engine->define(other, codec, source);
+  source->rows["1"] = "one";
+  source->hold = true;
+  const Outcome first = ask("1");
+  const Outcome second = catch_outcome(engine->read(others, "1"));
+  world.run();
+  EXPECT_EQ(source->reads, 1u);
+  ASSERT_EQ(engine->stats().budgets.size(), 1u);
+  EXPECT_EQ(engine->stats().budgets[0].budget, "main");
+  source->hold = false;
+  source->release();
+  world.run();
+  EXPECT_EQ(text(second), "one");
+}
+
+}  // namespace
+}  // namespace headrace
