@@ -282,7 +282,10 @@ std::unique_ptr<Fault> make() {
 
 constexpr FaultKind kinds[] = {
     {.name = "calm", .says = "nothing at all", .make = make<Calm>},
-    {.name = "delay", .says = "the network to the store and the bus is slow", .make = make<Delay>},
+    {.name = "delay",
+     .says = "the network to the store and the bus is slow",
+     .make = make<Delay>,
+     .takes_patience = true},
     {.name = "cut", .says = "connections to the store and the bus are reset", .make = make<Cut>},
     {.name = "half-close", .says = "one direction of them ends", .make = make<HalfClose>},
     {.name = "stall", .says = "one direction of them stands still for 3 s", .make = make<Stall>},
@@ -292,7 +295,7 @@ constexpr FaultKind kinds[] = {
     {.name = "pause",
      .says = "instances stand still for 2 s",
      .make = make<Pause>,
-     .stops_clocks = true},
+     .takes_patience = true},
     {.name = "server-pause", .says = "the server stands still for 2 s", .make = make<ServerPause>},
     {.name = "server-kill",
      .says = "the server dies and comes back empty",

@@ -54,7 +54,7 @@ struct FaultKind {
   void (*prepare)(FleetOptions& options) = [](FleetOptions&) {};
   // Records that the store must not lose may be lost, and with them what guards promise.
   bool loses_guards = false;
-  bool stops_clocks = false;  // Readers' patience ends while nobody could answer.
+  bool takes_patience = false;  // Readers' time is over before anybody could answer.
 };
 
 [[nodiscard]] std::span<const FaultKind> fault_kinds();

@@ -61,6 +61,10 @@ std::string remarks(const Outcome& outcome) {
     text += fmt::format("  {} registers were not judged: too many writes at once\n",
                         outcome.registers.too_hard);
   }
+  if (outcome.read_refusals.refused > 0) {
+    text += fmt::format("  {} reads ended in an error, the first with: {}\n",
+                        outcome.read_refusals.refused, outcome.read_refusals.first);
+  }
   if (outcome.write_refusals.refused > 0) {
     text += fmt::format("  {} writes and invalidations were refused, the first with: {}\n",
                         outcome.write_refusals.refused, outcome.write_refusals.first);

@@ -102,7 +102,7 @@ class Run {
     outcome_.registers_count = !kind_.loses_guards;
     outcome_.read_refusals = traffic.read_refusals();
     outcome_.write_refusals = traffic.write_refusals();
-    if (outcome_.read_refusals.refused > 0 && !kind_.stops_clocks) {
+    if (outcome_.read_refusals.refused > 0 && !kind_.takes_patience) {
       outcome_.complaints.push_back(
           fmt::format("{} reads ended in an error, although the source answers: {}",
                       outcome_.read_refusals.refused, outcome_.read_refusals.first));
