@@ -139,6 +139,7 @@ class Server {
   void greet() const;
   void reload();
   void warn_of_restart(const Config& next) const;
+  void watch();
   void drain(Signals& signals);
   void end();
 
@@ -151,6 +152,9 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<HttpServer> server_;
+  // What watch() has seen last; at the start nothing is proved yet.
+  bool bus_was_heard_ = false;
+  bool store_was_trusted_ = true;
 };
 
 std::optional<int> Server::open_store() {
@@ -387,8 +391,32 @@ void Server::reload() {
   config_.drain_delay = next->drain_delay;
 }
 
+// Says when a promise is kept in the slower way, and when that ends.
+void Server::watch() {
+  const EngineStats stats = engine_->stats();
+  if (bus_ && stats.hears_all != bus_was_heard_) {
+    bus_was_heard_ = stats.hears_all;
+    if (stats.hears_all) {
+      log_info("bus: all is heard; memory answers by itself");
+    } else {
+      log_warning("bus: what others invalidate is not heard; memory asks the store meanwhile");
+    }
+  }
+  if (store_ && stats.trusts_store != store_was_trusted_) {
+    store_was_trusted_ = stats.trusts_store;
+    if (stats.trusts_store) {
+      log_info("store: it has been told again what it may have forgotten; its answers count");
+    } else {
+      log_warning(
+          "store: it may have forgotten what it had confirmed, and is told again; reads go to the "
+          "sources meanwhile");
+    }
+  }
+}
+
 void Server::run(Signals& signals) {
   for (;;) {
+    watch();
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:
