@@ -22,6 +22,7 @@ namespace {
 
 // Of a key under a critical policy; unlike that of a write it is nobody's, and nobody takes it
 // away.
+static_assert(critical_bound_max <= Store::guard_lasts_max);
 constexpr Token deny_marker{.high = 0x64656e7920746869, .low = 0x73206f6e65206b79};
 
 bool is_tag(std::string_view tag) {

@@ -79,7 +79,8 @@ std::string json_of(const Outcome& outcome) {
       R"("from_memory":{},"from_store":{},"from_source":{},)"
       R"("register_operations":{},"register_violations":{},"registers_count":{},)"
       R"("pending":{},"lost":{},"reads_refused":{},"writes_refused":{},)"
-      R"("stalest_bounded":{:.6f},"bound":1,"stalest_strict":{:.6f},"oldest_brief":{:.6f},"forgotten_for":{:.6f},)"
+      R"("stalest_bounded":{:.6f},"bound":1,"stalest_strict":{:.6f},"oldest_brief":{:.6f},)"
+      R"("forgotten_for":{:.6f},)"
       R"("violations":{},"why":{}}})",
       json_text(outcome.fault), outcome.seconds, verdict.reads, verdict.commits,
       verdict.source_reads, verdict.from[0], verdict.from[1], verdict.from[2],
