@@ -38,6 +38,7 @@ Duration Oracle::widened(Duration bound) const {
 }
 
 void Oracle::violated(std::string what) {
+  ++violations_;
   if (!violation_) violation_ = std::move(what);
 }
 
@@ -57,7 +58,7 @@ void Oracle::answered(const Read& read, const Said& said) {
   if ((kind == Kind::absent) != truth_.is_absent(told.version)) {
     return fail("the kind", kind == Kind::absent ? "it is a value" : "it is an absence");
   }
-  const Duration true_age = now - truth_.read_began(told.read);
+  const Duration true_age = read.answered_after.value_or(now) - truth_.read_began(told.read);
   const Policy& policy = rules_.policies[read.place.policy];
   const Duration bound = kind == Kind::absent ? policy.absent_for : bound_of(policy);
   const bool was_kept = from != "source";

@@ -86,6 +86,8 @@ class Oracle {
     Level level = Level::bounded;
     Instant began{};
     std::optional<Instant> deaf_since{};  // Nothing comes to it from the bus any more.
+    // Not before, where the moment of the answer is not known; it is heard of now.
+    std::optional<Instant> answered_after{};
   };
   // What was said and when; `from` for the story: "memory", "store", "source".
   struct Said {
@@ -141,7 +143,9 @@ class Oracle {
   void host_died(HostId host);
 
   void violated(std::string what);
+  // The first one, in words; and how many there were.
   [[nodiscard]] const std::optional<std::string>& violation() const noexcept { return violation_; }
+  [[nodiscard]] std::uint64_t violations() const noexcept { return violations_; }
   [[nodiscard]] std::uint64_t answers() const noexcept { return answers_; }
 
  private:
@@ -183,6 +187,7 @@ class Oracle {
   std::vector<Instant> losses_;
   Duration stood_still_{0};
   std::optional<std::string> violation_;
+  std::uint64_t violations_ = 0;
   std::uint64_t answers_ = 0;
 };
 

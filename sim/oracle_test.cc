@@ -126,6 +126,20 @@ TEST_F(OracleTest, AnAgeIsNotSaidToBeLess) {
   EXPECT_EQ(rule(), "age");
 }
 
+TEST_F(OracleTest, WhatIsHeardLateWasAnsweredWhenItWasAskedFor) {
+  const Told told = read_now();
+  wait(seconds(9));
+  const Instant asked = timeline.now();
+  wait(seconds(9));
+  oracle.answered({.host = 1, .place = place, .began = asked, .answered_after = asked},
+                  {.told = told, .age = seconds(9), .from = "memory"});
+  EXPECT_EQ(rule(), "");
+  oracle.answered({.host = 1, .place = place, .began = asked},
+                  {.told = told, .age = seconds(9), .from = "memory"});
+  EXPECT_EQ(rule(), "hard bound");
+  EXPECT_EQ(oracle.violations(), 2u);  // The age is wrong as well.
+}
+
 TEST_F(OracleTest, OneLoadAtATimeBetweenInvalidations) {
   const auto first = oracle.load_began(1, place, true);
   EXPECT_EQ(rule(), "");

@@ -162,7 +162,8 @@ def shared_goals(raw):
                 spread("hit", "miss_round_trips")),
         at_most("invalidation noticed by another memory, ms at the median", 2,
                 spread("notice", "p50_ms")),
-        at_most("invalidation noticed by another memory, ms at p99", 10, spread("notice", "p99_ms")),
+        at_most("invalidation noticed by another memory, ms at p99", 10,
+                spread("notice", "p99_ms")),
         at_most("tag on 1,000,000 entries in Valkey: time over that of a tag on one", 1.10,
                 spread("tag", "ratio")),
     ]

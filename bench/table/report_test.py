@@ -107,9 +107,9 @@ class Goals(unittest.TestCase):
         def met(start):
             return goal(raw_results(), start).met
 
-        self.assertEqual([met("store hit on Valkey, one"), met("store hit on Valkey, 64"),
-                          met("miss on Valkey"), met("invalidation noticed by another memory, ms at "
-                                                     "p99")], [True, False, True, False])
+        starts = ["store hit on Valkey, one", "store hit on Valkey, 64", "miss on Valkey",
+                  "invalidation noticed by another memory, ms at p9"]
+        self.assertEqual([met(start) for start in starts], [True, False, True, False])
 
 
 class Text(unittest.TestCase):

@@ -23,7 +23,7 @@ def valkey():
     """The address of a server that keeps nothing on disk."""
     program = runs.ROOT / ".cache/servers/bin/valkey-server"
     if not program.exists():
-        raise runs.Missing(f"{program} is not there; ./dev setup fetches it, and says why it cannot")
+        raise runs.Missing(f"{program} is not there; ./dev setup fetches it, or says why not")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -96,6 +96,12 @@ struct EngineStats {
   std::uint64_t tags_known = 0;             // Tags that some entry or flight depends on.
   std::uint64_t invalidations_pending = 0;  // Not yet acknowledged by the store.
   bool reads_on = true;                     // The global switch.
+  // False while this instance cannot prove that it has heard all that was said on the bus: then
+  // memory does not answer by itself, and the store is asked.
+  bool hears_all = true;
+  // False while the store is another than before, and is told again what it may have forgotten, or
+  // while the journal is read: then reads go to the sources.
+  bool trusts_store = true;
 };
 
 }  // namespace headrace

@@ -133,10 +133,14 @@ TEST_F(BusTest, WithoutProofAndStoreTheSourceAnswers) {
 
 TEST_F(BusTest, AProofIsGoodAgainWithoutAnythingBeingLoaded) {
   fill_both();
+  EXPECT_TRUE(second->stats().hears_all);
   second_bus.fails = true;
   world.advance(seconds(2));
+  EXPECT_FALSE(second->stats().hears_all);
+  EXPECT_TRUE(engine->stats().hears_all);
   second_bus.fails = false;
   beat();
+  EXPECT_TRUE(second->stats().hears_all);
   const auto reads = source->reads;
   EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
   EXPECT_EQ(source->reads, reads);

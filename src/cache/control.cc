@@ -95,7 +95,8 @@ Engine::Impl::Impl(Limits limits, Ports ports)
                 .silence_max = limits_.bus_silence_max,
                 .origins_max = limits_.bus_origins_max},
                ports.random.token(), ports.bus != nullptr),
-      outbox_(limits_.bus_queue_max) {}
+      outbox_(limits_.bus_queue_max),
+      listeners_(limits_.listeners_max) {}
 
 void Engine::Impl::schedule_expiry() {
   const std::scoped_lock lock(timer_mutex_);
@@ -264,7 +265,9 @@ EngineStats Engine::Impl::stats() const {
                     .waiters = flights_.waiters(),
                     .tags_known = tags_.known(),
                     .invalidations_pending = quarantine_.size() + (recovering_.load() ? 1 : 0),
-                    .reads_on = reads_on_.load()};
+                    .reads_on = reads_on_.load(),
+                    .hears_all = hearing_.is_live(ports_.clock.now()),
+                    .trusts_store = !distrusts_store()};
   for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
   const std::shared_lock lock(policies_mutex_);
   for (const auto& [name, budget] : budgets_) {

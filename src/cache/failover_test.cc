@@ -70,8 +70,10 @@ TEST_F(FailoverTest, WhileItCannotBeReplayedTheSourceAnswers) {
   store.fails_invalidations = true;
   EXPECT_EQ(text(read("1")), "v2");
   EXPECT_EQ(read("2", {.refresh = true})->reason(), Reason::quarantined);
+  EXPECT_FALSE(engine->stats().trusts_store);
   store.fails_invalidations = false;
   world.advance(seconds(1));
+  EXPECT_TRUE(engine->stats().trusts_store);
   EXPECT_EQ(text(read("1")), "v2");
   EXPECT_EQ(read("2", {.refresh = true})->reason(), Reason::forced);
 }

@@ -310,6 +310,7 @@ class TcpGate::Loop {
   void cut() {
     for_each([](Connection& connection) { connection.reset(); });
   }
+  void lead_to(int server_port) { server_port_ = server_port; }
   void refuse() {
     if (acceptor_) acceptor_->close();
     acceptor_.reset();
@@ -355,7 +356,7 @@ class TcpGate::Loop {
     });
   }
 
-  const int server_port_;
+  int server_port_;
   LoopbackPort port_;
   asio::io_context context_;
   asio::executor_work_guard<asio::io_context::executor_type> working_{context_.get_executor()};
@@ -408,6 +409,10 @@ void TcpGate::accept() {
 
 void TcpGate::cut() {
   loop_->run([&] { loop_->cut(); });
+}
+
+void TcpGate::lead_to(int server_port) {
+  loop_->run([&] { loop_->lead_to(server_port); });
 }
 
 void TcpGate::half_close(Toward where) {

@@ -58,6 +58,9 @@ class TcpGate {
   void accept();
   // Resets all connections that are open.
   void cut();
+  // Those that come from now on are led to another server, as a name that now means another
+  // machine.
+  void lead_to(int server_port);
   // Ends one direction of all connections that are open, as if the sender had said that it will
   // send no more; the other goes on.  What the sender sends all the same is lost.
   void half_close(Toward where);

@@ -224,6 +224,18 @@ TEST_P(Gate, ResetsWhomTheOtherSideResets) {
   EXPECT_TRUE(eventually([&] { return gate_.open_connections() == 0; }));
 }
 
+TEST_P(Gate, LeadsThoseWhoComeElsewhere) {
+  BlockingListener other;
+  gate_.lead_to(other.port());
+  expect_well();  // Who is there stays.
+  Result<BlockingSocket> client = BlockingSocket::connect(gate_.port());
+  ASSERT_TRUE(client);
+  Result<BlockingSocket> server = other.accept();
+  ASSERT_TRUE(server);
+  ASSERT_TRUE(client->send("ask"));
+  EXPECT_EQ(server->read_exactly(3), "ask");
+}
+
 TEST(GateOfNobody, ResetsThoseWhoCome) {
   int nobody = 0;
   {

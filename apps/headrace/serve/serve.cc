@@ -14,11 +14,14 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/firestore.h"
+#include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
@@ -83,6 +86,22 @@ Result<std::string> read_key(const std::string& file) {
   return failure(Code::invalid_argument, file + " cannot be read or is empty");
 }
 
+// For the log: without whatever stands in a connection string.
+template <class Options>
+std::string place_of(const Options& options) {
+  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
+  if (options.sentinels.empty()) return "valkey at " + options.address;
+  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
+                     options.sentinels[0]);
+}
+
+std::string name_of(const config::BusConfig& bus) {
+  const auto* const valkey = std::get_if<config::ValkeyBusConfig>(&bus);
+  if (valkey != nullptr) return place_of(valkey->options);
+  const bool is_postgres = std::holds_alternative<config::PostgresBusConfig>(bus);
+  return is_postgres ? "postgres" : "none";
+}
+
 http::Prices prices_of(const Config& config) {
   http::Prices prices{.currency = config.prices.currency};
   for (const config::PolicyConfig& policy : config.policies) {
@@ -110,6 +129,9 @@ class Server {
   std::optional<int> open_store();
   std::optional<int> open_embedded();
   std::optional<int> open_shared();
+  std::optional<int> open_memcached();
+  std::optional<int> open_firestore();
+  [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
   std::optional<int> bind();
@@ -117,6 +139,7 @@ class Server {
   void greet() const;
   void reload();
   void warn_of_restart(const Config& next) const;
+  void watch();
   void drain(Signals& signals);
   void end();
 
@@ -129,10 +152,15 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<HttpServer> server_;
+  // What watch() has seen last; at the start nothing is proved yet.
+  bool bus_was_heard_ = false;
+  bool store_was_trusted_ = true;
 };
 
 std::optional<int> Server::open_store() {
   if (config_.shared_store) return open_shared();
+  if (config_.memcached_store) return open_memcached();
+  if (config_.firestore_store) return open_firestore();
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
 }
 
@@ -163,13 +191,55 @@ std::optional<int> Server::open_shared() {
   return std::nullopt;
 }
 
+std::optional<int> Server::open_memcached() {
+  MemcachedStoreOptions options = *config_.memcached_store;
+  options.notice = [](std::string what) { log_warning("store: " + what); };
+  auto opened = open_memcached_store(std::move(options), runtime_);
+  if (!opened) {
+    const bool is_wrong = opened.error().code == Code::invalid_argument;
+    return refuse(opened.error().what, "Mend [store], or the server.",
+                  is_wrong ? exit_config : exit_unavailable);
+  }
+  store_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_firestore() {
+  const config::FirestoreStoreConfig& shared = *config_.firestore_store;
+  auto database = open_firestore_database(shared.database, runtime_, runtime_, runtime_);
+  if (!database) return refuse(database.error().what, "Mend [store].", exit_config);
+  auto opened = open_firestore_store(std::move(*database), shared.options, runtime_, runtime_);
+  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
+  store_ = std::move(*opened);
+  const auto there = wait(store_->look(StoreKey{}, {}, Store::Payload::without));
+  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
+  return std::nullopt;
+}
+
 std::optional<int> Server::open_bus() {
-  if (!config_.bus) return std::nullopt;
-  auto options = with_passwords(*config_.bus);
-  if (!options) return options.error();
-  auto opened = open_valkey_bus(*std::move(options), runtime_);
+  auto* const valkey = std::get_if<config::ValkeyBusConfig>(&config_.bus);
+  auto* const postgres = std::get_if<config::PostgresBusConfig>(&config_.bus);
+  if (valkey == nullptr && postgres == nullptr) return std::nullopt;
+  Result<std::unique_ptr<Bus>> opened;
+  if (valkey != nullptr) {
+    auto options = with_passwords(*valkey);
+    if (!options) return options.error();
+    opened = open_valkey_bus(*std::move(options), runtime_);
+  } else {
+    PostgresBusOptions options = postgres->options;
+    auto password = read_key(postgres->password_file);
+    if (!password) {
+      return refuse(password.error().what, "Write the password into its first line.", exit_config);
+    }
+    options.password = std::move(*password);
+    opened = open_postgres_bus(std::move(options), runtime_);
+  }
   if (!opened) return refuse(opened.error().what, "Mend [bus].", exit_config);
   bus_ = std::move(*opened);
+  if (postgres == nullptr) return std::nullopt;
+  // A session that is there before the engine listens has missed nothing.
+  const Result<void> there = wait(bus_->barrier());
+  if (!there) log_warning("bus: " + there.error().what + "; memory answers nothing meanwhile");
   return std::nullopt;
 }
 
@@ -260,12 +330,17 @@ std::optional<int> Server::start() {
   return std::nullopt;
 }
 
-template <class Options>
-std::string place_of(const Options& options) {
-  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
-  if (options.sentinels.empty()) return "valkey at " + options.address;
-  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
-                     options.sentinels[0]);
+std::string Server::store_text() const {
+  if (config_.shared_store) return place_of(config_.shared_store->options);
+  if (config_.memcached_store) {
+    return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
+  }
+  if (config_.firestore_store) {
+    return fmt::format("firestore collection {} of project {}",
+                       config_.firestore_store->options.collection,
+                       config_.firestore_store->database.project);
+  }
+  return store_ ? "embedded in " + config_.data_dir : std::string("memory alone");
 }
 
 void Server::greet() const {
@@ -275,12 +350,9 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  std::string store = "memory alone";
-  if (store_) store = "embedded in " + config_.data_dir;
-  if (config_.shared_store) store = place_of(config_.shared_store->options);
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(), store,
-                       bus_ ? place_of(config_.bus->options) : std::string("none"),
+                       bindings_->policies(), bindings_->sources(), store_text(),
+                       name_of(config_.bus),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
@@ -319,8 +391,32 @@ void Server::reload() {
   config_.drain_delay = next->drain_delay;
 }
 
+// Says when a promise is kept in the slower way, and when that ends.
+void Server::watch() {
+  const EngineStats stats = engine_->stats();
+  if (bus_ && stats.hears_all != bus_was_heard_) {
+    bus_was_heard_ = stats.hears_all;
+    if (stats.hears_all) {
+      log_info("bus: all is heard; memory answers by itself");
+    } else {
+      log_warning("bus: what others invalidate is not heard; memory asks the store meanwhile");
+    }
+  }
+  if (store_ && stats.trusts_store != store_was_trusted_) {
+    store_was_trusted_ = stats.trusts_store;
+    if (stats.trusts_store) {
+      log_info("store: it has been told again what it may have forgotten; its answers count");
+    } else {
+      log_warning(
+          "store: it may have forgotten what it had confirmed, and is told again; reads go to the "
+          "sources meanwhile");
+    }
+  }
+}
+
 void Server::run(Signals& signals) {
   for (;;) {
+    watch();
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:

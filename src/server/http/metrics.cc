@@ -222,6 +222,13 @@ void write_engine(Exposition& to, const EngineStats& stats) {
   to.gauge("headrace_invalidations_pending", "Invalidations the store has not acknowledged.")
       .sample(stats.invalidations_pending);
   to.gauge("headrace_reads_on", "0 if the global switch is off.").sample(stats.reads_on ? 1 : 0);
+  to.gauge("headrace_bus_heard",
+           "0 while it is not proved that all was heard on the bus: memory then asks the store.")
+      .sample(stats.hears_all ? 1 : 0);
+  to.gauge("headrace_store_trusted",
+           "0 while the store may have forgotten something and is told again: reads then go to the "
+           "sources.")
+      .sample(stats.trusts_store ? 1 : 0);
 }
 
 void write_budgets(Exposition& to, const std::vector<BudgetStats>& budgets) {

@@ -89,6 +89,8 @@ void append_stats(std::string& out, const StatsInput& input) {
   json.real("uptime", seconds_of(input.uptime));
   json.truth("ready", input.ready);
   json.truth("reads_on", input.engine.reads_on);
+  json.truth("bus_heard", input.engine.hears_all);
+  json.truth("store_trusted", input.engine.trusts_store);
   json.number("connections", whole(input.connections));
   json.number("flights", whole(input.engine.flights));
   json.number("waiters", whole(input.engine.waiters));

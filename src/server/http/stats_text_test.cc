@@ -36,6 +36,7 @@ TEST(StatsText, OneDocumentForAll) {
                    .uptime = std::chrono::seconds(90),
                    .connections = 4};
   input.engine.policies = {users};
+  input.engine.hears_all = false;
   input.engine.memory = {.entries = 3, .bytes = 1000, .bytes_max = 4000};
   std::string text;
   append_stats(text, input);
@@ -44,6 +45,8 @@ TEST(StatsText, OneDocumentForAll) {
   EXPECT_EQ(json.at("currency").as_string(), "EUR");
   EXPECT_EQ(json.at("memory").at("bytes_max").as_int64(), 4000);
   EXPECT_FALSE(json.as_object().contains("store"));
+  EXPECT_FALSE(json.at("bus_heard").as_bool());
+  EXPECT_TRUE(json.at("store_trusted").as_bool());
   const auto& policy = json.at("policies").at(0);
   EXPECT_EQ(policy.at("rollout").as_string(), "shadow");
   EXPECT_EQ(policy.at("reads").as_int64(), 8);

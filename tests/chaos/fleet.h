@@ -1,0 +1,91 @@
+// chaos/fleet.h: a source, a server of Valkey, and several instances that share it.
+//
+// Threads: start() and whatever starts, kills or pauses a process: the thread that made it.
+// Errors:  as kit::ServerProcess.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chaos/calendar.h"
+#include "chaos/history.h"
+#include "chaos/instance.h"
+#include "chaos/origin.h"
+#include "headrace/result.h"
+#include "kit/valkey_server.h"
+
+namespace headrace::chaos {
+
+struct FleetOptions {
+  std::size_t instances = 4;
+  std::size_t entities = 2000;
+  std::size_t registers = 64;  // Rows that are written under guards; none: no such policy.
+  std::chrono::milliseconds source_takes{2};
+  std::chrono::seconds readers_wait{2};  // fetch_within of the policies; at most 20 s.
+  std::string program{};                 // Full name; and what is told to each process.
+  std::vector<std::string> environment{};
+  kit::ValkeyOptions server{};
+  bool replicated = false;    // A second server follows the first.
+  bool steps_clocks = false;  // The instances' calendar can be moved ...
+  bool steps_server = false;  // ... and the server's.
+};
+
+class Fleet {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Fleet>> start(FleetOptions options);
+
+  [[nodiscard]] const FleetOptions& options() const noexcept { return options_; }
+  [[nodiscard]] Origin& origin() noexcept { return origin_; }
+  [[nodiscard]] std::size_t size() const noexcept { return instances_.size(); }
+  [[nodiscard]] Instance& instance(std::size_t place) { return *instances_.at(place); }
+  [[nodiscard]] kit::ValkeyServer& server() { return *servers_.at(primary_); }
+  [[nodiscard]] Calendar& calendar() noexcept { return calendar_; }
+  [[nodiscard]] Calendar& server_calendar() noexcept { return server_calendar_; }
+  // What this thread has seen.
+  [[nodiscard]] Notes& notes() noexcept { return notes_; }
+  void note(What what, HostId host = 0) {
+    const Instant now = clock_now();
+    notes_.push_back({.at = now, .began = now, .what = what, .host = host});
+  }
+
+  void kill(std::size_t place);
+  // Fails if it does not serve again.
+  [[nodiscard]] Result<void> restart(std::size_t place);
+
+  // From now on the replica hears nothing of what the primary takes.
+  void hold_back_replica();
+  // The primary dies, and the replica takes its place and its clients.
+  void fail_over();
+  // Who has died comes back as the other's replica; returns once it follows.
+  [[nodiscard]] Result<void> follow_again();
+
+  // Waits until nothing is under way, and every instance hears all and trusts its store; says what
+  // is not so if that does not come.
+  [[nodiscard]] Result<void> come_to_rest(std::chrono::seconds within);
+
+  // Use start().
+  explicit Fleet(FleetOptions options)
+      : options_(std::move(options)), origin_(options_.entities, options_.source_takes) {}
+
+ private:
+  [[nodiscard]] Result<void> start_servers();
+  [[nodiscard]] Result<void> make_registers();
+  [[nodiscard]] std::string settings(std::size_t place) const;
+  // What keeps an instance from being at rest; empty if nothing does.
+  [[nodiscard]] std::string unrest() const;
+
+  const FleetOptions options_;
+  kit::TemporaryFolder folder_;
+  Calendar calendar_;
+  Calendar server_calendar_;
+  Origin origin_;
+  std::vector<std::unique_ptr<kit::ValkeyServer>> servers_;
+  std::vector<std::unique_ptr<kit::TcpGate>> to_primary_;  // For replicas: one before each server.
+  std::size_t primary_ = 0;
+  std::vector<std::unique_ptr<Instance>> instances_;
+  Notes notes_;
+};
+
+}  // namespace headrace::chaos
