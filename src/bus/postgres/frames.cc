@@ -84,8 +84,9 @@ class Packer {
 
 bool decode_into(std::string_view bytes, FrameReader::Read& into) {
   Result<BusMessage> message = decode_message(bytes);
-  if (message) into.messages.push_back(*std::move(message));
-  return message.has_value();
+  if (!message) return false;
+  into.messages.push_back(*std::move(message));
+  return true;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -39,7 +40,16 @@ class FirestoreClient {
   explicit FirestoreClient(const std::string& emulator)
       : proxy(kit::FirestoreProxy::start({.upstream = emulator})),
         stub_(api::Firestore::NewStub(
-            grpc::CreateChannel(emulator, grpc::InsecureChannelCredentials()))) {}
+            grpc::CreateChannel(emulator, grpc::InsecureChannelCredentials()))) {
+    // The first calls of an emulator take it seconds, and on a busy machine many.
+    static std::once_flag warmed;
+    std::call_once(warmed, [this] {
+      api::Document first;
+      first.set_name(names.watermark({}));
+      set(first);
+      EXPECT_NE(get(first.name()), nullptr);
+    });
+  }
 
   std::unique_ptr<Store> open() { return open(proxy->address()); }
   // The same documents, reached through `address`.
@@ -98,7 +108,7 @@ class FirestoreClient {
     context.AddMetadata("authorization", "Bearer owner");
     context.AddMetadata("google-cloud-resource-prefix", database);
     context.set_wait_for_ready(true);
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   }
   static std::string next_collection() {
     static std::atomic<int> last{0};
