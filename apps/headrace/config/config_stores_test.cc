@@ -24,6 +24,10 @@ std::string faults(std::string_view text) {
   return all;
 }
 
+const ValkeyBusConfig& bus_of(const Config& config) {
+  return std::get<ValkeyBusConfig>(config.bus);
+}
+
 TEST(SharedStore, IsTheEmbeddedOneIfNothingIsSaid) {
   EXPECT_FALSE(sound("").shared_store.has_value());
   EXPECT_EQ(sound("").bus.index(), 0u);
@@ -70,7 +74,7 @@ replicas_within = "80ms"
   EXPECT_EQ(cluster.shared_store->options.cluster.size(), 2u);
   EXPECT_EQ(cluster.shared_store->options.replicas, 1u);
   EXPECT_EQ(cluster.shared_store->options.replicas_within, milliseconds(80));
-  EXPECT_EQ(cluster.bus->options.cluster, cluster.shared_store->options.cluster);
+  EXPECT_EQ(bus_of(cluster).options.cluster, cluster.shared_store->options.cluster);
   const std::string watched = R"([store]
 kind = "valkey"
 sentinels = ["10.0.0.1:26379"]
@@ -79,17 +83,17 @@ sentinel_user = "watch"
 sentinel_password_file = "secret"
 )";
   const Config sentinels = sound(watched);
-  EXPECT_EQ(sentinels.bus->options.sentinels.front(), "10.0.0.1:26379");
-  EXPECT_EQ(sentinels.bus->options.sentinel_master, "main");
-  EXPECT_EQ(sentinels.bus->options.sentinel_user, "watch");
+  EXPECT_EQ(bus_of(sentinels).options.sentinels.front(), "10.0.0.1:26379");
+  EXPECT_EQ(bus_of(sentinels).options.sentinel_master, "main");
+  EXPECT_EQ(bus_of(sentinels).options.sentinel_user, "watch");
   EXPECT_EQ(sentinels.shared_store->sentinel_password_file, "secret");
-  EXPECT_EQ(sentinels.bus->sentinel_password_file, "secret");
+  EXPECT_EQ(bus_of(sentinels).sentinel_password_file, "secret");
   // A bus that is elsewhere is nowhere else besides.
   const Config apart = sound(watched + "[bus]\naddress = \"10.0.0.9:6379\"\n");
-  EXPECT_EQ(apart.bus->options.address, "10.0.0.9:6379");
-  EXPECT_TRUE(apart.bus->options.sentinels.empty());
-  EXPECT_EQ(apart.bus->options.sentinel_master, "");
-  EXPECT_EQ(apart.bus->sentinel_password_file, "");
+  EXPECT_EQ(bus_of(apart).options.address, "10.0.0.9:6379");
+  EXPECT_TRUE(bus_of(apart).options.sentinels.empty());
+  EXPECT_EQ(bus_of(apart).options.sentinel_master, "");
+  EXPECT_EQ(bus_of(apart).sentinel_password_file, "");
 }
 
 TEST(SharedStore, WhereItIsIsSaidOnce) {
@@ -196,8 +200,7 @@ path = "/var/j"
   EXPECT_EQ(store.guards_per_key_max, 16u);
   EXPECT_FALSE(config.shared_store.has_value());
   EXPECT_TRUE(config.has_shared_store());
-  ASSERT_TRUE(config.bus.has_value());
-  EXPECT_EQ(config.bus->options.address, "10.0.0.3:6379");
+  EXPECT_EQ(bus_of(config).options.address, "10.0.0.3:6379");
   EXPECT_EQ(config.journal.path, "/var/j");
 }
 
@@ -254,7 +257,7 @@ kind = "none"
   EXPECT_EQ(config.firestore_store->options.watermark_lasts, std::chrono::hours(240));
   EXPECT_EQ(config.firestore_store->options.seen_max, 100u);
   EXPECT_TRUE(config.has_shared_store());
-  EXPECT_FALSE(config.bus.has_value());
+  EXPECT_EQ(config.bus.index(), 0u);
   const auto there = read_config(text, "h.toml", {{"FIRESTORE_EMULATOR_HOST", "127.0.0.1:8085"}});
   EXPECT_EQ(there->firestore_store->database.emulator, "127.0.0.1:8085");
   const auto wrong = read_config(text, "h.toml", {{"FIRESTORE_EMULATOR_HOST", "nowhere"}});
