@@ -55,6 +55,10 @@ void Reader::start(std::weak_ptr<BusListener> listener) {
 
 Task<void> Reader::read_on(std::shared_ptr<Reader> self) {
   while (true) {
+    {
+      const std::scoped_lock lock(self->mutex_);
+      if (std::exchange(self->begins_anew_, false)) self->position_.reset();
+    }
     const bool begins = !self->position_.has_value();
     auto reading = begins ? self->begin() : self->read_once();
     const Result<void> done = co_await std::move(reading);
@@ -195,6 +199,16 @@ Task<Result<void>> Reader::reached(std::shared_ptr<Reader> self, Position positi
   if (by == io::Wakeup::By::grant) co_return Result<void>();
   co_return unavailable(self->options_.address +
                         ": what was said on the bus is not read to its end in time");
+}
+
+bool Reader::reads_another(Token incarnation) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!position_ || incarnation_ == incarnation) return false;
+    begins_anew_ = true;
+  }
+  client_.forget_connections();
+  return true;
 }
 
 void Reader::close() {

@@ -59,6 +59,9 @@ class ValkeyBus final : public Bus {
     const Position position = newest_of(newest).value_or(Position{});
     auto reaching = Reader::reached(reader_, position, replies->server->incarnation);
     const Result<void> reached = co_await std::move(reaching);
+    if (!reached && reader_->reads_another(replies->server->incarnation)) {
+      client_.forget_connections();
+    }
     co_return reached;
   }
 
