@@ -8,6 +8,8 @@ find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(CLI11 REQUIRED)
+# Without it there is no bus on PostgreSQL.
+pkg_check_modules(LIBPQ IMPORTED_TARGET libpq)
 if(HEADRACE_TESTS)
   find_package(GTest REQUIRED)
 endif()

@@ -1,6 +1,7 @@
 // Firestore's values as JSON: what is read is written in its one form, and reads back as the same.
 #include <google/protobuf/util/message_differencer.h>
 
+#include "firestore/json_tree.h"
 #include "input.h"
 #include "sources/firestore/value_json.h"
 

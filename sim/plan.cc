@@ -213,6 +213,31 @@ std::uint64_t extra_of(Chance& chance, const Swarm& swarm) {
   return extra;
 }
 
+void draw_steps(Chance& chance, const Swarm& swarm, Plan& plan) {
+  const auto weights = weights_of(chance, swarm);
+  std::uint64_t sum = 0;
+  for (const auto& [what, weight] : weights) sum += weight;
+  const std::size_t steps = 50 + chance.below(400);
+  for (std::size_t i = 0; i < steps; ++i) {
+    Step step;
+    std::uint64_t draw = chance.below(sum);
+    for (const auto& [what, weight] : weights) {
+      step.what = what;
+      if (draw < weight) break;
+      draw -= weight;
+    }
+    step.at = chance.between(Duration::zero(), plan.length);
+    step.host = chance.below(plan.hosts);
+    step.entity = chance.below(plan.entities);
+    step.policy = chance.below(plan.policies.size());
+    step.length =
+        chance.between(milliseconds(1), chance.percent(80) ? milliseconds(500) : seconds(4));
+    step.extra = extra_of(chance, swarm);
+    plan.steps.push_back(step);
+  }
+  std::ranges::sort(plan.steps, {}, &Step::at);
+}
+
 }  // namespace
 
 Plan plan_of(std::uint64_t seed) {
@@ -254,7 +279,6 @@ Plan plan_of(std::uint64_t seed) {
   plan.says_unchanged = swarm.unchanged;
   const std::size_t policies = 1 + chance.below(2);
   for (std::size_t i = 0; i < policies; ++i) plan.policies.push_back(policy_of(chance, swarm, i));
-  draw_budgets(seed, plan);
   for (std::size_t i = 0; i < plan.hosts; ++i) plan.traits.push_back(traits_of(chance, swarm));
   draw_weathers(chance, swarm, plan);
   plan.bus_delivery.stranger_after = plan.bus_bound / 2;
@@ -262,28 +286,8 @@ Plan plan_of(std::uint64_t seed) {
   plan.bus_is_known = !swarm.crashes;
   if (swarm.bus_reorders) plan.bus_delivery.reordered_percent = 1 + chance.below(30);
   plan.length = chance.between(seconds(2), seconds(20));
-  const auto weights = weights_of(chance, swarm);
-  std::uint64_t sum = 0;
-  for (const auto& [what, weight] : weights) sum += weight;
-  const std::size_t steps = 50 + chance.below(400);
-  for (std::size_t i = 0; i < steps; ++i) {
-    Step step;
-    std::uint64_t draw = chance.below(sum);
-    for (const auto& [what, weight] : weights) {
-      step.what = what;
-      if (draw < weight) break;
-      draw -= weight;
-    }
-    step.at = chance.between(Duration::zero(), plan.length);
-    step.host = chance.below(plan.hosts);
-    step.entity = chance.below(plan.entities);
-    step.policy = chance.below(policies);
-    step.length =
-        chance.between(milliseconds(1), chance.percent(80) ? milliseconds(500) : seconds(4));
-    step.extra = extra_of(chance, swarm);
-    plan.steps.push_back(step);
-  }
-  std::ranges::sort(plan.steps, {}, &Step::at);
+  draw_steps(chance, swarm, plan);
+  draw_budgets(seed, plan);
   return plan;
 }
 

@@ -140,8 +140,37 @@ def cost_goals(raw):
     ]
 
 
+def shared_goals(raw):
+    part = raw.get("shared")
+    if not part:
+        part = {}
+
+    def spread(what, field):
+        return Spread([row[field] for row in part[what]]) if what in part else None
+
+    def of_hits(field):
+        rows = [row for turn in part.get("hit", []) for row in turn["rounds"]]
+        return Spread([row[field] for row in rows]) if rows else None
+
+    return [
+        at_most("store hit on Valkey, one at a time: time over a GET's", 1.3,
+                of_hits("ratio_alone")),
+        at_most("store hit on Valkey, 64 at once: time over a pipelined GET's", 1.3,
+                of_hits("ratio")),
+        at_most("store hit on Valkey: round trips", 1, spread("hit", "hit_round_trips")),
+        at_most("miss on Valkey, lease and fill: round trips", 3,
+                spread("hit", "miss_round_trips")),
+        at_most("invalidation noticed by another memory, ms at the median", 2,
+                spread("notice", "p50_ms")),
+        at_most("invalidation noticed by another memory, ms at p99", 10,
+                spread("notice", "p99_ms")),
+        at_most("tag on 1,000,000 entries in Valkey: time over that of a tag on one", 1.10,
+                spread("tag", "ratio")),
+    ]
+
+
 def goals(raw):
-    return hit_goals(raw) + ratio_goals(raw) + cost_goals(raw)
+    return hit_goals(raw) + ratio_goals(raw) + cost_goals(raw) + shared_goals(raw)
 
 
 def verdict(goal):
@@ -260,6 +289,31 @@ def tag_text(part):
     return table(("a tag is invalidated that is carried by", "medians of the rounds"), rows)
 
 
+def shared_text(part):
+    hits = [row for turn in part["hit"] for row in turn["rounds"]]
+
+    def us(field):
+        return Spread([row[field] / 1000 for row in hits]).text("{:.1f} us")
+
+    def told(what, field, form):
+        return Spread([row[field] for row in part[what]]).text(form)
+
+    rows = [
+        ("a GET through the store's client, one at a time", us("get_alone_ns")),
+        ("a read that the store answers, one at a time", us("hit_alone_ns")),
+        ("a GET, 64 at once", us("get_ns")),
+        ("a read that the store answers, 64 at once", us("hit_ns")),
+        ("keys invalidated a second", told("notice", "keys_per_second", "{:,.0f}")),
+        ("noticed by the other engine's memory, median", told("notice", "p50_ms", "{:.2f} ms")),
+        ("noticed by the other engine's memory, p99", told("notice", "p99_ms", "{:.2f} ms")),
+        ("a tag of 1 entry is invalidated",
+         Spread([row["one_ns"] / 1000 for row in part["tag"]]).text("{:.0f} us")),
+        (f"a tag of {part['tag'][0]['entries']:,} entries is invalidated",
+         Spread([row["many_ns"] / 1000 for row in part["tag"]]).text("{:.0f} us")),
+    ]
+    return table(("over Valkey on this machine", ""), rows)
+
+
 def micro_text(part):
     rows = [(f"`{name}`", Spread(figures).text("{:,.0f} ns" if min(figures) > 100 else "{:.1f} ns"))
             for name, figures in part["rows"].items()]
@@ -272,9 +326,10 @@ PARTS = {
     "ratio": ("Hit ratio", ratio_text),
     "memory": ("Memory", memory_text),
     "tag": ("Tags", tag_text),
+    "shared": ("A store and a bus on Valkey", shared_text),
     "micro": ("One operation at a time", micro_text),
 }
-TIMED = ("hit", "http", "tag", "micro")  # What a busy machine would change.
+TIMED = ("hit", "http", "tag", "shared", "micro")  # What a busy machine would change.
 
 
 # --- the whole -----------------------------------------------------------------------------------

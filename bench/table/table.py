@@ -19,6 +19,7 @@ import ratios
 import report
 import runs
 import serving
+import sharing
 
 DOCUMENT = runs.ROOT / "docs" / "performance.md"
 TRACES = runs.ROOT.parent / "shared" / "traces"
@@ -30,6 +31,7 @@ PARTS = {
     "ratio": (lambda told: ratios.steps(told.traces), None),
     "memory": (lambda told: costs.memory_steps(told.rounds), costs.memory),
     "tag": (lambda told: costs.tag_steps(told.rounds), costs.tag),
+    "shared": (lambda told: sharing.steps(told.rounds), sharing.measure),
     "micro": (lambda told: costs.micro_steps(told.rounds), costs.micro),
 }
 

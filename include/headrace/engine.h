@@ -25,6 +25,7 @@
 #include "headrace/invalidation.h"
 #include "headrace/journal.h"
 #include "headrace/key.h"
+#include "headrace/listening.h"
 #include "headrace/lookup.h"
 #include "headrace/policy.h"
 #include "headrace/random.h"
@@ -167,6 +168,7 @@ class Engine {
                                       // that everything bypasses the store until they are
                                       // delivered.
     std::size_t keys_per_invalidation_max = 10000;
+    std::size_t listeners_max = 1024;
     Duration store_within = std::chrono::seconds(1);    // The longest wait for one store call.
     Duration journal_within = std::chrono::seconds(1);  // The longest wait for one journal call.
     Duration pending_retry_after = std::chrono::milliseconds(200);
@@ -256,6 +258,12 @@ class Engine {
   // May return: invalid_argument (a bad name; nothing was done), too_large, refused, closed.  An
   // unknown policy is no error: it may be known to other versions of the program.
   [[nodiscard]] Task<Result<Held>> invalidate(Invalidation what, Wait wait = Wait::confirmed);
+
+  // Calls `call` with whatever is invalidated of `topic` from now on, here or by what the bus
+  // brings, while the Listening that is returned lives.
+  // May return: invalid_argument (nothing to call), refused (listeners_max).
+  [[nodiscard]] Result<Listening> on_invalidated(Topic topic, OnInvalidated call,
+                                                 ListenerOptions options = {});
 
   // Keeps `value` under `entity` in the store, voiding what was there and every load in progress.
   // Without a store, in memory.  Not ordered against writers that run at the same time: where two

@@ -38,6 +38,8 @@ class Pending {
 
   // The caller's side.  Calls `done` once with the outcome: now if it is there.
   void on_done(Done done);
+  // Returns the outcome if it is there, and leaves `done` alone; else takes it, to be called.
+  [[nodiscard]] std::optional<AnyResult> take_or(Done&& done);
   // The caller waits no longer: `done` will not be called.  Not after the outcome was delivered.
   void abandon();
 

@@ -98,6 +98,8 @@ struct Policy {
 
 inline constexpr std::size_t tags_max = 16;
 inline constexpr std::size_t fields_max = 256;
+// A critical policy's marker stands for as long as its bound, and no longer than a guard may.
+inline constexpr Duration critical_bound_max = std::chrono::hours(24);
 inline constexpr std::size_t source_calls_most = 100'000;
 
 // Every fault of `policy`, each a sentence that begins with the field's name; none if it is sound.

@@ -79,7 +79,7 @@ class Admission : public std::enable_shared_from_this<Admission> {
   std::size_t calls_ = 0;
   std::uint64_t waited_total_ = 0;
   std::uint64_t turned_away_total_ = 0;
-  std::deque<std::pair<Turn*, std::coroutine_handle<>>> line_;
+  std::deque<std::pair<Turn*, std::coroutine_handle<>>> line_;  // Up to queue_max.
 };
 
 class Admission::Turn {

@@ -172,7 +172,8 @@ void Engine::Impl::missed() {
 // Nothing that memory holds, or that a load brings which is under way, is sure any more.  The store
 // knows: every key is looked up there again.
 void Engine::Impl::forget_memory() {
-  outdate({.everything = true});
+  let_go({.everything = true});
+  listeners_.missed();
 }
 
 Error Engine::Impl::bus_is_late() {

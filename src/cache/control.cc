@@ -95,7 +95,8 @@ Engine::Impl::Impl(Limits limits, Ports ports)
                 .silence_max = limits_.bus_silence_max,
                 .origins_max = limits_.bus_origins_max},
                ports.random.token(), ports.bus != nullptr),
-      outbox_(limits_.bus_queue_max) {}
+      outbox_(limits_.bus_queue_max),
+      listeners_(limits_.listeners_max) {}
 
 void Engine::Impl::schedule_expiry() {
   const std::scoped_lock lock(timer_mutex_);

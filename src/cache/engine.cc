@@ -72,6 +72,9 @@ std::vector<AnyLookup> Engine::read_many(const PolicyHandle& policy,
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {
   return impl_->invalidate(std::move(what), wait);
 }
+Result<Listening> Engine::on_invalidated(Topic topic, OnInvalidated call, ListenerOptions options) {
+  return impl_->on_invalidated(std::move(topic), std::move(call), options);
+}
 Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kind,
                                std::shared_ptr<const void> value) {
   return impl_->put(std::move(policy), std::move(entity), kind, std::move(value));

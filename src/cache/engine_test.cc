@@ -104,6 +104,23 @@ TEST_F(EngineTest, ManyReadersOneLoad) {
   EXPECT_EQ(stats().collapsed, 999u);
 }
 
+// A loop of reads, each of which ends before it is waited for.
+Task<std::size_t> read_many_times(Engine& engine, PolicyHandle policy, std::size_t times) {
+  std::size_t answered = 0;
+  for (std::size_t i = 0; i < times; ++i) {
+    AnyLookup lookup = engine.read(policy, "none");
+    const AnyResult result = co_await lookup;
+    if (result) ++answered;
+  }
+  co_return answered;
+}
+
+TEST_F(EngineTest, ALoopOfReadsThatEndAtOnceNeedsNoStack) {
+  constexpr std::size_t times = 100'000;
+  EXPECT_EQ(world.run(read_many_times(*engine, users, times)), times);
+  EXPECT_EQ(source->reads, times);  // Absence is not kept.
+}
+
 TEST_F(EngineTest, AFailureIsSharedToo) {
   source->hold = true;
   source->failing = true;

@@ -23,6 +23,7 @@
 #include "cache/gate.h"
 #include "cache/hearing.h"
 #include "cache/in_turn.h"
+#include "cache/listeners.h"
 #include "cache/outbox.h"
 #include "cache/policy_state.h"
 #include "cache/quarantine.h"
@@ -167,6 +168,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // invalidate.cc
   Task<Result<Held>> invalidate(Invalidation what, Wait wait);
 
+  Result<Listening> on_invalidated(Topic topic, OnInvalidated call, ListenerOptions options);
+
   // put.cc
   Task<Result<Held>> put(PolicyHandle policy, std::string entity, Kind kind,
                          std::shared_ptr<const void> value);
@@ -242,6 +245,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] Result<void> check(const Invalidation& what) const;
   Result<Orders> resolve(const Invalidation& what);
   void outdate(const Invalidation& what);
+  void let_go(const Invalidation& what);
   void renew_scope(PolicyState& policy);
   void cut_off(std::uint32_t scope);
   void sweep_soon();
@@ -343,6 +347,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Ring ring_;
   Hearing hearing_;
   Outbox outbox_;
+  Listeners listeners_;
   Gate gate_;
   std::atomic<std::uint32_t> scopes_{0};
   std::atomic<bool> reads_on_{true};

@@ -22,6 +22,7 @@ namespace {
 
 // Of a key under a critical policy; unlike that of a write it is nobody's, and nobody takes it
 // away.
+static_assert(critical_bound_max <= Store::guard_lasts_max);
 constexpr Token deny_marker{.high = 0x64656e7920746869, .low = 0x73206f6e65206b79};
 
 bool is_tag(std::string_view tag) {
@@ -97,10 +98,16 @@ void Engine::Impl::cut_off(std::uint32_t scope) {
   flights_.detach_if([scope](const FlightKey& key) { return key.scope == scope; });
 }
 
-// This instance's part: from here on it answers nothing older.  REQUIRES: what it names is in
-// quarantine.  Scopes are asked for only now: under one that a policy gets later, loads begin later
-// too, and see the quarantine.
+// This instance's part: from here on it answers nothing older, and says so to those who listen.
+// REQUIRES: what it names is in quarantine.
 void Engine::Impl::outdate(const Invalidation& what) {
+  let_go(what);
+  listeners_.tell(what);
+}
+
+// Scopes are asked for only now: under one that a policy gets later, loads begin later
+// too, and see the quarantine.
+void Engine::Impl::let_go(const Invalidation& what) {
   for (const auto& [policy, entity, revision] : what.keys) {
     const PolicyHandle known = find(policy);
     if (!known) continue;
@@ -214,6 +221,15 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   auto spreading = spread(message_of(what, incarnation), wait);
   const Held held = co_await std::move(spreading);
   co_return held;
+}
+
+Result<Listening> Engine::Impl::on_invalidated(Topic topic, OnInvalidated call,
+                                               ListenerOptions options) {
+  if (!call) return failure(Code::invalid_argument, "a listener must be something to call");
+  Listening listening = listeners_.add(std::move(topic), std::move(call), options, ports_.executor);
+  if (listening) return listening;
+  return failure(Code::refused, "the engine has " + std::to_string(limits_.listeners_max) +
+                                    " listeners already (listeners_max)");
 }
 
 // Raises as many of the floors as one call may name; a key that has one needs nothing else.

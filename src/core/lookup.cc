@@ -26,18 +26,21 @@ void Pending::on_leave(Leave leave) {
   if (!settled_) leave_ = std::move(leave);
 }
 
-void Pending::on_done(Done done) {
+std::optional<AnyResult> Pending::take_or(Done&& done) {
   std::optional<AnyResult> outcome;
-  {
-    const std::scoped_lock lock(mutex_);
-    assert(!done_);
-    if (!outcome_) {
-      if (!settled_) done_ = std::move(done);
-      return;
-    }
+  const std::scoped_lock lock(mutex_);
+  assert(!done_);
+  if (outcome_) {
     outcome.swap(outcome_);
+  } else if (!settled_) {
+    done_ = std::move(done);
   }
-  done(*std::move(outcome));
+  return outcome;
+}
+
+void Pending::on_done(Done done) {
+  std::optional<AnyResult> outcome = take_or(std::move(done));
+  if (outcome) done(*std::move(outcome));
 }
 
 void Pending::abandon() {
@@ -54,14 +57,18 @@ void Pending::abandon() {
 }
 
 bool AnyLookup::await_suspend(std::coroutine_handle<> awaiting) {
-  // Once on_done() is entered the coroutine may go on elsewhere and destroy this lookup, so what is
+  // Once this is handed over the coroutine may go on elsewhere and destroy this lookup, so what is
   // needed afterwards stands on this stack.
-  auto pending = std::get<std::shared_ptr<Pending>>(state_);
-  pending->on_done([this, awaiting](AnyResult outcome) {
+  const auto pending = std::get<std::shared_ptr<Pending>>(state_);
+  std::optional<AnyResult> there = pending->take_or([this, awaiting](AnyResult outcome) {
     state_.emplace<0>(std::move(outcome));
     awaiting.resume();
   });
-  return true;
+  if (!there) return true;
+  // Not resumed from in here: a loop of reads that end at once would need a stack as deep as it is
+  // long.
+  state_.emplace<0>(*std::move(there));
+  return false;
 }
 
 void AnyLookup::then(Pending::Done done) && {

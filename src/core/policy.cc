@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "headrace/key.h"
-#include "headrace/store.h"
 
 namespace headrace {
 
@@ -91,7 +90,7 @@ void check_loads(const Policy& policy, Faults& faults) {
 std::vector<std::string> faults_of(const Policy& policy) {
   Faults faults;
   check_names(policy, faults);
-  faults.unless(policy.level != Level::critical || bound_of(policy) <= Store::guard_lasts_max,
+  faults.unless(policy.level != Level::critical || bound_of(policy) <= critical_bound_max,
                 "level: \"critical\" is for what is kept for at most 24 hours (fresh_for, "
                 "stale_for, stale_if_error_for, absent_for)");
   faults.unless(

@@ -29,6 +29,10 @@ constexpr std::array<std::string_view, 9> nothing_now{"LOADING",     "READONLY",
 
 }  // namespace
 
+std::unique_ptr<io::Framing> resp_framing() {
+  return std::make_unique<RespFraming>();
+}
+
 Client::Client(Runtime& runtime, ClientOptions options)
     : runtime_(runtime), options_(std::move(options)) {
   const std::size_t loops = runtime_.loops().count();
@@ -45,12 +49,13 @@ io::Pipeline::Options Client::options_of(const std::shared_ptr<Line>& line,
   // Two connections that prove it at once must not meet.
   std::string probe = options_.probe;
   if (!probe.empty()) probe += std::to_string(loop);
-  auto greeting =
-      std::make_shared<const Greeting>(make_greeting(options_.login, options_.scripts, probe));
-  auto check = [line, greeting,
+  auto greeting = std::make_shared<const Greeting>(
+      make_greeting(options_.login, options_.scripts, probe, options_.accepts));
+  auto check = [line, greeting, name = to_string(options_.to),
                 &clock = runtime_](const io::Pipeline::Greeted& greeted) -> Result<void> {
     auto server = read_greeting(*greeting, greeted.replies, greeted.sent, clock.now());
     if (!server) return std::unexpected(server.error());
+    (*server)->name = name;
     const std::scoped_lock lock(line->mutex);
     line->connection = greeted.connection;
     line->server = *std::move(server);
@@ -67,7 +72,7 @@ io::Pipeline::Options Client::options_of(const std::shared_ptr<Line>& line,
           .trust = options_.tls,
           .loop = loop,
           .code = options_.code,
-          .framing = [] { return std::make_unique<RespFraming>(); },
+          .framing = resp_framing,
           .greeting = {.request = greeting->commands.bytes(),
                        .replies = greeting->commands.size(),
                        .check = std::move(check)},

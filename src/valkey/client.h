@@ -37,7 +37,8 @@ struct ClientOptions {
   Login login{};
   Code code = Code::store_unavailable;
   std::vector<std::string_view> scripts{};  // Whose texts live as long as the client.
-  std::string probe{};          // Begins the keys for the proof of compare-and-set; empty: none.
+  std::string probe{};  // Begins the keys for the proof of compare-and-set; empty: none.
+  Accepts accepts = Accepts::primary;
   std::size_t connections = 0;  // 0: one for each loop.
   // Both may be called for a moment after the client is gone: they own what they need.
   std::function<void(std::string_view push)> pushed{};
@@ -93,5 +94,8 @@ class Client {
   std::vector<Way> ways_;
   std::atomic<std::size_t> turn_{0};
 };
+
+// Tells the replies of such servers apart.
+[[nodiscard]] std::unique_ptr<io::Framing> resp_framing();
 
 }  // namespace headrace::valkey

@@ -79,6 +79,9 @@ Result<void> check_proof(std::span<const RespValue> replies, std::string_view pr
     if (is_as(replies[i], steps[i].must)) continue;
     const std::string& command = steps[i].command.front();
     if (replies[i].is_error()) {
+      if (replies[i].text.starts_with("MOVED ")) {
+        return refused("it is a node of a cluster, and this key is another's: name the cluster");
+      }
       return refused(command + " is refused: " + std::string(replies[i].text));
     }
     return refused("it breaks compare-and-set: step " + std::to_string(i + 1) + " of the test, " +
@@ -93,8 +96,9 @@ Result<void> check_proof(std::span<const RespValue> replies, std::string_view pr
 }  // namespace
 
 Greeting make_greeting(const Login& login, std::span<const std::string_view> scripts,
-                       std::string_view probe) {
-  Greeting greeting{.scripts = scripts.size(), .proves_compare_and_set = !probe.empty()};
+                       std::string_view probe, Accepts accepts) {
+  Greeting greeting{
+      .scripts = scripts.size(), .proves_compare_and_set = !probe.empty(), .accepts = accepts};
   RespCommands& say = greeting.commands;
   std::vector<std::string> hello{"HELLO", "3"};
   if (!login.password.empty()) {
@@ -153,6 +157,7 @@ Result<std::shared_ptr<Server>> read_greeting(const Greeting& greeting, std::str
 
   auto server = std::make_shared<Server>();
   server->incarnation = *incarnation;
+  server->greeted_at = now;
   const std::string_view valkey = info_field(values[1].text, "valkey_version");
   server->program = valkey.empty() ? "redis" : "valkey";
   server->version = valkey.empty() ? info_field(values[1].text, "redis_version") : valkey;
@@ -160,7 +165,7 @@ Result<std::shared_ptr<Server>> read_greeting(const Greeting& greeting, std::str
   server->eviction = info_field(values[3].text, "maxmemory_policy");
   server->clock.sample(*time, sent, now);
   for (std::size_t i = 0; i < greeting.scripts; ++i) server->shas.emplace_back(values[5 + i].text);
-  if (server->is_replica) {
+  if (server->is_replica && greeting.accepts == Accepts::primary) {
     return refused("it is a replica, which may be behind; name the primary");
   }
   if (!greeting.proves_compare_and_set) return server;

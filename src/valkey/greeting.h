@@ -10,6 +10,7 @@
 // Lifetimes: values.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,15 +29,19 @@ struct Login {
   std::string password{};  // Empty: none is sent.
 };
 
+// A replica may be behind, but knows others.
+enum class Accepts : std::uint8_t { primary, anybody };
+
 struct Greeting {
   RespCommands commands{};
   std::size_t scripts = 0;
   bool proves_compare_and_set = false;
+  Accepts accepts = Accepts::primary;
 };
 
 // `probe` is the key that the proof may use; empty: no proof is asked for.
 [[nodiscard]] Greeting make_greeting(const Login& login, std::span<const std::string_view> scripts,
-                                     std::string_view probe);
+                                     std::string_view probe, Accepts accepts = Accepts::primary);
 
 // `sent` is before the greeting was, `now` after it was answered.
 [[nodiscard]] Result<std::shared_ptr<Server>> read_greeting(const Greeting& greeting,

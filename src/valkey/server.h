@@ -41,6 +41,8 @@ class ServerClock {
 };
 
 struct Server {
+  std::string name{};  // Its address.
+  Instant greeted_at{};
   Token incarnation{};     // Of its data: the process, and its history of replication.
   std::string program{};   // "valkey" or "redis".
   std::string version{};   // "8.0.1"

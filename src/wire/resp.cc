@@ -1,5 +1,6 @@
 #include "wire/resp.h"
 
+#include <cassert>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -126,6 +127,27 @@ RespCommands& RespCommands::add(std::span<const std::string> words) {
   open(words.size());
   for (const std::string& word : words) append(word);
   return *this;
+}
+
+RespCommands& RespCommands::add(const RespCommands& others) {
+  bytes_ += others.bytes_;
+  size_ += others.size_;
+  return *this;
+}
+
+RespCommands RespCommands::only(std::size_t n) const {
+  assert(n < size_);
+  std::string_view rest = bytes_;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i <= n; ++i) {
+    rest.remove_prefix(bytes);
+    // A command has the form of a reply, and ours are whole.
+    bytes = RespScanner().first(rest).value().bytes;
+  }
+  RespCommands one;
+  one.bytes_ = rest.substr(0, bytes);
+  one.size_ = 1;
+  return one;
 }
 
 Result<std::string_view> RespReplies::line() {

@@ -32,6 +32,10 @@ class RespCommands {
  public:
   RespCommands& add(std::initializer_list<std::string_view> words);
   RespCommands& add(std::span<const std::string> words);
+  RespCommands& add(const RespCommands& others);
+
+  // One of them alone.  REQUIRES: n < size().
+  [[nodiscard]] RespCommands only(std::size_t n) const;
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }  // How many commands.
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }

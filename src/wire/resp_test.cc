@@ -33,6 +33,17 @@ TEST(RespCommands, AreArraysOfBulks) {
             "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$3\r\n" + odd + "\r\n");
 }
 
+TEST(RespCommands, AreTakenApartAndPutTogether) {
+  RespCommands both;
+  both.add({"GET", "*1\r\n$1\r\na\r\n"}).add({"SET", "b", ""});
+  EXPECT_EQ(both.only(0).bytes(), "*2\r\n$3\r\nGET\r\n$11\r\n*1\r\n$1\r\na\r\n\r\n");
+  EXPECT_EQ(both.only(1).bytes(), "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$0\r\n\r\n");
+  RespCommands again;
+  again.add(both.only(0)).add(both.only(1));
+  EXPECT_EQ(again.bytes(), both.bytes());
+  EXPECT_EQ(again.size(), 2u);
+}
+
 TEST(RespReplies, EveryKindIsRead) {
   EXPECT_TRUE(read("+OK\r\n").is("OK"));
   EXPECT_TRUE(read("-ERR no\r\n").is_error());

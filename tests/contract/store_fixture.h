@@ -25,6 +25,10 @@ class StoreUnderTest {
   [[nodiscard]] virtual Duration tick() const = 0;
   // Lets time pass for the store: by moving its clock, or by waiting where the clock is real.
   virtual void pass(Duration time) = 0;
+  // The largest payload that it must keep.
+  [[nodiscard]] virtual std::size_t payload_bytes() const { return 1 << 20; }
+  // How often a race is run: fewer where each call takes milliseconds.
+  [[nodiscard]] virtual int rounds() const { return 200; }
   // Spoils the bytes of the envelope under `key`, and nothing else of its slot.
   virtual void damage(StoreKey key) = 0;
 };
@@ -115,6 +119,8 @@ class StoreContract : public testing::TestWithParam<StoreMaker> {
 
   Store& store() { return under_test_->store(); }
   Duration tick() const { return under_test_->tick(); }
+  std::size_t payload_bytes() const { return under_test_->payload_bytes(); }
+  int rounds() const { return under_test_->rounds(); }
   void pass(Duration time) { under_test_->pass(time); }
   void damage(StoreKey k) { under_test_->damage(k); }
 

@@ -7,7 +7,7 @@ import json
 import unittest
 
 from firestore_emulator import Emulator, EmulatorMissing
-from harness import SECONDS_MAX, SIGTERM, Case, Traffic
+from harness import SECONDS_MAX, SIGTERM, Case, Traffic, policy
 
 PROJECT = "headrace-integration"
 DOCUMENTS = f"/v1/projects/{PROJECT}/databases/(default)/documents"
@@ -103,7 +103,7 @@ def canonical(value):
     return '{"$map":' + text + "}" if any(name.startswith("$") for name, _ in members) else text
 
 
-class Firestore(Case):
+class OnEmulator(Case):
     def setUp(self):
         super().setUp()
         try:
@@ -112,6 +112,11 @@ class Firestore(Case):
             self.skipTest(str(missing))
         self.addCleanup(self.emulator.kill)
         self.emulator.start()  # One that is there and does not start is a fault.
+
+
+class Firestore(OnEmulator):
+    def setUp(self):
+        super().setUp()
         self.standard(source=SOURCE.format(project=PROJECT, address=self.emulator.address),
                       policies=POLICIES)
         self.server = self.serve()
@@ -206,6 +211,35 @@ class Firestore(Case):
         outage = [status for n, status, _ in seen[:100] if n >= 5]
         self.assertIn(503, outage)
         self.assertNotIn(404, outage)
+
+
+class FirestoreAsStore(OnEmulator):
+    """Two servers that share a collection, in front of a source that is none."""
+
+    def version(self, server, entity):
+        return server.read(entity)[0]["version"]
+
+    def test_what_one_invalidates_the_other_does_not_answer(self):
+        self.standard(data=False, policies=policy(more='level = "strict"'), top=(
+            f'[store]\nkind = "firestore"\nproject = "{PROJECT}"\ncollection = "shared"\n'
+            f'emulator = "{self.emulator.address}"\n[bus]\nkind = "none"\n'))
+        here, there = self.serve(), self.serve()
+        self.assertIn(f"store: firestore collection shared of project {PROJECT}", here.log())
+        # A cold emulator takes longer for its first Commit than a store is waited for.
+        key = {"policy": "user", "entity": "1"}
+        self.wait_until(lambda: here.invalidate(keys=[key]) == 200, "a store that answers")
+        for _ in range(5):
+            self.wait_until(lambda: here.read(1)[1] and there.read(1)[1], "hits of both")
+            written = self.write(1)
+            self.assertEqual(here.invalidate(keys=[key]), 200)
+            self.assertEqual(self.version(there, 1), written)
+        if not self.emulator.is_ours:
+            return
+        self.emulator.kill()
+        written = self.write(1)
+        self.assertEqual(here.invalidate(keys=[key]), 202)
+        self.assertEqual(self.version(here, 1), written, "from the source")
+        self.assertEqual(self.version(there, 1), written, "nobody confirms what memory has")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Two servers that share a store and a bus on a real Valkey, which dies and comes back."""
+"""Two servers that share a store, on a real Valkey or memcached, which dies and comes back."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import signal
@@ -10,12 +11,12 @@ import threading
 import time
 import unittest
 
-from harness import Case, SECONDS_MAX
+from harness import Case, SECONDS_MAX, policy
 
 SERVERS = pathlib.Path(os.environ.get("HEADRACE_SERVERS", ".")) / "bin"
 
 
-class Valkey:
+class Process:
     """A server of the test's own, on a port that stays the same."""
 
     def __init__(self, folder):
@@ -27,18 +28,16 @@ class Valkey:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(
-            [SERVERS / "valkey-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
-             str(self.folder), "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + SECONDS_MAX
         while True:
             with contextlib.suppress(OSError), self.connect() as connection:
-                connection.sendall(b"PING\r\n")
-                if connection.recv(100).startswith(b"+PONG"):
+                connection.sendall(self.ask)
+                if connection.recv(100).startswith(self.reply):
                     return
             if time.monotonic() > deadline:
-                raise AssertionError("Valkey did not start")
+                raise AssertionError(f"{self.command()[0]} did not start")
             time.sleep(0.01)
 
     def connect(self):
@@ -48,6 +47,22 @@ class Valkey:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+class Valkey(Process):
+    ask, reply = b"PING\r\n", b"+PONG"
+
+    def command(self):
+        return [SERVERS / "valkey-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
+                str(self.folder), "--save", "", "--appendonly", "no"]
+
+
+class Memcached(Process):
+    ask, reply = b"mn\r\n", b"MN"
+
+    def command(self):
+        return [SERVERS / "memcached", "-p", str(self.port), "-l", "127.0.0.1", "-m", "64", "-u",
+                "nobody"]
 
 
 @unittest.skipUnless((SERVERS / "valkey-server").exists(), "there is no Valkey here")
@@ -139,6 +154,61 @@ class Shared(Case):
         second = self.serve()
         self.wait_until(lambda: second.read(2)[1], "hits again")
         self.assertEqual(self.version(second, 1), written)
+
+
+@unittest.skipUnless((SERVERS / "memcached").exists(), "there is no memcached here")
+class SharedOnMemcached(Case):
+    """It carries no bus: strict reads ask it each time, or the bus is on another server."""
+
+    def setUp(self):
+        super().setUp()
+        self.memcached = Memcached(self.folder)
+        self.addCleanup(self.memcached.kill)
+
+    def start(self, bus, more=""):
+        self.standard(data=False, policies=policy(more=more), top=(
+            '[store]\nkind = "memcached"\n'
+            f'servers = ["127.0.0.1:{self.memcached.port}"]\n[bus]\n{bus}\n'))
+        self.here, self.there = self.serve(), self.serve()
+
+    def outdate(self, wait):
+        """A write and its invalidation, after both have read what was before."""
+        self.here.read(1)
+        self.wait_stored(self.there, 1)
+        self.assertTrue(self.there.read(1)[1], "a hit before it")
+        written = self.write(1)
+        self.assertEqual(self.here.invalidate(keys=[{"policy": "user", "entity": "1"}],
+                                              **wait), 200)
+        return written
+
+    def test_strict_policies_need_no_bus(self):
+        self.start('kind = "none"', 'level = "strict"')
+        for _ in range(3):
+            written = self.outdate({})
+            self.assertEqual(self.there.read(1)[0]["version"], written)
+        self.memcached.kill()
+        written = self.write(1)
+        self.assertEqual(self.here.invalidate(keys=[{"policy": "user", "entity": "1"}]), 202)
+        self.assertEqual(self.here.read(1)[0]["version"], written)
+        self.assertEqual(self.there.read(1)[0]["version"], written)
+        self.memcached.start()
+        entities = itertools.cycle(range(2, 100))  # A load that came too early may leave a lease.
+
+        def hit_again():
+            entity = next(entities)
+            return any(self.here.read(entity)[1] for _ in range(3)) and self.there.read(entity)[1]
+
+        self.wait_until(hit_again, "hits of both")
+        self.assertEqual(self.there.read(1)[0]["version"], written)
+
+    @unittest.skipUnless((SERVERS / "valkey-server").exists(), "there is no Valkey here")
+    def test_the_bus_is_another_server(self):
+        valkey = Valkey(self.folder)
+        self.addCleanup(valkey.kill)
+        self.start(f'address = "127.0.0.1:{valkey.port}"')
+        for _ in range(3):
+            written = self.outdate({"wait": "everywhere"})
+            self.assertEqual(self.there.read(1)[0]["version"], written)
 
 
 if __name__ == "__main__":

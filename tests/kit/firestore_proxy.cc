@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "kit/moved_moments.h"
+
 namespace headrace::kit {
 
 namespace {
@@ -70,7 +72,8 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
       return gather(*reader, answers);
     });
     const std::lock_guard lock(mutex_);
-    for (const auto& answer : answers) {
+    for (auto& answer : answers) {
+      show(answer);
       counts_.found += answer.has_found() ? 1 : 0;
       counts_.missing += answer.has_found() ? 0 : 1;
       ++counts_.reads;
@@ -123,12 +126,13 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
                 api::CommitResponse* response) override {
     bool was_made = false;
     const Status status = pass("Commit", *context, false, [&](grpc::ClientContext& out) {
-      Status made = upstream_->Commit(&out, *request, response);
+      Status made = upstream_->Commit(&out, as_hidden(*request), response);
       was_made = made.ok();
       return made;
     });
     const std::lock_guard lock(mutex_);
     if (!was_made) return status;
+    show(*response);
     for (const api::Write& write : request->writes()) {
       ++(write.operation_case() == api::Write::kDelete ? counts_.deletes : counts_.writes);
     }
@@ -152,6 +156,7 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
     At at;
   };
   std::map<std::string, std::vector<Failure>> failures_;  // By method, in their order.
+  MovedMoments moments_;
 
  private:
   template <class Response>
@@ -160,6 +165,27 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
     Response answer;
     while (reader.Read(&answer)) answers.push_back(std::move(answer));
     return reader.Finish();
+  }
+
+  void show(api::BatchGetDocumentsResponse& answer) {
+    if (answer.has_read_time()) moments_.show(*answer.mutable_read_time());
+    if (!answer.has_found()) return;
+    moments_.show(*answer.mutable_found()->mutable_create_time());
+    moments_.show(*answer.mutable_found()->mutable_update_time());
+  }
+  void show(api::CommitResponse& answer) {
+    moments_.show(*answer.mutable_commit_time());
+    for (api::WriteResult& one : *answer.mutable_write_results()) {
+      if (one.has_update_time()) moments_.show(*one.mutable_update_time());
+    }
+  }
+  api::CommitRequest as_hidden(api::CommitRequest request) const {
+    const std::lock_guard lock(mutex_);
+    for (api::Write& write : *request.mutable_writes()) {
+      if (!write.current_document().has_update_time()) continue;
+      moments_.hide(*write.mutable_current_document()->mutable_update_time());
+    }
+    return request;
   }
 
   // Counts a call and forwards it, with all that is to happen to it on the way.
@@ -296,6 +322,11 @@ void FirestoreProxy::fail_next(const std::string& method, std::size_t times, grp
   if (times == 0) return;
   const std::lock_guard lock(service_->mutex_);
   service_->failures_[method].push_back({times, std::move(status), at});
+}
+
+void FirestoreProxy::advance(std::chrono::microseconds time) {
+  const std::lock_guard lock(service_->mutex_);
+  service_->moments_.advance(time);
 }
 
 api::BatchGetDocumentsRequest FirestoreProxy::last_batch() const {

@@ -1,7 +1,8 @@
 // kit/firestore_proxy.h: a gRPC proxy in front of a Firestore that counts what passes through it.
 //
 // It counts by itself, from the messages that it forwards, and from these what Firestore bills.
-// It can answer later than Firestore does, hold calls until it is told to go on, and fail them.
+// It can answer later than Firestore does, hold calls until it is told to go on, fail them, and let
+// Firestore's time pass without waiting, as far as documents in batches and commits show it.
 #pragma once
 
 #include <google/firestore/v1/firestore.grpc.pb.h>
@@ -68,6 +69,10 @@ class FirestoreProxy {
   // happens to the calls behind these.
   void fail_next(const std::string& method, std::size_t times, grpc::Status status,
                  At at = At::request);
+
+  // Lets `time` pass between what has been answered and what will be.  REQUIRES: no call is under
+  // way.
+  void advance(std::chrono::microseconds time);
 
   // The last request of its kind, and what `name` said in the metadata of the last call.
   [[nodiscard]] google::firestore::v1::BatchGetDocumentsRequest last_batch() const;

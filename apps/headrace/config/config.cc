@@ -135,8 +135,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.duration("drain_delay", config.drain_delay);
   top.duration("shutdown_timeout", config.shutdown_timeout);
   read_limits(config, top.section("limits"));
-  read_store(config, top.section("store"));
-  read_bus(config, top.section("bus"));
+  const Section store = top.section("store");
+  read_store(config, store);
+  read_bus(config, top.section("bus"), store.place_of("kind"));
   read_journal(config, top.section("journal"));
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
@@ -185,10 +186,29 @@ fields = ["f"]
 )";
 
 // What takes the place of the store of its own.
-constexpr std::string_view shared_store = R"(
+constexpr std::string_view on_valkey = R"(
 [store]
 kind = "valkey"
 address = "127.0.0.1:6379"
+)";
+constexpr std::string_view on_memcached = R"(
+[store]
+kind = "memcached"
+servers = ["127.0.0.1:11211"]
+[bus]
+kind = "none"
+)";
+constexpr std::string_view on_firestore = R"(
+[store]
+kind = "firestore"
+project = "p"
+[bus]
+kind = "none"
+)";
+constexpr std::string_view postgres_bus = R"(
+[bus]
+kind = "postgres"
+connection = "host=127.0.0.1"
 )";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
@@ -198,7 +218,9 @@ void check_emulator_variable(const Config& config, Report& report) {
     const auto* options = std::get_if<FirestoreDatabaseOptions>(&source.options);
     return options != nullptr && options->emulator == config.firestore_emulator;
   });
-  if (!is_used || fault.empty()) return;
+  const bool is_stores = config.firestore_store &&
+                         config.firestore_store->database.emulator == config.firestore_emulator;
+  if (!(is_used || is_stores) || fault.empty()) return;
   report.errors.push_back(
       {std::string(emulator_variable), 0, 0, fault + "; it names the Firestore emulator"});
 }
@@ -264,7 +286,8 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text : {every_section, shared_store}) {
+  for (const std::string_view text :
+       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

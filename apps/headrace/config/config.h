@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
@@ -28,6 +29,8 @@
 #include "headrace/sources/http.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/firestore.h"
+#include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/time.h"
 
@@ -55,15 +58,28 @@ struct ServerLimits {
   std::size_t body_bytes_max = 8 << 20;
 };
 
-// What instances share.  The password is left to the caller, to be read from the file's first line.
+// What instances share.  The passwords are left to the caller, to be read from each file's first
+// line.
 struct ValkeyStoreConfig {
   ValkeyStoreOptions options{};
   std::string password_file{};
+  std::string sentinel_password_file{};
+};
+struct FirestoreStoreConfig {
+  FirestoreDatabaseOptions database{};
+  FirestoreStoreOptions options{};
 };
 struct ValkeyBusConfig {
   ValkeyBusOptions options{};
   std::string password_file{};
+  std::string sentinel_password_file{};
 };
+struct PostgresBusConfig {
+  PostgresBusOptions options{};
+  std::string password_file{};
+};
+// The first: none.
+using BusConfig = std::variant<std::monostate, ValkeyBusConfig, PostgresBusConfig>;
 
 struct Prices {
   std::string currency = "USD";
@@ -145,17 +161,24 @@ struct Config {
   Duration shutdown_timeout = std::chrono::seconds(25);
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
-  EmbeddedStoreOptions store{};                     // `path` and `notice` are left to the caller.
-  std::optional<ValkeyStoreConfig> shared_store{};  // In the place of the embedded one.
-  std::optional<ValkeyBusConfig> bus{};
+  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  // In the place of the embedded one; at most one of them.
+  std::optional<ValkeyStoreConfig> shared_store{};
+  std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
+  std::optional<FirestoreStoreConfig> firestore_store{};
+  BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
-  std::string firestore_emulator{};     // FIRESTORE_EMULATOR_HOST; of sources that do not name one.
-  std::vector<SourceConfig> sources{};  // By name.
+  std::string firestore_emulator{};      // FIRESTORE_EMULATOR_HOST; of who names none.
+  std::vector<SourceConfig> sources{};   // By name.
   std::vector<PolicyConfig> policies{};  // By name.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
+  // Whether other instances may use the same store.
+  [[nodiscard]] bool has_shared_store() const noexcept {
+    return shared_store.has_value() || memcached_store.has_value() || firestore_store.has_value();
+  }
 };
 
 using Environment = std::map<std::string, std::string>;

@@ -13,9 +13,14 @@ namespace headrace::config {
 // What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
 [[nodiscard]] std::string fault_of_address(std::string_view address);
 
-// [store], [bus], [journal].  REQUIRES: data_dir has been read, and each after the one before.
+// The keys of a Firestore database, of a source or a store.  `emulator` is of one that names none.
+[[nodiscard]] FirestoreDatabaseOptions read_firestore_database(Section& section,
+                                                               const std::string& emulator);
+
+// [store], [bus], [journal].  `store` is where the store's kind stands.  REQUIRES: data_dir has
+// been read, and each after the one before.
 void read_store(Config& config, Section store);
-void read_bus(Config& config, Section bus);
+void read_bus(Config& config, Section bus, Place store);
 void read_journal(Config& config, Section journal);
 
 // [sources.NAME]

@@ -131,7 +131,9 @@ void check_id(Section& section, std::string_view key, const std::string& id) {
   section.fail(key, "must have only printable ASCII characters, no spaces and no \"/\"");
 }
 
-FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emulator) {
+}  // namespace
+
+FirestoreDatabaseOptions read_firestore_database(Section& section, const std::string& emulator) {
   FirestoreDatabaseOptions options;
   options.emulator = emulator;
   section.text("project", options.project);
@@ -144,7 +146,6 @@ FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emu
   section.text("endpoint", options.endpoint);
   check_address(section, "endpoint", options.endpoint);
   section.path("credentials_file", options.credentials_file);
-  section.truth("writable", options.writable);
   section.path("ca_file", options.ca_file);
   section.count("channels", options.channels, 0, 256);
   section.count("calls_max", options.calls_max, 1, 100'000);
@@ -154,8 +155,6 @@ FirestoreDatabaseOptions read_firestore(Section& section, const std::string& emu
   section.duration("retry_after_max", options.retry_after_max);
   return options;
 }
-
-}  // namespace
 
 std::string fault_of_address(std::string_view address) {
   if (address.empty() || (address.contains(':') && !address.contains('/'))) return "";
@@ -180,7 +179,9 @@ void read_source(Config& config, std::string name, Section section) {
   if (kind == "sqlite") source.options = read_sqlite(section);
   if (kind == "http") source.options = read_http(section);
   if (kind == "firestore") {
-    source.options = read_firestore(section, config.firestore_emulator);
+    FirestoreDatabaseOptions options = read_firestore_database(section, config.firestore_emulator);
+    section.truth("writable", options.writable);
+    source.options = std::move(options);
   }
   // Without a kind nobody can say which of the other keys are right.
   if (has_kind) section.finish();

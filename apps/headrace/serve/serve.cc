@@ -14,11 +14,14 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/embedded.h"
+#include "headrace/stores/firestore.h"
+#include "headrace/stores/memcached.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
@@ -83,6 +86,22 @@ Result<std::string> read_key(const std::string& file) {
   return failure(Code::invalid_argument, file + " cannot be read or is empty");
 }
 
+// For the log: without whatever stands in a connection string.
+template <class Options>
+std::string place_of(const Options& options) {
+  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
+  if (options.sentinels.empty()) return "valkey at " + options.address;
+  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
+                     options.sentinels[0]);
+}
+
+std::string name_of(const config::BusConfig& bus) {
+  const auto* const valkey = std::get_if<config::ValkeyBusConfig>(&bus);
+  if (valkey != nullptr) return place_of(valkey->options);
+  const bool is_postgres = std::holds_alternative<config::PostgresBusConfig>(bus);
+  return is_postgres ? "postgres" : "none";
+}
+
 http::Prices prices_of(const Config& config) {
   http::Prices prices{.currency = config.prices.currency};
   for (const config::PolicyConfig& policy : config.policies) {
@@ -110,6 +129,9 @@ class Server {
   std::optional<int> open_store();
   std::optional<int> open_embedded();
   std::optional<int> open_shared();
+  std::optional<int> open_memcached();
+  std::optional<int> open_firestore();
+  [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
   std::optional<int> bind();
@@ -137,18 +159,31 @@ class Server {
 
 std::optional<int> Server::open_store() {
   if (config_.shared_store) return open_shared();
+  if (config_.memcached_store) return open_memcached();
+  if (config_.firestore_store) return open_firestore();
   return config_.data_dir.empty() ? std::nullopt : open_embedded();
+}
+
+// The options with their passwords, which stand in files; a fault is told, and its exit code here.
+template <class Shared>
+std::expected<decltype(Shared::options), int> with_passwords(const Shared& shared) {
+  auto options = shared.options;
+  auto password = read_key(shared.password_file);
+  auto of_sentinels = read_key(shared.sentinel_password_file);
+  if (!password || !of_sentinels) {
+    const std::string& what = password ? of_sentinels.error().what : password.error().what;
+    return std::unexpected(refuse(what, "Write the password into its first line.", exit_config));
+  }
+  options.password = std::move(*password);
+  options.sentinel_password = std::move(*of_sentinels);
+  return options;
 }
 
 // Whoever cannot be reached now may be later: reads go to the sources meanwhile.
 std::optional<int> Server::open_shared() {
-  ValkeyStoreOptions options = config_.shared_store->options;
-  auto password = read_key(config_.shared_store->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
-  }
-  options.password = std::move(*password);
-  auto opened = open_valkey_store(std::move(options), runtime_);
+  auto options = with_passwords(*config_.shared_store);
+  if (!options) return options.error();
+  auto opened = open_valkey_store(*std::move(options), runtime_);
   if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
   store_ = std::move(*opened);
   const Result<Token> there = wait(store_->incarnation());
@@ -156,17 +191,55 @@ std::optional<int> Server::open_shared() {
   return std::nullopt;
 }
 
-std::optional<int> Server::open_bus() {
-  if (!config_.bus) return std::nullopt;
-  ValkeyBusOptions options = config_.bus->options;
-  auto password = read_key(config_.bus->password_file);
-  if (!password) {
-    return refuse(password.error().what, "Write the password into its first line.", exit_config);
+std::optional<int> Server::open_memcached() {
+  MemcachedStoreOptions options = *config_.memcached_store;
+  options.notice = [](std::string what) { log_warning("store: " + what); };
+  auto opened = open_memcached_store(std::move(options), runtime_);
+  if (!opened) {
+    const bool is_wrong = opened.error().code == Code::invalid_argument;
+    return refuse(opened.error().what, "Mend [store], or the server.",
+                  is_wrong ? exit_config : exit_unavailable);
   }
-  options.password = std::move(*password);
-  auto opened = open_valkey_bus(std::move(options), runtime_);
+  store_ = std::move(*opened);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_firestore() {
+  const config::FirestoreStoreConfig& shared = *config_.firestore_store;
+  auto database = open_firestore_database(shared.database, runtime_, runtime_, runtime_);
+  if (!database) return refuse(database.error().what, "Mend [store].", exit_config);
+  auto opened = open_firestore_store(std::move(*database), shared.options, runtime_, runtime_);
+  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
+  store_ = std::move(*opened);
+  const auto there = wait(store_->look(StoreKey{}, {}, Store::Payload::without));
+  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_bus() {
+  auto* const valkey = std::get_if<config::ValkeyBusConfig>(&config_.bus);
+  auto* const postgres = std::get_if<config::PostgresBusConfig>(&config_.bus);
+  if (valkey == nullptr && postgres == nullptr) return std::nullopt;
+  Result<std::unique_ptr<Bus>> opened;
+  if (valkey != nullptr) {
+    auto options = with_passwords(*valkey);
+    if (!options) return options.error();
+    opened = open_valkey_bus(*std::move(options), runtime_);
+  } else {
+    PostgresBusOptions options = postgres->options;
+    auto password = read_key(postgres->password_file);
+    if (!password) {
+      return refuse(password.error().what, "Write the password into its first line.", exit_config);
+    }
+    options.password = std::move(*password);
+    opened = open_postgres_bus(std::move(options), runtime_);
+  }
   if (!opened) return refuse(opened.error().what, "Mend [bus].", exit_config);
   bus_ = std::move(*opened);
+  if (postgres == nullptr) return std::nullopt;
+  // A session that is there before the engine listens has missed nothing.
+  const Result<void> there = wait(bus_->barrier());
+  if (!there) log_warning("bus: " + there.error().what + "; memory answers nothing meanwhile");
   return std::nullopt;
 }
 
@@ -257,6 +330,19 @@ std::optional<int> Server::start() {
   return std::nullopt;
 }
 
+std::string Server::store_text() const {
+  if (config_.shared_store) return place_of(config_.shared_store->options);
+  if (config_.memcached_store) {
+    return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
+  }
+  if (config_.firestore_store) {
+    return fmt::format("firestore collection {} of project {}",
+                       config_.firestore_store->options.collection,
+                       config_.firestore_store->database.project);
+  }
+  return store_ ? "embedded in " + config_.data_dir : std::string("memory alone");
+}
+
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
   fmt::print("headrace {} listens on {}\n", version, url);
@@ -264,12 +350,9 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  std::string store = "memory alone";
-  if (store_) store = "embedded in " + config_.data_dir;
-  if (config_.shared_store) store = "valkey at " + config_.shared_store->options.address;
   log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
-                       bindings_->policies(), bindings_->sources(), store,
-                       bus_ ? "valkey at " + config_.bus->options.address : std::string("none"),
+                       bindings_->policies(), bindings_->sources(), store_text(),
+                       name_of(config_.bus),
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 

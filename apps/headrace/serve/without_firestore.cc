@@ -1,7 +1,9 @@
-// Stands in for the Firestore source in a program that was built without gRPC: it says so.
+// Stands in for Firestore, as source and store, in a program that was built without gRPC: it says
+// so.
 #include <memory>
 
 #include "headrace/sources/firestore.h"
+#include "headrace/stores/firestore.h"
 
 namespace headrace {
 
@@ -22,6 +24,11 @@ Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(FirestoreData
 
 Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase>,
                                               FirestoreQuestion) {
+  return left_out();
+}
+
+Result<std::unique_ptr<Store>> open_firestore_store(std::shared_ptr<FirestoreDatabase>,
+                                                    FirestoreStoreOptions, Clock&, Random&) {
   return left_out();
 }
 

@@ -1,7 +1,7 @@
 // headrace/sources/firestore.h: a Cloud Firestore database as a source, over gRPC.
 //
-// A FirestoreDatabase is one database with its channels.  A Firestore source is one question to it:
-// named fields of the document whose id is the entity, or a query of a collection.
+// A Firestore source is one question to a database (headrace/firestore.h): named fields of the
+// document whose id is the entity, or a query of a collection.
 //
 // A document is a JSON object of the fields, in the order of the fields and under their full names
 // ("address.city"); those that it lacks are left out.  A query's value is an array of such objects;
@@ -28,39 +28,11 @@
 #include <string_view>
 #include <vector>
 
-#include "headrace/clock.h"
-#include "headrace/executor.h"
-#include "headrace/random.h"
+#include "headrace/firestore.h"
 #include "headrace/result.h"
 #include "headrace/source.h"
-#include "headrace/time.h"
 
 namespace headrace {
-
-class FirestoreDatabase;
-
-struct FirestoreDatabaseOptions {
-  std::string project{};  // This and the next: printable ASCII without spaces and "/".
-  std::string database = "(default)";
-  // "host:port" of an emulator, which is asked without encryption and as its owner; empty: Google.
-  std::string emulator{};
-  std::string endpoint =
-      "firestore.googleapis.com:443";  // Asked with TLS, if no emulator is named.
-  // A service account's, a user's ("gcloud auth application-default login") or an external
-  // account's JSON file; empty: application default credentials, the metadata server included.
-  std::string credentials_file{};
-  std::string ca_file{};         // Authorities to trust instead of the system's own.
-  bool writable = false;         // Whether its documents may be changed.
-  std::size_t channels = 0;      // Connections; 0: one per core.
-  std::size_t calls_max = 256;   // In flight.
-  std::size_t queue_max = 4096;  // Calls waiting for their turn; more are refused.
-  std::size_t tries_max = 4;     // Of one fetch or write.
-  Duration retry_after = std::chrono::milliseconds(20);  // Doubles for each further try ...
-  Duration retry_after_max = std::chrono::seconds(1);    // ... up to this.
-
-  friend bool operator==(const FirestoreDatabaseOptions&,
-                         const FirestoreDatabaseOptions&) = default;
-};
 
 struct FirestoreFilter {
   std::string field{};  // A path; "__name__" is the document's id.
@@ -100,11 +72,6 @@ struct FirestoreQuestion {
 inline constexpr std::size_t firestore_documents_max = 10000;
 // How many documents one call asks for.
 inline constexpr std::size_t firestore_batch_max = 500;
-
-// Reads the credentials, but does not connect: a database that cannot be reached is told by reads.
-// May return: invalid_argument (options, or a credentials_file, that cannot be used).
-[[nodiscard]] Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(
-    FirestoreDatabaseOptions options, Clock& clock, Executor& executor, Random& random);
 
 // May return: invalid_argument.
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_firestore(

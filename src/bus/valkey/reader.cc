@@ -33,11 +33,18 @@ std::optional<Position> newest_of(const RespValue& entries) {
   return read_position(entries.items.front().items.front().text);
 }
 
-Reader::Reader(const ValkeyBusOptions& options, const ClientOptions& client, Runtime& runtime)
+Task<Result<Answers>> ask_stream(Router& router, const std::string& stream, RespCommands commands,
+                                 Duration within) {
+  std::vector<Ask> one;
+  one.push_back({.slot = router.slot_of(stream), .commands = std::move(commands)});
+  return router.ask(std::move(one), Copies::as_they_come, within);
+}
+
+Reader::Reader(const ValkeyBusOptions& options, std::unique_ptr<Router> router, Runtime& runtime)
     : options_(options),
       stream_(stream_of(options.prefix)),
       runtime_(runtime),
-      client_(runtime, client) {}
+      router_(std::move(router)) {}
 
 void Reader::start(std::weak_ptr<BusListener> listener) {
   listener_ = std::move(listener);
@@ -55,9 +62,15 @@ void Reader::start(std::weak_ptr<BusListener> listener) {
 
 Task<void> Reader::read_on(std::shared_ptr<Reader> self) {
   while (true) {
+    bool anew = false;
     {
       const std::scoped_lock lock(self->mutex_);
-      if (std::exchange(self->begins_anew_, false)) self->position_.reset();
+      anew = std::exchange(self->begins_anew_, false);
+      if (anew) self->position_.reset();
+    }
+    if (anew) {
+      auto asking = self->router_->incarnation();
+      (void)co_await std::move(asking);
     }
     const bool begins = !self->position_.has_value();
     auto reading = begins ? self->begin() : self->read_once();
@@ -81,24 +94,26 @@ Task<void> Reader::read_on(std::shared_ptr<Reader> self) {
 Task<Result<void>> Reader::begin() {
   RespCommands commands;
   commands.add({"XREVRANGE", stream_, "+", "-", "COUNT", "1"});
-  auto calling = client_.call(std::move(commands));
-  const Result<Replies> replies = co_await std::move(calling);
-  if (!replies) co_return std::unexpected(replies.error());
-  const RespValue& newest = replies->values.front();
+  auto asking = ask_stream(*router_, stream_, std::move(commands));
+  const Result<Answers> answers = co_await std::move(asking);
+  if (!answers) co_return std::unexpected(answers.error());
+  const Answer& answer = answers->all.front();
+  const RespValue& newest = answer.values.front();
   if (newest.is_error()) co_return unavailable(std::string(newest.text));
   std::optional<Position> position = newest_of(newest);
   if (!position) {
     RespCommands first;
     first.add({"XADD", stream_, "*", "begin", "1"});
-    auto adding = client_.call(std::move(first));
-    const Result<Replies> added = co_await std::move(adding);
+    auto adding = ask_stream(*router_, stream_, std::move(first));
+    const Result<Answers> added = co_await std::move(adding);
     if (!added) co_return std::unexpected(added.error());
-    const bool is_same = added->server->incarnation == replies->server->incarnation;
-    position = read_position(added->values.front().text);
-    if (!position || !is_same) co_return unavailable(std::string(added->values.front().text));
+    const Answer& there = added->all.front();
+    const bool is_same = there.server->incarnation == answer.server->incarnation;
+    position = read_position(there.values.front().text);
+    if (!position || !is_same) co_return unavailable(std::string(there.values.front().text));
   }
   if (std::exchange(was_begun_, true)) missed();
-  has_read(*position, replies->server->incarnation);
+  has_read(*position, answer.server->incarnation);
   co_return Result<void>();
 }
 
@@ -111,16 +126,18 @@ Task<Result<void>> Reader::read_once() {
       .add({"XREAD", "COUNT", std::to_string(options_.read_max), "BLOCK",
             std::to_string(ms.count()), "STREAMS", stream_, from_text})
       .add({"XRANGE", stream_, from_text, from_text});
-  auto calling = client_.call(std::move(commands), options_.listen_for + options_.answer_within);
-  const Result<Replies> replies = co_await std::move(calling);
-  if (!replies) co_return std::unexpected(replies.error());
-  const RespValue& streams = replies->values[0];
-  const RespValue& again = replies->values[1];
+  auto asking = ask_stream(*router_, stream_, std::move(commands),
+                           options_.listen_for + options_.answer_within);
+  const Result<Answers> answers = co_await std::move(asking);
+  if (!answers) co_return std::unexpected(answers.error());
+  const Answer& answer = answers->all.front();
+  const RespValue& streams = answer.values[0];
+  const RespValue& again = answer.values[1];
   if (streams.is_error() || again.is_error()) {
     co_return unavailable(std::string(streams.is_error() ? streams.text : again.text));
   }
   // Only what stands behind an entry that is still there is whole.
-  const bool is_same = replies->server->incarnation == incarnation_;
+  const bool is_same = answer.server->incarnation == incarnation_;
   if (!is_same || again.items.empty()) {
     const std::scoped_lock lock(mutex_);
     position_.reset();
@@ -197,17 +214,13 @@ Task<Result<void>> Reader::reached(std::shared_ptr<Reader> self, Position positi
   const std::scoped_lock lock(self->mutex_);
   self->waiting_.erase(mine);
   if (by == io::Wakeup::By::grant) co_return Result<void>();
-  co_return unavailable(self->options_.address +
-                        ": what was said on the bus is not read to its end in time");
+  co_return unavailable("what was said on the bus is not read to its end in time");
 }
 
 bool Reader::reads_another(Token incarnation) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!position_ || incarnation_ == incarnation) return false;
-    begins_anew_ = true;
-  }
-  client_.forget_connections();
+  const std::scoped_lock lock(mutex_);
+  if (!position_ || incarnation_ == incarnation) return false;
+  begins_anew_ = true;
   return true;
 }
 
@@ -218,7 +231,7 @@ void Reader::close() {
     if (pause_) pause_->wake(io::Wakeup::By::stop);
     for (const Waiting& one : waiting_) one.wakeup->wake(io::Wakeup::By::stop);
   }
-  client_.close();
+  router_->close();
   if (runtime_.loops().current()) return;
   std::unique_lock lock(mutex_);
   ended_.wait(lock, [this] { return !reads_; });

@@ -22,13 +22,13 @@
 #include "headrace/bus.h"
 #include "headrace/bus/valkey.h"
 #include "io/wakeup.h"
-#include "valkey/client.h"
+#include "valkey/router.h"
 
 namespace headrace::valkey {
 
 class Reader : public std::enable_shared_from_this<Reader> {
  public:
-  Reader(const ValkeyBusOptions& options, const ClientOptions& client, Runtime& runtime);
+  Reader(const ValkeyBusOptions& options, std::unique_ptr<Router> router, Runtime& runtime);
 
   void start(std::weak_ptr<BusListener> listener);
 
@@ -41,8 +41,8 @@ class Reader : public std::enable_shared_from_this<Reader> {
   [[nodiscard]] static Task<Result<void>> reached(std::shared_ptr<Reader> self, Position position,
                                                   Token incarnation);
   // Whether it reads from another history of the server than this one.  Then one of the two was
-  // learnt before the server took up another, under a connection that has lived through that: who
-  // asks makes its connections anew, as this does, which then begins anew.
+  // learnt before the server took up another, under a connection that has lived through that: both
+  // have to ask the server which it is, and this begins anew.
   [[nodiscard]] bool reads_another(Token incarnation);
   // Returns when it reads no more, unless it is called on a loop.
   void close();
@@ -65,7 +65,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   const ValkeyBusOptions options_;
   const std::string stream_;
   Runtime& runtime_;
-  Client client_;
+  const std::unique_ptr<Router> router_;
   std::weak_ptr<BusListener> listener_;
   mutable std::mutex mutex_;
   bool closed_ = false;
@@ -78,6 +78,11 @@ class Reader : public std::enable_shared_from_this<Reader> {
   std::list<Waiting> waiting_;  // Up to barriers_max.
   std::shared_ptr<io::Wakeup> pause_;
 };
+
+// Asks for `stream`, which is one key, and so by one server.
+[[nodiscard]] Task<Result<Answers>> ask_stream(Router& router, const std::string& stream,
+                                               RespCommands commands,
+                                               Duration within = Duration::zero());
 
 // The stream's key.
 [[nodiscard]] std::string stream_of(const std::string& prefix);

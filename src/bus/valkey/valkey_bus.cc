@@ -13,11 +13,13 @@ namespace {
 
 class ValkeyBus final : public Bus {
  public:
-  ValkeyBus(ValkeyBusOptions options, ClientOptions client, Runtime& runtime)
+  // One router to say, and one to hear.
+  ValkeyBus(ValkeyBusOptions options, std::unique_ptr<Router> says, std::unique_ptr<Router> hears,
+            Runtime& runtime)
       : options_(std::move(options)),
         stream_(stream_of(options_.prefix)),
-        client_(runtime, client),
-        reader_(std::make_shared<Reader>(options_, client, runtime)) {}
+        router_(std::move(says)),
+        reader_(std::make_shared<Reader>(options_, std::move(hears), runtime)) {}
   ~ValkeyBus() override { ValkeyBus::close(); }
 
   void listen(std::weak_ptr<BusListener> listener) override { reader_->start(std::move(listener)); }
@@ -29,12 +31,13 @@ class ValkeyBus final : public Bus {
     for (const BusMessage& message : messages) {
       commands.add({"XADD", stream_, "MAXLEN", "~", keep, "*", "m", encode_message(message)});
     }
-    auto calling = client_.call(std::move(commands));
-    const Result<Replies> replies = co_await std::move(calling);
-    if (!replies) co_return std::unexpected(replies.error());
-    const auto error = std::ranges::find_if(replies->values, &RespValue::is_error);
-    if (error == replies->values.end()) co_return Result<void>();
-    co_return failure(Code::bus_unavailable, options_.address + ": " + std::string(error->text));
+    auto asking = ask_stream(*router_, stream_, std::move(commands));
+    const Result<Answers> answers = co_await std::move(asking);
+    if (!answers) co_return std::unexpected(answers.error());
+    const Answer& answer = answers->all.front();
+    const auto error = std::ranges::find_if(answer.values, &RespValue::is_error);
+    if (error == answer.values.end()) co_return Result<void>();
+    co_return trouble(answer, error->text);
   }
 
   Task<Result<void>> barrier() override {
@@ -44,36 +47,39 @@ class ValkeyBus final : public Bus {
     RespCommands commands;
     commands.add({"XREVRANGE", stream_, "+", "-", "COUNT", "1"})
         .add({"XRANGE", stream_, last, last});
-    auto calling = client_.call(std::move(commands));
-    const Result<Replies> replies = co_await std::move(calling);
-    if (!replies) co_return std::unexpected(replies.error());
-    const RespValue& newest = replies->values.front();
-    if (newest.is_error()) {
-      co_return failure(Code::bus_unavailable, options_.address + ": " + std::string(newest.text));
-    }
-    if (read && replies->values[1].items.empty()) {
-      co_return failure(Code::bus_unavailable,
-                        options_.address + ": what was read of the stream is gone from it");
+    auto asking = ask_stream(*router_, stream_, std::move(commands));
+    const Result<Answers> answers = co_await std::move(asking);
+    if (!answers) co_return std::unexpected(answers.error());
+    const Answer& answer = answers->all.front();
+    const RespValue& newest = answer.values.front();
+    if (newest.is_error()) co_return trouble(answer, newest.text);
+    if (read && answer.values[1].items.empty()) {
+      co_return trouble(answer, "what was read of the stream is gone from it");
     }
     // Without an entry there is nothing to be heard, but the reader's own first one.
     const Position position = newest_of(newest).value_or(Position{});
-    auto reaching = Reader::reached(reader_, position, replies->server->incarnation);
+    auto reaching = Reader::reached(reader_, position, answer.server->incarnation);
     const Result<void> reached = co_await std::move(reaching);
-    if (!reached && reader_->reads_another(replies->server->incarnation)) {
-      client_.forget_connections();
+    if (!reached && reader_->reads_another(answer.server->incarnation)) {
+      auto asking_anew = router_->incarnation();
+      (void)co_await std::move(asking_anew);
     }
     co_return reached;
   }
 
   void close() override {
     reader_->close();
-    client_.close();
+    router_->close();
   }
 
  private:
+  [[nodiscard]] static std::unexpected<Error> trouble(const Answer& answer, std::string_view what) {
+    return failure(Code::bus_unavailable, answer.server->name + ": " + std::string(what));
+  }
+
   const ValkeyBusOptions options_;
   const std::string stream_;
-  Client client_;
+  const std::unique_ptr<Router> router_;
   std::shared_ptr<Reader> reader_;
 };
 
@@ -84,23 +90,19 @@ class ValkeyBus final : public Bus {
 namespace headrace {
 
 Result<std::unique_ptr<Bus>> open_valkey_bus(ValkeyBusOptions options, Runtime& runtime) {
-  const auto address = io::parse_address(options.address);
-  if (!address) return std::unexpected(address.error());
   if (options.prefix.empty() || options.prefix.size() > name_bytes_max) {
     return failure(Code::invalid_argument, "a bus's prefix has 1 to 64 characters");
   }
-  valkey::ClientOptions client{.to = *address,
-                               .login = {.user = options.user, .password = options.password},
-                               .code = Code::bus_unavailable,
-                               .connections = 1,
-                               .connect_within = options.connect_within,
-                               .answer_within = options.answer_within};
-  if (options.tls) {
-    auto trust = io::TlsTrust::make(options.tls_ca_file);
-    if (!trust) return std::unexpected(trust.error());
-    client.tls = *std::move(trust);
-  }
-  return std::make_unique<valkey::ValkeyBus>(std::move(options), std::move(client), runtime);
+  Result<valkey::ClientOptions> client = valkey::client_of(options);
+  if (!client) return std::unexpected(std::move(client.error()));
+  client->code = Code::bus_unavailable;
+  client->connections = 1;
+  auto says = valkey::open_router(valkey::where_of(options), *client, runtime);
+  if (!says) return std::unexpected(std::move(says.error()));
+  auto hears = valkey::open_router(valkey::where_of(options), *std::move(client), runtime);
+  if (!hears) return std::unexpected(std::move(hears.error()));
+  return std::make_unique<valkey::ValkeyBus>(std::move(options), *std::move(says),
+                                             *std::move(hears), runtime);
 }
 
 }  // namespace headrace

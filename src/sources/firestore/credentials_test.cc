@@ -1,6 +1,6 @@
 // Credentials over TLS: a server of ours, its certificate, and a service account whose key the test
 // makes, so that it can check what was signed.
-#include "sources/firestore/credentials.h"
+#include "firestore/credentials.h"
 
 #include <gmock/gmock.h>
 #include <google/firestore/v1/firestore.grpc.pb.h>
@@ -17,6 +17,7 @@
 #include <string>
 
 #include "headrace/runtime.h"
+#include "headrace/sources/firestore.h"
 #include "headrace/sync.h"
 #include "kit/folder.h"
 #include "sources/firestore/value_json.h"

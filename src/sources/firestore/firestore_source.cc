@@ -6,13 +6,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "firestore/call.h"
+#include "firestore/database.h"
+#include "firestore/status.h"
 #include "headrace/sources/firestore.h"
-#include "sources/firestore/call.h"
-#include "sources/firestore/credentials.h"
-#include "sources/firestore/database.h"
 #include "sources/firestore/moment.h"
 #include "sources/firestore/question.h"
-#include "sources/firestore/status.h"
 
 namespace headrace {
 
@@ -370,45 +369,7 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
   }
 }
 
-std::string fault_of(const FirestoreDatabaseOptions& options) {
-  if (options.project.empty() || options.project.contains('/')) {
-    return "project: a Firestore database needs the id of its project";
-  }
-  if (options.database.empty() || options.database.contains('/')) {
-    return "database: a name without \"/\" is needed; that of the first is \"(default)\"";
-  }
-  // Both are sent along with each call, and gRPC ends the program over what it cannot send.
-  if (!firestore::can_be_metadata(options.project)) {
-    return "project: the id of a project has only printable ASCII characters and no spaces";
-  }
-  if (!firestore::can_be_metadata(options.database)) {
-    return "database: the name of a database has only printable ASCII characters and no spaces";
-  }
-  const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
-  if (!target.contains(':') || target.contains('/')) {
-    return "\"" + target + "\" is no address; write host:port, without a scheme";
-  }
-  const bool sound = options.calls_max > 0 && options.queue_max > 0 && options.tries_max > 0 &&
-                     options.retry_after >= Duration::zero() &&
-                     options.retry_after_max >= options.retry_after;
-  if (sound) return "";
-  return "a Firestore database needs calls_max, queue_max and tries_max of at least 1, and "
-         "retry_after of at most retry_after_max";
-}
-
 }  // namespace
-
-Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(FirestoreDatabaseOptions options,
-                                                                   Clock& clock, Executor& executor,
-                                                                   Random& random) {
-  if (const std::string fault = fault_of(options); !fault.empty()) {
-    return failure(Code::invalid_argument, fault);
-  }
-  Result<firestore::Credentials> credentials = firestore::make_credentials(options);
-  if (!credentials) return std::unexpected(std::move(credentials.error()));
-  return std::make_shared<FirestoreDatabase>(std::move(options), *credentials, clock, executor,
-                                             random);
-}
 
 Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase> database,
                                               FirestoreQuestion question) {

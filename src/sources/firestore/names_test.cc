@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "firestore/status.h"
 #include "headrace/sources/firestore.h"
-#include "sources/firestore/status.h"
 
 namespace headrace::firestore {
 namespace {

@@ -11,17 +11,12 @@
 
 #include <google/firestore/v1/document.pb.h>
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "headrace/result.h"
 
 namespace headrace::firestore {
-
-// Maps and arrays inside each other, with the objects that spell out a type.  Firestore allows 20
-// maps, and arrays only inside maps.
-inline constexpr std::size_t json_depth_max = 100;
 
 [[nodiscard]] Result<void> append_json(std::string& json,
                                        const google::firestore::v1::Value& value);

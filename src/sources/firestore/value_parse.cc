@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "firestore/json_tree.h"
 #include "sources/firestore/base64.h"
-#include "sources/firestore/json_tree.h"
 #include "sources/firestore/moment.h"
 #include "sources/firestore/value_json.h"
 

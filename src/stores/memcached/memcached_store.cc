@@ -15,11 +15,11 @@
 
 #include "core/hash.h"
 #include "headrace/sync.h"
+#include "io/together.h"
 #include "stores/memcached/beside.h"
 #include "stores/memcached/orders.h"
 #include "stores/memcached/replace.h"
 #include "stores/memcached/sight.h"
-#include "stores/memcached/together.h"
 
 namespace headrace {
 
@@ -184,11 +184,11 @@ Task<Result<Store::Claim>> MemcachedStore::claim(StoreKey key, std::vector<Water
     if (shares[i].server == home) {
       question.marks = shares[i].ids;
     } else {
-      tasks.push_back(into(marks_of(nodes_[shares[i].server], shares[i].ids), &marks[i]));
+      tasks.push_back(io::into(marks_of(nodes_[shares[i].server], shares[i].ids), &marks[i]));
     }
   }
-  tasks.push_back(into(at_slot(nodes_[home], std::move(question), take), &at));
-  Together together(std::move(tasks));
+  tasks.push_back(io::into(at_slot(nodes_[home], std::move(question), take), &at));
+  io::Together together(std::move(tasks));
   co_await together;
 
   Claim claim;
@@ -289,9 +289,9 @@ Task<Result<Token>> MemcachedStore::each(PerServer<Task<Result<Token>>> tasks) {
   PerServer<std::optional<Result<Token>>> outcomes;
   std::vector<Task<void>> running;
   for (auto& [server, task] : tasks) {
-    running.push_back(into(std::move(task), &outcomes[server]));
+    running.push_back(io::into(std::move(task), &outcomes[server]));
   }
-  Together together(std::move(running));
+  io::Together together(std::move(running));
   co_await together;
   PerServer<Token> lives;
   for (const auto& [server, outcome] : outcomes) {
@@ -395,9 +395,9 @@ Task<Result<Token>> MemcachedStore::incarnation() {
   std::vector<std::optional<Result<Token>>> outcomes(nodes_.size());
   std::vector<Task<void>> tasks;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(into(present_life(nodes_[i]), &outcomes[i]));
+    tasks.push_back(io::into(present_life(nodes_[i]), &outcomes[i]));
   }
-  Together together(std::move(tasks));
+  io::Together together(std::move(tasks));
   co_await together;
   PerServer<Token> lives;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

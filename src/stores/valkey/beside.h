@@ -32,9 +32,9 @@ struct Beside {
 [[nodiscard]] std::string floor_entry(std::string_view revision, std::int64_t ends_ms);
 [[nodiscard]] std::string milliseconds(std::int64_t ms);  // 16 digits.
 
-// KEYS[1]: the string; KEYS[2]: the slot.  ARGV[1]: now, 16 digits.  ARGV[2]: how many floors stay.
-// ARGV[3]: what goes: a kind and its text, or nothing.  ARGV[4]: "1" if the slot is emptied.
-// ARGV[5]...: entries to add; one that is there keeps its place, and the later of its ends.
+// KEYS[1]: the string.  ARGV[1]: now, 16 digits.  ARGV[2]: how many floors stay.  ARGV[3]: what
+// goes: a kind and its text, or nothing.  ARGV[4]...: entries to add; one that is there keeps its
+// place, and the later of its ends.
 inline constexpr std::string_view change_beside = R"(
 local now, floors_max, gone = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local entries, places, floors, last = {}, {}, 0, now
@@ -60,7 +60,7 @@ local function read(bytes)
   end
 end
 read(redis.call('GET', KEYS[1]) or '')
-for i = 5, #ARGV do read(ARGV[i]) end
+for i = 4, #ARGV do read(ARGV[i]) end
 local kept = {}
 for _, entry in ipairs(entries) do
   if entry[1] == 'F' and floors > floors_max then
@@ -75,7 +75,6 @@ if #kept == 0 then
 else
   redis.call('SET', KEYS[1], table.concat(kept), 'PX', tonumber(last) - tonumber(now) + 1000)
 end
-if ARGV[4] == '1' then redis.call('DEL', KEYS[2]) end
 return #kept
 )";
 

@@ -3,23 +3,36 @@
 // Threads, Errors, Lifetimes: as Store.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headrace/stores/valkey.h"
+#include "stores/valkey/beside.h"
 #include "stores/valkey/names.h"
 #include "stores/valkey/record.h"
-#include "valkey/client.h"
+#include "stores/valkey/sight.h"
+#include "valkey/router.h"
+#include "valkey/scripts.h"
 
 namespace headrace::valkey {
 
+// A life in milliseconds, never longer than it is.
+[[nodiscard]] std::string px(Duration lives);
+[[nodiscard]] std::unexpected<Error> no_token();
+
+// The scripts, by their number.
+inline constexpr std::size_t compare_and_set_script = 0;
+inline constexpr std::size_t change_beside_script = 1;
+inline constexpr std::array<std::string_view, 2> scripts{compare_and_set, change_beside};
+
 class ValkeyStore final : public Store {
  public:
-  ValkeyStore(ValkeyStoreOptions options, ClientOptions client, Runtime& runtime);
+  ValkeyStore(ValkeyStoreOptions options, std::unique_ptr<Router> router, Runtime& runtime);
   ~ValkeyStore() override;
 
   Task<Result<Claim>> get_or_lease(StoreKey key, Token lease, Duration lease_for,
@@ -42,29 +55,36 @@ class ValkeyStore final : public Store {
   void close() override;
 
  private:
-  // One run of a script: its keys, then its arguments.
+  // One run of a script on one key, and a key of the same slot that is removed then; or none.
   struct Run {
-    std::vector<std::string> keys{};
+    std::string key{};
     std::vector<std::string> arguments{};
+    std::string removed{};
   };
 
-  Task<Result<Replies>> call(RespCommands commands);
-  Task<Result<Replies>> run(std::size_t script, std::vector<Run> runs);
+  Task<Result<Answers>> ask(std::vector<Ask> asks, Copies copies = Copies::as_they_come);
+  // Of keys in the slot of `name`.
+  Task<Result<Answers>> ask(std::string_view name, RespCommands commands,
+                            Copies copies = Copies::as_they_come);
+  Task<Result<Answers>> run(std::size_t script, std::vector<Run> runs, Copies copies);
   Task<Result<bool>> replace(std::string name, Token expected, std::string record, Duration lives);
   Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> ids, Payload payload);
   Task<Result<void>> make_missing(std::vector<WatermarkId> ids, std::vector<Token>& tokens);
   Task<Result<Token>> remove(std::vector<std::string> names);
-  Task<Result<Token>> change(std::vector<Run> runs);
-  [[nodiscard]] Result<std::string> record_of(const Envelope& envelope);
+  Task<Result<Token>> change(std::vector<Run> runs, Copies copies);
+  [[nodiscard]] Result<std::string> record_of(const Envelope& envelope, const Server& server) const;
+  [[nodiscard]] Run run_beside(const StoreKey& key, const Server& server) const;
   void fill_in(Slot& slot, std::string_view record, std::string_view beside, const Server& server,
                Payload payload) const;
-  Task<Result<std::shared_ptr<Server>>> known_server();
+  Task<Result<std::shared_ptr<Server>>> server_of(std::string name);
+  // Of each of the keys.
+  Task<Result<std::vector<std::shared_ptr<Server>>>> servers_of(std::vector<StoreKey> keys);
   [[nodiscard]] std::unexpected<Error> failed(Error error);
 
   const ValkeyStoreOptions options_;
   const Names names_;
   Runtime& runtime_;
-  Client client_;
+  const std::unique_ptr<Router> router_;
   std::atomic<std::uint64_t> refused_total_ = 0;
   std::atomic<std::uint64_t> failed_total_ = 0;
   std::atomic<bool> is_troubled_ = false;  // There is something in `trouble_`.

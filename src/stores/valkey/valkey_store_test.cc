@@ -206,6 +206,17 @@ TEST(ValkeyStoreOptions, AreChecked) {
     return opened ? "none" : opened.error().what;
   };
   EXPECT_THAT(fault({.address = "nowhere"}), HasSubstr("nowhere"));
+  EXPECT_THAT(fault({}), HasSubstr("one of address, cluster and sentinels"));
+  EXPECT_THAT(fault({.address = "127.0.0.1:1", .cluster = {"127.0.0.1:2"}}),
+              HasSubstr("one of address, cluster and sentinels"));
+  EXPECT_THAT(fault({.cluster = {"127.0.0.1:2", "there"}}), HasSubstr("there"));
+  EXPECT_THAT(fault({.cluster = std::vector<std::string>(65, "127.0.0.1:2")}),
+              HasSubstr("addresses_max"));
+  EXPECT_THAT(fault({.sentinels = {"127.0.0.1:2"}}), HasSubstr("sentinel_master"));
+  EXPECT_THAT(fault({.address = "127.0.0.1:1", .sentinel_master = "main"}),
+              HasSubstr("belong together"));
+  EXPECT_THAT(fault({.address = "127.0.0.1:1", .replicas = 1, .replicas_within = Duration(0)}),
+              HasSubstr("replicas_within"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .prefix = ""}), HasSubstr("prefix"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .prefix = "a{b"}), HasSubstr("brace"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .tls = true, .tls_ca_file = "/not/there"}),

@@ -1,4 +1,4 @@
-// sources/firestore/call.h: one call to Firestore that a coroutine waits for.
+// firestore/call.h: one call to Firestore that a coroutine waits for.
 //
 //   StreamCall<BatchGetDocumentsResponse> call(executor);
 //   auto begin = [&](auto& stub, auto& context) { stub.BatchGetDocuments(&context, &request,

@@ -1,4 +1,4 @@
-#include "sources/firestore/credentials.h"
+#include "firestore/credentials.h"
 
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "sources/firestore/json_tree.h"
+#include "firestore/json_tree.h"
 
 namespace headrace::firestore {
 

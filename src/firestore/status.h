@@ -1,4 +1,4 @@
-// sources/firestore/status.h: what gRPC and Firestore say went wrong, as errors of ours.
+// firestore/status.h: what gRPC and Firestore say went wrong, as errors of ours.
 //
 // Threads: any.  Errors: this is where they are made.  Lifetimes: values.
 #pragma once

@@ -1,4 +1,4 @@
-#include "sources/firestore/database.h"
+#include "firestore/database.h"
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "sources/firestore/status.h"
+#include "firestore/status.h"
 
 namespace headrace {
 
@@ -45,6 +45,32 @@ std::shared_ptr<grpc::Channel> channel_of(const FirestoreDatabaseOptions& option
 std::size_t channels_of(const FirestoreDatabaseOptions& options) {
   if (options.channels > 0) return options.channels;
   return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::string fault_of(const FirestoreDatabaseOptions& options) {
+  if (options.project.empty() || options.project.contains('/')) {
+    return "project: a Firestore database needs the id of its project";
+  }
+  if (options.database.empty() || options.database.contains('/')) {
+    return "database: a name without \"/\" is needed; that of the first is \"(default)\"";
+  }
+  // Both are sent along with each call, and gRPC ends the program over what it cannot send.
+  if (!firestore::can_be_metadata(options.project)) {
+    return "project: the id of a project has only printable ASCII characters and no spaces";
+  }
+  if (!firestore::can_be_metadata(options.database)) {
+    return "database: the name of a database has only printable ASCII characters and no spaces";
+  }
+  const std::string& target = options.emulator.empty() ? options.endpoint : options.emulator;
+  if (!target.contains(':') || target.contains('/')) {
+    return "\"" + target + "\" is no address; write host:port, without a scheme";
+  }
+  const bool sound = options.calls_max > 0 && options.queue_max > 0 && options.tries_max > 0 &&
+                     options.retry_after >= Duration::zero() &&
+                     options.retry_after_max >= options.retry_after;
+  if (sound) return "";
+  return "a Firestore database needs calls_max, queue_max and tries_max of at least 1, and "
+         "retry_after of at most retry_after_max";
 }
 
 std::unexpected<Error> nobody_waits() {
@@ -188,6 +214,18 @@ Error FirestoreDatabase::error_of(const grpc::Status& status, Instant deadline,
     return {Code::timed_out, where() + ": it did not answer in time"};
   }
   return firestore::error_of(status, where());
+}
+
+Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(FirestoreDatabaseOptions options,
+                                                                   Clock& clock, Executor& executor,
+                                                                   Random& random) {
+  if (const std::string fault = fault_of(options); !fault.empty()) {
+    return failure(Code::invalid_argument, fault);
+  }
+  Result<firestore::Credentials> credentials = firestore::make_credentials(options);
+  if (!credentials) return std::unexpected(std::move(credentials.error()));
+  return std::make_shared<FirestoreDatabase>(std::move(options), *credentials, clock, executor,
+                                             random);
 }
 
 }  // namespace headrace

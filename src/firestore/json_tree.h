@@ -1,4 +1,4 @@
-// sources/firestore/json_tree.h: JSON as a tree whose numbers are still text.
+// firestore/json_tree.h: JSON as a tree whose numbers are still text.
 //
 // Whether a number is an integer or a double is told by how it is written, and a double is read to
 // its last bit; Boost's own values know neither.
@@ -8,6 +8,7 @@
 // Lifetimes: values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@
 #include "headrace/result.h"
 
 namespace headrace::firestore {
+
+// Maps and arrays inside each other, with the objects that spell out a type.  Firestore allows 20
+// maps, and arrays only inside maps.
+inline constexpr std::size_t json_depth_max = 100;
 
 struct JsonTree {
   enum class Is : std::uint8_t { null, boolean, number, string, array, object };

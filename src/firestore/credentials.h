@@ -1,4 +1,4 @@
-// sources/firestore/credentials.h: who asks, and whom to trust.
+// firestore/credentials.h: who asks, and whom to trust.
 //
 // gRPC's own credentials do the work: a service account signs its own tokens, a user's refresh
 // token and the machine's identity are changed for access tokens, which are renewed in time.
@@ -15,8 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "headrace/firestore.h"
 #include "headrace/result.h"
-#include "headrace/sources/firestore.h"
 
 namespace headrace::firestore {
 

@@ -1,4 +1,4 @@
-#include "sources/firestore/status.h"
+#include "firestore/status.h"
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-// memcached/together.h: tasks that run side by side, to one that ends when all of them have ended.
+// io/together.h: tasks that run side by side, to one that ends when all of them have ended.
 //
 // Threads:   the tasks begin on this thread, one after the other, until each waits; what awaits
 //            them goes on where the last one ends.
@@ -14,7 +14,7 @@
 
 #include "headrace/task.h"
 
-namespace headrace::memcached {
+namespace headrace::io {
 
 // Awaits `task` and keeps what comes out of it.
 template <class T>
@@ -43,4 +43,4 @@ class Together {
   std::atomic<std::size_t> left_{0};
 };
 
-}  // namespace headrace::memcached
+}  // namespace headrace::io

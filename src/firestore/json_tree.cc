@@ -1,10 +1,8 @@
-#include "sources/firestore/json_tree.h"
+#include "firestore/json_tree.h"
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstddef>
-
-#include "sources/firestore/value_json.h"
 
 namespace headrace::firestore {
 

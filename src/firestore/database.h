@@ -1,7 +1,7 @@
-// sources/firestore/database.h: a database's channels, and the calls that wait for their turn.
+// firestore/database.h: a database's channels, and the calls that wait for their turn.
 //
 // Threads:   every member may be called from any thread.
-// Errors:    as headrace/sources/firestore.h.
+// Errors:    as headrace/firestore.h.
 // Lifetimes: must outlive its tasks.  Borrows clock, executor and random.
 #pragma once
 
@@ -16,16 +16,16 @@
 #include <string>
 #include <vector>
 
+#include "firestore/call.h"
+#include "firestore/credentials.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
+#include "headrace/firestore.h"
 #include "headrace/random.h"
 #include "headrace/result.h"
-#include "headrace/sources/firestore.h"
 #include "headrace/task.h"
 #include "headrace/time.h"
 #include "io/wakeup.h"
-#include "sources/firestore/call.h"
-#include "sources/firestore/credentials.h"
 
 namespace headrace {
 

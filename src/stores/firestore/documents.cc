@@ -1,0 +1,167 @@
+#include "stores/firestore/documents.h"
+
+#include <algorithm>
+
+#include "firestore/call.h"
+#include "firestore/status.h"
+
+namespace headrace::firestore {
+
+namespace {
+
+using ReadCall = StreamCall<api::BatchGetDocumentsResponse>;
+using CommitCall = UnaryCall<api::CommitResponse>;
+
+// Twice what the documents of one call can have.
+constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
+
+// What Firestore and its emulator say where a document is not as a precondition wants it.
+bool is_refusal(const grpc::Status& status, const api::CommitRequest& request) {
+  const bool has_condition =
+      std::ranges::any_of(request.writes(), &api::Write::has_current_document);
+  if (!has_condition) return false;
+  return status.error_code() == grpc::FAILED_PRECONDITION ||
+         status.error_code() == grpc::ALREADY_EXISTS || is_missing_document(status);
+}
+
+// The answers of a call that ended; none if one is missing.
+std::optional<View> view_of(std::vector<api::BatchGetDocumentsResponse>& responses,
+                            std::size_t wanted, Moment& read_at) {
+  View view;
+  std::size_t answered = 0;
+  for (api::BatchGetDocumentsResponse& response : responses) {
+    if (response.has_read_time()) read_at = std::max(read_at, moment_of(response.read_time()));
+    if (response.has_found()) {
+      std::string name = response.found().name();
+      view.found.emplace(std::move(name), std::move(*response.mutable_found()));
+      ++answered;
+    } else if (!response.missing().empty()) {
+      ++answered;
+    }
+  }
+  if (answered != wanted || read_at == Moment{}) return std::nullopt;
+  return view;
+}
+
+}  // namespace
+
+std::unexpected<Error> Documents::failed(const Error& error) {
+  if (closing_.stop_requested()) {
+    return failure(Code::store_unavailable, "the Firestore store is closed");
+  }
+  failed_total_.fetch_add(1, std::memory_order_relaxed);
+  {
+    const std::scoped_lock lock(mutex_);
+    trouble_ = error.what;
+  }
+  is_troubled_.store(true, std::memory_order_relaxed);
+  return failure(Code::store_unavailable, error.what);
+}
+
+void Documents::succeeded() {
+  if (!is_troubled_.exchange(false, std::memory_order_relaxed)) return;
+  const std::scoped_lock lock(mutex_);
+  trouble_.clear();
+}
+
+std::string Documents::trouble() const {
+  const std::scoped_lock lock(mutex_);
+  return trouble_;
+}
+
+Task<bool> Documents::pause(std::size_t round) {
+  const std::size_t next = std::min(round + 1, database_->options().tries_max);
+  Task<bool> pausing =
+      database_->pause(std::max<std::size_t>(next, 2), deadline(), closing_.get_token());
+  const bool go_on = co_await std::move(pausing);
+  co_return go_on;
+}
+
+Task<Result<View>> Documents::read(std::vector<std::string> names,
+                                   std::vector<std::string> fields) {
+  if (closing_.stop_requested()) co_return failed({});
+  api::BatchGetDocumentsRequest request;
+  request.set_database(database_->name());
+  for (std::string& one : fields) request.mutable_mask()->add_field_paths(std::move(one));
+  std::ranges::sort(names);
+  const auto doubled = std::ranges::unique(names);
+  names.erase(doubled.begin(), doubled.end());
+  for (std::string& one : names) request.add_documents(std::move(one));
+  const Instant deadline = this->deadline();
+  const std::stop_token stop = closing_.get_token();
+  for (std::size_t next = 2;; ++next) {
+    const Instant asked = clock_.now();
+    ReadCall* self = nullptr;
+    ReadCall call(database_->executor(), answer_bytes_max,
+                  [&request, &self](Stub& stub, grpc::ClientContext& context) {
+                    stub.BatchGetDocuments(&context, &request, self);
+                    self->start(context);
+                  });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, deadline, stop);
+    const Result<void> ran = co_await std::move(running);
+    if (!ran) co_return failed(ran.error());
+    if (call.status().ok()) {
+      Moment read_at{};
+      std::optional<View> view = view_of(call.responses(), names.size(), read_at);
+      if (!view) {
+        co_return failed({Code::source_failed, "Firestore left a document out of its answer"});
+      }
+      const Instant answered = clock_.now();
+      time_.note(read_at, asked, answered);
+      view->now = {.earliest = read_at, .latest = end_of(read_at, answered - asked)};
+      succeeded();
+      co_return std::move(*view);
+    }
+    const Error error = database_->error_of(call.status(), deadline, stop);
+    if (error.code != Code::source_unavailable) co_return failed(error);
+    Task<bool> pausing = database_->pause(next, deadline, stop);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) co_return failed(error);
+  }
+}
+
+Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat repeat) {
+  if (closing_.stop_requested()) co_return failed({});
+  api::CommitRequest request;
+  request.set_database(database_->name());
+  for (api::Write& one : writes) *request.add_writes() = std::move(one);
+  const Instant deadline = this->deadline();
+  const std::stop_token stop = closing_.get_token();
+  for (std::size_t next = 2;; ++next) {
+    const Instant asked = clock_.now();
+    CommitCall* self = nullptr;
+    CommitCall call(database_->executor(),
+                    [&request, &self](Stub& stub, grpc::ClientContext& context) {
+                      stub.Commit(&context, &request, &self->response(), self);
+                      self->start();
+                    });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, deadline, stop);
+    const Result<void> ran = co_await std::move(running);
+    if (!ran) co_return failed(ran.error());
+    Committed outcome;
+    if (call.status().ok()) {
+      outcome.is_done = true;
+      outcome.at = moment_of(call.response().commit_time());
+      time_.note(outcome.at, asked, clock_.now());
+      for (const api::WriteResult& one : call.response().write_results()) {
+        outcome.versions.push_back(Version::of(one.update_time()));
+      }
+    }
+    if (outcome.is_done || is_refusal(call.status(), request)) {
+      succeeded();
+      co_return outcome;
+    }
+    const Error error = database_->error_of(call.status(), deadline, stop);
+    // Firestore says "aborted" of what met others at the same documents, and left it undone.
+    const bool may_retry = call.status().error_code() == grpc::ABORTED ||
+                           (error.code == Code::source_unavailable && repeat == Repeat::if_unknown);
+    if (!may_retry) co_return failed(error);
+    Task<bool> pausing = database_->pause(next, deadline, stop);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) co_return failed(error);
+  }
+}
+
+}  // namespace headrace::firestore
