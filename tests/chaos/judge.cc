@@ -189,7 +189,7 @@ void Judge::see_answer(const Event& event) {
                     .age = event.age,
                     .from = name_of(event.from)};
   if (!options_.ages_hold) {  // Neither what is said of them, nor the bound that they are to keep.
-    said.age = began - truth_.read_began(event.read);
+    said.age = std::max(Duration::zero(), began - truth_.read_began(event.read));
     said.from = name_of(From::source);
   }
   oracle_.answered({.host = event.host,
