@@ -223,6 +223,18 @@ class Failover final : public Fault {
   }
 };
 
+// The same under living connections: the server goes back to what its replica knows.
+class SwitchBack final : public Fault {
+ public:
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(2), .rests = seconds(6)}; }
+  void begin(Fleet& fleet, Chance&) override { fleet.hold_back_replica(); }
+  void heal(Fleet& fleet, Chance&) override {
+    expect(fleet.follow_for_once());
+    pass_until(clock_now() + forgets_for);
+    fleet.note(What::forgotten);
+  }
+};
+
 class Flush final : public Fault {
  public:
   [[nodiscard]] Times times() const override { return {.lasts = seconds(1), .rests = seconds(2)}; }
@@ -289,7 +301,10 @@ constexpr FaultKind kinds[] = {
     {.name = "cut", .says = "connections to the store and the bus are reset", .make = make<Cut>},
     {.name = "half-close", .says = "one direction of them ends", .make = make<HalfClose>},
     {.name = "stall", .says = "one direction of them stands still for 3 s", .make = make<Stall>},
-    {.name = "corrupt", .says = "single bits of the server's answers flip", .make = make<Corrupt>},
+    {.name = "corrupt",
+     .says = "single bits of the server's answers flip",
+     .make = make<Corrupt>,
+     .takes_patience = true},
     {.name = "bus-cut", .says = "half of the instances hear no bus for 30 s", .make = make<BusCut>},
     {.name = "kill", .says = "instances die and come back", .make = make<Kill>},
     {.name = "pause",
@@ -314,6 +329,11 @@ constexpr FaultKind kinds[] = {
      .make = make<Failover>,
      .prepare = [](FleetOptions& options) { options.replicated = true; },
      .loses_guards = true},
+    {.name = "switch-back",
+     .says = "the server follows its lagging replica for once, and leads again",
+     .make = make<SwitchBack>,
+     .prepare = [](FleetOptions& options) { options.replicated = true; },
+     .loses_guards = true},
     {.name = "flush", .says = "FLUSHALL", .make = make<Flush>, .loses_guards = true},
     {.name = "evict",
      .says = "the server evicts what it has no room for",
@@ -334,7 +354,8 @@ constexpr FaultKind kinds[] = {
      .says = "the server's calendar steps forward by up to 20 min",
      .make = make<ServerClock>,
      .prepare = [](FleetOptions& options) { options.steps_server = true; },
-     .loses_guards = true},
+     .loses_guards = true,
+     .steps_ages = true},
 };
 
 }  // namespace

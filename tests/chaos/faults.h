@@ -54,6 +54,7 @@ struct FaultKind {
   void (*prepare)(FleetOptions& options) = [](FleetOptions&) {};
   // Records that the store must not lose may be lost, and with them what guards promise.
   bool loses_guards = false;
+  bool steps_ages = false;      // See JudgeOptions::ages_hold.
   bool takes_patience = false;  // Readers' time is over before anybody could answer.
 };
 

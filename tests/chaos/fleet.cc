@@ -109,9 +109,7 @@ Result<void> Fleet::start_servers() {
     servers_.push_back(std::move(*started));
   }
   if (!options_.replicated) return {};
-  const auto follows = [this] { return servers_[1]->info("master_link_status") == "up"; };
-  if (look_until(follows, follows_within)) return {};
-  return failure(Code::source_failed, "the replica does not follow");
+  return follow(1);
 }
 
 Result<void> Fleet::make_registers() {
@@ -179,15 +177,29 @@ void Fleet::fail_over() {
   }
 }
 
-Result<void> Fleet::follow_again() {
-  kit::ValkeyServer& other = *servers_[1 - primary_];
-  Result<void> started = other.restart();
-  if (!started) return started;
-  to_primary_[primary_]->restore();
-  other.command({"REPLICAOF", "127.0.0.1", std::to_string(to_primary_[primary_]->port())});
-  const auto follows = [&other] { return other.info("master_link_status") == "up"; };
+Result<void> Fleet::follow(std::size_t follower) {
+  kit::TcpGate& to_other = *to_primary_[1 - follower];
+  kit::ValkeyServer& server = *servers_[follower];
+  to_other.restore();
+  server.command({"REPLICAOF", "127.0.0.1", std::to_string(to_other.port())});
+  const auto follows = [&server] { return server.info("master_link_status") == "up"; };
   if (look_until(follows, follows_within)) return {};
   return failure(Code::source_failed, "the replica does not follow");
+}
+
+Result<void> Fleet::follow_again() {
+  Result<void> started = servers_[1 - primary_]->restart();
+  if (!started) return started;
+  return follow(1 - primary_);
+}
+
+Result<void> Fleet::follow_for_once() {
+  servers_[1 - primary_]->command({"REPLICAOF", "NO", "ONE"});
+  note(What::forgetting);
+  Result<void> followed = follow(primary_);
+  server().command({"REPLICAOF", "NO", "ONE"});
+  if (!followed) return followed;
+  return follow(1 - primary_);
 }
 
 std::string Fleet::unrest() const {

@@ -58,6 +58,9 @@ class Fleet {
   void hold_back_replica();
   // The primary dies, and the replica takes its place and its clients.
   void fail_over();
+  // The primary follows its replica, takes up what that one knows, and leads again; its clients
+  // stay connected to it all the while.
+  [[nodiscard]] Result<void> follow_for_once();
   // Who has died comes back as the other's replica; returns once it follows.
   [[nodiscard]] Result<void> follow_again();
 
@@ -72,6 +75,8 @@ class Fleet {
  private:
   [[nodiscard]] Result<void> start_servers();
   [[nodiscard]] Result<void> make_registers();
+  // `follower` becomes the replica of the other.
+  [[nodiscard]] Result<void> follow(std::size_t follower);
   [[nodiscard]] std::string settings(std::size_t place) const;
   // What keeps an instance from being at rest; empty if nothing does.
   [[nodiscard]] std::string unrest() const;

@@ -185,14 +185,19 @@ void Judge::see_answer(const Event& event) {
         fmt::format("from nowhere: instance {} answered with a read {} of {}/{}", event.host,
                     event.read, name_of(event.kept), event.entity));
   }
+  Oracle::Said said{.told = {.version = event.version, .read = event.read},
+                    .age = event.age,
+                    .from = name_of(event.from)};
+  if (!options_.ages_hold) {  // Neither what is said of them, nor the bound that they are to keep.
+    said.age = std::max(Duration::zero(), began - truth_.read_began(event.read));
+    said.from = name_of(From::source);
+  }
   oracle_.answered({.host = event.host,
                     .place = place_of(event.kept, event.entity),
                     .level = level_of(event.kept),
                     .began = began,
                     .answered_after = began},
-                   {.told = {.version = event.version, .read = event.read},
-                    .age = event.age,
-                    .from = name_of(event.from)});
+                   said);
   if (event.kept != Kept::brief) return see_stale(event, staleness(event));
   const Duration age = began - truth_.read_began(event.read);
   verdict_.oldest_brief = std::max(verdict_.oldest_brief, age);

@@ -24,6 +24,7 @@ struct JudgeOptions {
   Duration detected_within = std::chrono::seconds(5);
   bool loads_are_alone = false;  // No fault cuts them off.
   Duration clocks_behind{0};     // See coarse_clock_excess().
+  bool ages_hold = true;         // The store's server tells them by its calendar, which may step.
 };
 
 struct Verdict {

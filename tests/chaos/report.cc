@@ -13,7 +13,6 @@ std::string seconds_text(Duration time) {
   return fmt::format("{:.3f} s", seconds_of(time));
 }
 
-// A text in which nothing has to be escaped but quotes, backslashes and line ends.
 std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -74,22 +73,34 @@ std::string remarks(const Outcome& outcome) {
 
 std::string json_of(const Outcome& outcome) {
   const Verdict& verdict = outcome.verdict;
-  return fmt::format(
-      R"({{"fault":{},"seconds":{:.3f},"reads":{},"writes":{},"source_reads":{},)"
-      R"("from_memory":{},"from_store":{},"from_source":{},)"
-      R"("register_operations":{},"register_violations":{},"registers_count":{},)"
-      R"("pending":{},"lost":{},"reads_refused":{},"writes_refused":{},)"
-      R"("stalest_bounded":{:.6f},"bound":1,"stalest_strict":{:.6f},"oldest_brief":{:.6f},)"
-      R"("forgotten_for":{:.6f},)"
-      R"("violations":{},"why":{}}})",
-      json_text(outcome.fault), outcome.seconds, verdict.reads, verdict.commits,
-      verdict.source_reads, verdict.from[0], verdict.from[1], verdict.from[2],
-      outcome.registers.operations, outcome.registers.violations, outcome.registers_count,
-      verdict.pending, outcome.read_refusals.lost + outcome.write_refusals.lost,
-      outcome.read_refusals.refused, outcome.write_refusals.refused,
-      seconds_of(verdict.stalest_bounded), seconds_of(verdict.stalest_strict),
-      seconds_of(verdict.oldest_brief), seconds_of(verdict.forgotten_for), outcome.violations(),
-      json_text(outcome.why()));
+  std::string json;
+  const auto number = [&json](std::string_view name, std::uint64_t value) {
+    json += fmt::format(",\"{}\":{}", name, value);
+  };
+  const auto seconds = [&json](std::string_view name, Duration value) {
+    json += fmt::format(",\"{}\":{:.6f}", name, seconds_of(value));
+  };
+  json = "{\"fault\":" + json_text(outcome.fault);
+  json += fmt::format(",\"seconds\":{:.3f}", outcome.seconds);
+  number("reads", verdict.reads);
+  number("from_memory", verdict.from[static_cast<std::size_t>(From::memory)]);
+  number("from_store", verdict.from[static_cast<std::size_t>(From::store)]);
+  number("from_source", verdict.from[static_cast<std::size_t>(From::source)]);
+  number("writes", verdict.commits);
+  number("pending", verdict.pending);
+  number("source_reads", verdict.source_reads);
+  number("register_operations", outcome.registers.operations);
+  number("register_violations", outcome.registers.violations);
+  json += fmt::format(",\"registers_count\":{}", outcome.registers_count);
+  number("lost", outcome.read_refusals.lost + outcome.write_refusals.lost);
+  number("reads_refused", outcome.read_refusals.refused);
+  number("writes_refused", outcome.write_refusals.refused);
+  seconds("stalest_bounded", verdict.stalest_bounded);
+  seconds("stalest_strict", verdict.stalest_strict);
+  seconds("oldest_brief", verdict.oldest_brief);
+  seconds("forgotten_for", verdict.forgotten_for);
+  number("violations", outcome.violations());
+  return json + ",\"why\":" + json_text(outcome.why()) + "}";
 }
 
 }  // namespace headrace::chaos

@@ -96,7 +96,8 @@ class Run {
     outcome_.fault = std::string(kind_.name);
     outcome_.verdict = judge({.entities = options_.entities,
                               .loads_are_alone = kind_.name == "calm",
-                              .clocks_behind = coarse_clock_excess()},
+                              .clocks_behind = coarse_clock_excess(),
+                              .ages_hold = !kind_.steps_ages},
                              std::move(notes));
     outcome_.registers = judge_registers(traffic.registers());
     outcome_.registers_count = !kind_.loses_guards;

@@ -62,6 +62,16 @@ void Reader::start(std::weak_ptr<BusListener> listener) {
 
 Task<void> Reader::read_on(std::shared_ptr<Reader> self) {
   while (true) {
+    bool anew = false;
+    {
+      const std::scoped_lock lock(self->mutex_);
+      anew = std::exchange(self->begins_anew_, false);
+      if (anew) self->position_.reset();
+    }
+    if (anew) {
+      auto asking = self->router_->incarnation();
+      (void)co_await std::move(asking);
+    }
     const bool begins = !self->position_.has_value();
     auto reading = begins ? self->begin() : self->read_once();
     const Result<void> done = co_await std::move(reading);
@@ -205,6 +215,13 @@ Task<Result<void>> Reader::reached(std::shared_ptr<Reader> self, Position positi
   self->waiting_.erase(mine);
   if (by == io::Wakeup::By::grant) co_return Result<void>();
   co_return unavailable("what was said on the bus is not read to its end in time");
+}
+
+bool Reader::reads_another(Token incarnation) {
+  const std::scoped_lock lock(mutex_);
+  if (!position_ || incarnation_ == incarnation) return false;
+  begins_anew_ = true;
+  return true;
 }
 
 void Reader::close() {

@@ -40,6 +40,10 @@ class Reader : public std::enable_shared_from_this<Reader> {
   static constexpr std::size_t barriers_max = 1024;
   [[nodiscard]] static Task<Result<void>> reached(std::shared_ptr<Reader> self, Position position,
                                                   Token incarnation);
+  // Whether it reads from another history of the server than this one.  Then one of the two was
+  // learnt before the server took up another, under a connection that has lived through that: both
+  // have to ask the server which it is, and this begins anew.
+  [[nodiscard]] bool reads_another(Token incarnation);
   // Returns when it reads no more, unless it is called on a loop.
   void close();
 
@@ -68,6 +72,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   bool reads_ = false;
   std::condition_variable ended_;
   bool was_begun_ = false;
+  bool begins_anew_ = false;
   std::optional<Position> position_;  // Written by what reads alone.
   Token incarnation_{};
   std::list<Waiting> waiting_;  // Up to barriers_max.

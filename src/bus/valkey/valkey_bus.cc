@@ -60,6 +60,10 @@ class ValkeyBus final : public Bus {
     const Position position = newest_of(newest).value_or(Position{});
     auto reaching = Reader::reached(reader_, position, answer.server->incarnation);
     const Result<void> reached = co_await std::move(reaching);
+    if (!reached && reader_->reads_another(answer.server->incarnation)) {
+      auto asking_anew = router_->incarnation();
+      (void)co_await std::move(asking_anew);
+    }
     co_return reached;
   }
 

@@ -3,6 +3,7 @@
 
 #include "contract/bus_contract.h"
 #include "kit/start_or_skip.h"
+#include "kit/tcp_gate.h"
 #include "kit/valkey_server.h"
 
 namespace headrace::contract {
@@ -128,6 +129,29 @@ TEST_P(ValkeyBusTest, ARestartedServerIsAnotherAndThatIsTold) {
     EXPECT_TRUE(!proven || ear->missed_times() > 0) << "it may have forgotten what it had taken";
     return proven;
   }));
+}
+
+// Who only reads is refused nothing meanwhile, and stays connected to what has become another.
+TEST_P(ValkeyBusTest, AServerThatFollowsForOnceIsAnotherForWhoStayedConnectedToo) {
+  KIT_START(server, ValkeyServer::start({.program = GetParam()}));
+  KIT_START(other, ValkeyServer::start({.program = GetParam()}));
+  kit::TcpGate gate(server->port());
+  join({.address = gate.address(), .listen_for = std::chrono::milliseconds(50)});
+  ASSERT_TRUE(says(1));
+  other->command({"XADD", "headrace:bus", "1-1", "begin", "1"});  // It has a stream to read on.
+  // A reader that waits there would be sent away.
+  gate.stall(kit::Toward::server);
+  ASSERT_TRUE(eventually([&] { return server->info("blocked_clients") == "0"; }));
+  server->command({"REPLICAOF", "127.0.0.1", std::to_string(other->port())});
+  ASSERT_TRUE(eventually([&] { return server->info("master_link_status") == "up"; }));
+  gate.restore();
+  ASSERT_TRUE(eventually([&] { return ear->missed_times() > 0; }));
+  ASSERT_FALSE(says(2));
+  server->command({"REPLICAOF", "NO", "ONE"});
+  EXPECT_TRUE(eventually([this] { return says(3); }));
+  EXPECT_TRUE(eventually([this] { return proves(); }));
+  EXPECT_TRUE(eventually([this] { return says(4) && proves(); }));
+  EXPECT_EQ(ear->of({1, 1}).back(), 4u);
 }
 
 TEST_P(ValkeyBusTest, AServerThatHangsProvesNothing) {
