@@ -44,8 +44,8 @@ inline void note_suspend() noexcept {
   constexpr int ticks_late_max = 4;
   timespec resolution{};
   clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
-  return (1 + ticks_late_max) * (std::chrono::seconds(resolution.tv_sec) +
-                                 std::chrono::nanoseconds(resolution.tv_nsec));
+  return (1 + ticks_late_max) *
+         (std::chrono::seconds(resolution.tv_sec) + std::chrono::nanoseconds(resolution.tv_nsec));
 }
 
 // That tick, which costs a fifth of a precise reading, and one ahead of it.
