@@ -61,6 +61,8 @@ class GuardedHttpTest : public testing::Test {
  protected:
   GuardedHttpTest() {
     EXPECT_EQ(sqlite3_open(path_.c_str(), &database_), SQLITE_OK);
+    // The writer that is kept waiting looks at the lock now and then: a COMMIT may meet it there.
+    EXPECT_EQ(sqlite3_busy_timeout(database_, 20'000), SQLITE_OK);
     run("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)");
     run("INSERT INTO users VALUES (1, 'old')");
     auto opened = open_sqlite_database({.path = path_, .writable = true}, runtime_, runtime_);
