@@ -102,7 +102,13 @@ TEST(SharedStore, WhereItIsIsSaidOnce) {
   };
   EXPECT_THAT(fault("address = \"h:1\"\ncluster = [\"h:1\"]\n"),
               HasSubstr("h.toml:4:11: store.cluster: is one of address, cluster and sentinels"));
-  EXPECT_THAT(fault("cluster = []\n"), HasSubstr("h.toml:3:11: store.cluster: must name 1 to 64"));
+  EXPECT_THAT(fault("cluster = []\n"),
+              HasSubstr("h.toml:3:11: store.cluster: must be a list of 1 to 64"));
+  EXPECT_THAT(fault("cluster = [\"10.0.0.1:redis\"]\n"),
+              HasSubstr("h.toml:3:12: store.cluster: must be hosts and ports, as "
+                        "\"10.0.0.1:6379\", not \"10.0.0.1:redis\""));
+  EXPECT_THAT(fault("cluster = [\"a:1\", \"a:1\"]\n"),
+              HasSubstr("h.toml:3:19: store.cluster: names \"a:1\" twice"));
   EXPECT_THAT(fault("cluster = [\"h:1\", \"here\"]\n"),
               HasSubstr("h.toml:3:19: store.cluster: must be hosts and ports"));
   EXPECT_THAT(fault("sentinels = [\"h:1\"]\n"), HasSubstr("store.sentinel_master: must be"));

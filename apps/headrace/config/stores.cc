@@ -29,14 +29,33 @@ void read_time(Section& section, std::string_view key, Duration& into) {
 
 constexpr std::size_t addresses_max = 64;
 
-void read_addresses(Section& section, std::string_view key, std::vector<std::string>& into) {
+// "host:port", of which a list is made.
+bool is_server(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || text.contains('/')) return false;
+  const std::string_view digits = text.substr(colon + 1);
+  unsigned port = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return fault == std::errc{} && end == digits.data() + digits.size() && port > 0 && port <= 65535;
+}
+
+// `port` is that of the example which a fault names.
+void read_addresses(Section& section, std::string_view key, std::string_view port,
+                    std::vector<std::string>& into) {
   if (!section.texts(key, into)) return;
+  const std::string example = "\"10.0.0.1:" + std::string(port) + "\"";
   if (into.empty() || into.size() > addresses_max) {
-    section.fail(key, "must name 1 to 64 servers");
+    section.fail(key, "must be a list of 1 to 64 servers, as [" + example + "]");
   }
+  std::set<std::string> known;
   for (std::size_t i = 0; i < into.size(); ++i) {
-    if (!into[i].empty() && fault_of_address(into[i]).empty()) continue;
-    section.fail_at(section.place_of(key, i), key, "must be hosts and ports, as \"10.0.0.1:6379\"");
+    const Place place = section.place_of(key, i);
+    if (!is_server(into[i])) {
+      section.fail_at(place, key,
+                      "must be hosts and ports, as " + example + ", not \"" + into[i] + "\"");
+    } else if (!known.insert(into[i]).second) {
+      section.fail_at(place, key, "names \"" + into[i] + "\" twice");
+    }
   }
 }
 
@@ -64,8 +83,8 @@ void read_where(Section& section, Config& config) {
                  "must be the server's host and port, as \"127.0.0.1:6379\"; or name a cluster, or "
                  "sentinels");
   }
-  read_addresses(section, "cluster", options.cluster);
-  read_addresses(section, "sentinels", options.sentinels);
+  read_addresses(section, "cluster", "6379", options.cluster);
+  read_addresses(section, "sentinels", "26379", options.sentinels);
   if (ways > 1) {
     const std::string_view second = section.has("sentinels") ? "sentinels" : "cluster";
     section.fail(second, "is one of address, cluster and sentinels too many: name one of them");
@@ -104,37 +123,11 @@ void read_server(Section& section, Config& config) {
   read_time(section, "answer_within", options.answer_within);
 }
 
-// "host:port", of which a list is made.
-bool is_server(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || text.contains('/')) return false;
-  const std::string_view digits = text.substr(colon + 1);
-  unsigned port = 0;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return fault == std::errc{} && end == digits.data() + digits.size() && port > 0 && port <= 65535;
-}
-
 void read_servers(Section& store, std::vector<std::string>& servers) {
-  constexpr std::size_t servers_max = 64;
-  if (!store.texts("servers", servers)) {
-    if (!store.has("servers")) {
-      store.fail("servers is missing: a list such as [\"10.0.0.1:11211\"]");
-    }
-    return;
+  if (!store.has("servers")) {
+    store.fail("servers is missing: a list such as [\"10.0.0.1:11211\"]");
   }
-  if (servers.empty() || servers.size() > servers_max) {
-    store.fail("servers", "must be a list of 1 to 64 servers, as [\"10.0.0.1:11211\"]");
-  }
-  std::set<std::string> known;
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    const Place place = store.place_of("servers", i);
-    if (!is_server(servers[i])) {
-      store.fail_at(place, "servers",
-                    "must be hosts and ports, as \"10.0.0.1:11211\", not \"" + servers[i] + "\"");
-    } else if (!known.insert(servers[i]).second) {
-      store.fail_at(place, "servers", "names \"" + servers[i] + "\" twice");
-    }
-  }
+  read_addresses(store, "servers", "11211", servers);
 }
 
 void read_memcached(MemcachedStoreOptions& options, Section& store) {

@@ -27,8 +27,7 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "`removable`; the detail says which it has."},
     {"no-puts", 403, false, "The policy takes no puts",
      "What is put has no order among the writes of a policy whose level is linearizable or "
-     "critical.  Write "
-     "through PATCH /v1/source, or write to the source and invalidate."},
+     "critical.  Write through PATCH /v1/source, or write to the source and invalidate."},
     {"not-found", 404, false, "No such entity",
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
