@@ -8,6 +8,9 @@ import re
 import sys
 import xml.etree.ElementTree as xml
 
+LINES_OF_A_FAILED = 12
+FAILED_TOLD = 20
+
 Counts = collections.namedtuple("Counts", "passed failed skipped")
 
 
@@ -19,8 +22,13 @@ def reason_of(case):
     return said or case.find("skipped").get("message") or "no reason given"
 
 
+def last_lines_of(case):
+    """A log of thousands of tests is often seen by its end only: there the faults have to be."""
+    return (case.findtext("system-out") or "").rstrip().splitlines()[-LINES_OF_A_FAILED:]
+
+
 def count(text):
-    """(counts, [(test, reason)] of the skipped, [test] of the failed)."""
+    """(counts, [(test, reason)] of the skipped, [(test, its last lines)] of the failed)."""
     skipped, failed, passed = [], [], 0
     for case in xml.fromstring(text).iter("testcase"):
         name, status = case.get("name"), case.get("status")
@@ -30,7 +38,7 @@ def count(text):
                                       and not _could_not_run(case)):
             skipped.append((name, "disabled" if status == "disabled" else reason_of(case)))
         else:
-            failed.append(name)
+            failed.append((name, last_lines_of(case)))
     return Counts(passed, len(failed), len(skipped)), skipped, failed
 
 
@@ -49,7 +57,9 @@ def main(path):
         counts, skipped, failed = Counts(0, 0, 0), [], []
     for name, reason in skipped:
         print(f"skipped: {name}: {reason}")
-    for name in failed:
+    for name, said in failed[:FAILED_TOLD]:
+        print(f"failed: {name}", *said, sep="\n    ")
+    for name, _ in failed[FAILED_TOLD:]:
         print(f"failed: {name}")
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
     return 0 if counts.passed and not counts.failed else 1

@@ -22,11 +22,12 @@ def counted(*cases):
 class Count(unittest.TestCase):
     def test_each_kind(self):
         counts, skipped, failed = counted(
-            case("A", "run"), case("B", "run"), case("C", "fail", '<failure message=""/>'),
+            case("A", "run"), case("B", "run"),
+            case("C", "fail", '<failure message=""/><system-out>one\ntwo\n</system-out>'),
             case("D", "notrun", SKIPPED), case("E", "disabled"))
         self.assertEqual(counts, (2, 1, 2))
         self.assertEqual([name for name, _ in skipped], ["D", "E"])
-        self.assertEqual(failed, ["C"])
+        self.assertEqual(failed, [("C", ["one", "two"])])
 
     def test_a_program_that_is_missing_is_a_failure(self):
         for why in ("Unable to find executable", "Fixture dependency failed"):

@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -27,9 +26,23 @@ namespace fs = std::filesystem;
 
 constexpr int look_every_ms = 3;
 
+// What a file holds; empty if it is not there.  A process may end while its file in /proc is read,
+// which must be no more than an end of the text.
 std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// The entries of a folder of /proc, as far as it lets itself be read.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code ended;
+  for (fs::directory_iterator at(folder, ended); !ended && at != fs::directory_iterator();
+       at.increment(ended)) {
+    found.push_back(at->path());
+  }
+  return found;
 }
 
 // The state and the parent of a process or a thread; '\0' if there is none.
@@ -58,10 +71,8 @@ bool lives(pid_t process) {
 
 // Whether no thread of it does anything.
 bool stands_still(pid_t process) {
-  std::error_code ignored;
-  for (const fs::directory_entry& thread :
-       fs::directory_iterator(in_proc(process) / "task", ignored)) {
-    const char state = kinship_of(thread.path()).state;
+  for (const fs::path& thread : entries_of(in_proc(process) / "task")) {
+    const char state = kinship_of(thread).state;
     if (state != 'T' && state != 'Z' && state != 'X' && state != '\0') return false;
   }
   return true;
@@ -77,12 +88,11 @@ void stop_all_of(pid_t process) {
 
 std::vector<pid_t> children_of(pid_t parent) {
   std::vector<pid_t> found;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", ignored)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of("/proc")) {
+    const std::string name = entry.filename().string();
     pid_t process = 0;
     const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), process);
-    if (bad == std::errc() && *end == '\0' && kinship_of(entry.path()).parent == parent) {
+    if (bad == std::errc() && *end == '\0' && kinship_of(entry).parent == parent) {
       found.push_back(process);
     }
   }

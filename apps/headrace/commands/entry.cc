@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 #include <iostream>
-#include <iterator>
+#include <sstream>
 
 #include "commands/commands.h"
 #include "commands/remote.h"
@@ -121,7 +121,11 @@ int read(const ReadCommand& command) {
 
 int put(const PutCommand& command) {
   std::string value = command.value;
-  if (value == "-") value.assign(std::istreambuf_iterator<char>(std::cin), {});
+  if (value == "-") {
+    std::ostringstream read;
+    read << std::cin.rdbuf();
+    value = std::move(read).str();
+  }
   const auto response = ask(
       command.remote, json_request("PUT", path_of("put", command.policy, command.entity), value));
   if (!response) return response.error();

@@ -245,8 +245,10 @@ TEST_F(FirestoreCredentials, FilesThatCannotBeUsedAreToldAtOnceAndWithoutWhatIsI
                      R"("refresh_token":"c"})"),
             "no fault");
   auto missing = options();
-  missing.credentials_file = folder_.file("nowhere.json");
-  EXPECT_EQ(read(missing).error().code, Code::invalid_argument);
+  for (const std::string& no_file : {folder_.file("nowhere.json"), folder_.path().string()}) {
+    missing.credentials_file = no_file;
+    EXPECT_EQ(read(missing).error().code, Code::invalid_argument);
+  }
   auto untrusting = options();
   untrusting.ca_file = folder_.file("nowhere.pem");
   EXPECT_THAT(read(untrusting).error().what, HasSubstr("ca_file"));
