@@ -70,6 +70,8 @@ struct Slot {
   // If held: how long ago its publish or put was called, never too short; the way to the store
   // counts, which a store tells from what it said of its own clock before.
   Duration stored_for{0};
+  // If held: how much longer the store keeps it, to the second; short rather than long.
+  Duration kept_for{0};
   Duration lease_left{0};           // If leased: how long until it runs out by itself.
   std::vector<Token> watermarks{};  // Of the ids asked for, in their order; none of them zero.
   bool guarded = false;             // A write guard stood on the key, looked at after the slot.
@@ -166,6 +168,20 @@ class Store {
   [[nodiscard]] virtual Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                                                 Payload payload) = 0;
 
+  // Some of the keys whose slots hold an envelope, and where to go on.
+  struct Page {
+    std::vector<StoreKey> keys{};
+    std::string next{};  // What to go on from; empty after the last page.
+  };
+  // Lists keys, page by page, in no order; one may come twice, or have gone meanwhile.  Every slot
+  // that holds an envelope from the call with an empty `from` to the page with an empty `next` is
+  // on a page, unless what was there was replaced in between by another.  A page has about
+  // `keys_max` keys, or none although there is a next.  `from` may be one of an earlier process.
+  // not_allowed where a store cannot list its keys; invalid_argument for a `from` that is no
+  // `next` of this store's.  REQUIRES: 0 < keys_max <= page_keys_max.
+  static constexpr std::size_t page_keys_max = 4096;
+  [[nodiscard]] virtual Task<Result<Page>> list(std::string from, std::size_t keys_max);
+
   // Figures for metrics and `explain`.
   struct Usage {
     std::uint64_t entries = 0;
@@ -186,5 +202,9 @@ class Store {
   // Ends all work of the store's own.  Acknowledged writes are safe.  Idempotent.
   virtual void close() = 0;
 };
+
+inline Task<Result<Store::Page>> Store::list(std::string, std::size_t) {
+  co_return failure(Code::not_allowed, "this store cannot list its keys");
+}
 
 }  // namespace headrace

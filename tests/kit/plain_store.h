@@ -157,6 +157,12 @@ class PlainStore final : public Store {
     co_return slot;
   }
 
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override {
+    co_await trouble();
+    if (mood == Mood::failing) co_return failed();
+    co_return slots_.list(from, keys_max, world_.now());
+  }
+
   Usage usage() const override { return {.entries = slots_.slots(), .guards = guards()}; }
   void close() override {}
 

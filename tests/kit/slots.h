@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -125,6 +126,7 @@ class Slots {
     slot.state = record.damaged ? Slot::State::damaged : Slot::State::held;
     if (!record.damaged) slot.envelope = record.envelope;
     slot.stored_for = now - record.stored_at;
+    slot.kept_for = record.until - now;
     return slot;
   }
 
@@ -161,6 +163,21 @@ class Slots {
       for (const auto& [guard, until] : standing) count += until > now ? 1 : 0;
     }
     return count;
+  }
+
+  // In the order of the keys; a page goes on after the last key of the one before.
+  [[nodiscard]] Store::Page list(const std::string& from, std::size_t keys_max, Instant now) const {
+    std::vector<StoreKey> held;
+    for (const auto& [key, record] : records_) {
+      if (!record.leased && record.until > now) held.push_back(key);
+    }
+    std::ranges::sort(held, {}, &StoreKey::bytes);
+    const auto at = std::ranges::upper_bound(held, std::string_view(from), {}, &StoreKey::bytes);
+    const auto left = static_cast<std::size_t>(held.end() - at);
+    Store::Page page;
+    page.keys.assign(at, at + static_cast<std::ptrdiff_t>(std::min(left, keys_max)));
+    if (left > keys_max) page.next = page.keys.back().bytes();
+    return page;
   }
 
   // Loses a slot, as an eviction would.
