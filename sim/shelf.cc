@@ -1,5 +1,6 @@
 #include "sim/shelf.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -117,14 +118,34 @@ Task<Result<Token>> ShelfStore::incarnation() {
   return acknowledge([](kit::Slots&) {});
 }
 
+// The reply's way counts, for what is kept is kept by the server's clock.
 Task<Result<Slot>> ShelfStore::look(StoreKey key, std::vector<WatermarkId> watermarks, Payload) {
-  return ask<Slot>(
+  const Instant called = host_.now();
+  auto asking = ask<Slot>(
       [this, key, marks = std::move(watermarks)](kit::Slots& slots) {
         Slot slot = slots.view(key, marks, shelf_.now(), shelf_);
         slot.incarnation = shelf_.incarnation();
         return slot;
       },
       Link::Repeat::perhaps);
+  Result<Slot> slot = co_await std::move(asking);
+  if (slot) {
+    const Duration on_its_way = host_.now() - called;
+    slot->kept_for = std::max<Duration>(slot->kept_for - on_its_way, Duration::zero());
+  }
+  co_return slot;
+}
+
+Task<Result<Store::Page>> ShelfStore::list(std::string from, std::size_t keys_max) {
+  if (!kit::Slots::is_next(from)) {
+    co_return failure(Code::invalid_argument, "no key to list on from");
+  }
+  auto asking =
+      ask<Page>([this, after = std::move(from),
+                 keys_max](kit::Slots& slots) { return slots.list(after, keys_max, shelf_.now()); },
+                Link::Repeat::perhaps);
+  Result<Page> page = co_await std::move(asking);
+  co_return page;
 }
 
 }  // namespace headrace::sim

@@ -71,6 +71,7 @@ class ShelfStore final : public Store {
   Task<Result<Token>> incarnation() override;
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
   [[nodiscard]] Usage usage() const override {
     return {.entries = shelf_.slots().slots(), .guards = shelf_.slots().guards(shelf_.now())};
   }

@@ -1,9 +1,10 @@
-// The kit's store, on which the engine's tests stand, does about guards and floors what every store
-// must do.
+// The kit's store, on which the engine's tests stand, does about guards, floors and lists what
+// every store must do.
 #include "kit/plain_store.h"
 
 #include "contract/floor_contract.h"
 #include "contract/guard_contract.h"
+#include "contract/list_contract.h"
 
 namespace headrace::contract {
 namespace {

@@ -13,6 +13,7 @@
 
 #include "contract/floor_contract.h"
 #include "contract/guard_contract.h"
+#include "contract/list_contract.h"
 #include "contract/store_fixture.h"
 
 namespace headrace::contract {

@@ -29,6 +29,10 @@ class StoreUnderTest {
   [[nodiscard]] virtual std::size_t payload_bytes() const { return 1 << 20; }
   // How often a race is run: fewer where each call takes milliseconds.
   [[nodiscard]] virtual int rounds() const { return 200; }
+  // By how much kept_for may be too short; what pass() passes beyond what it is told, included.
+  [[nodiscard]] virtual Duration kept_for_blur() const { return std::chrono::seconds(1); }
+  // Whether it can list its keys.
+  [[nodiscard]] virtual bool lists() const { return true; }
   // Spoils the bytes of the envelope under `key`, and nothing else of its slot.
   virtual void damage(StoreKey key) = 0;
 };
@@ -121,6 +125,8 @@ class StoreContract : public testing::TestWithParam<StoreMaker> {
   Duration tick() const { return under_test_->tick(); }
   std::size_t payload_bytes() const { return under_test_->payload_bytes(); }
   int rounds() const { return under_test_->rounds(); }
+  Duration kept_for_blur() const { return under_test_->kept_for_blur(); }
+  bool lists() const { return under_test_->lists(); }
   void pass(Duration time) { under_test_->pass(time); }
   void damage(StoreKey k) { under_test_->damage(k); }
 

@@ -160,6 +160,7 @@ class PlainStore final : public Store {
   Task<Result<Page>> list(std::string from, std::size_t keys_max) override {
     co_await trouble();
     if (mood == Mood::failing) co_return failed();
+    if (!Slots::is_next(from)) co_return failure(Code::invalid_argument, "no key to list on from");
     co_return slots_.list(from, keys_max, world_.now());
   }
 

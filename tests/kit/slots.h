@@ -165,6 +165,10 @@ class Slots {
     return count;
   }
 
+  // Whether list() can go on from there.
+  static bool is_next(std::string_view from) {
+    return from.empty() || from.size() == sizeof(StoreKey::words);
+  }
   // In the order of the keys; a page goes on after the last key of the one before.
   [[nodiscard]] Store::Page list(const std::string& from, std::size_t keys_max, Instant now) const {
     std::vector<StoreKey> held;

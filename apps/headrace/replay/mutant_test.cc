@@ -61,6 +61,9 @@ class ForgetfulStore final : public Store {
                           Payload payload) override {
     return store_->look(key, std::move(watermarks), payload);
   }
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override {
+    return store_->list(std::move(from), keys_max);
+  }
   Usage usage() const override { return store_->usage(); }
   void close() override { store_->close(); }
 

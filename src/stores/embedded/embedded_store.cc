@@ -11,6 +11,7 @@
 #include "headrace/stores/embedded.h"
 
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "stores/embedded/guards.h"
@@ -22,6 +23,7 @@
 #include "stores/embedded/set_aside.h"
 #include "stores/embedded/writer.h"
 #include "wire/envelope.h"
+#include "wire/key_text.h"
 
 namespace headrace {
 
@@ -67,6 +69,7 @@ class EmbeddedStore final : public Store {
   Task<Result<Token>> incarnation() override { co_return Token(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
   Usage usage() const override;
   void close() override;
 
@@ -288,6 +291,21 @@ Task<Result<Slot>> EmbeddedStore::look(StoreKey key, std::vector<WatermarkId> wa
   }
   tell_of_guards_and_floors(key, *slot);
   co_return slot;
+}
+
+// By the keys' order, so that a page begins behind the last key of the one before.
+Task<Result<Store::Page>> EmbeddedStore::list(std::string from, std::size_t keys_max) {
+  std::optional<StoreKey> after;
+  if (!from.empty()) {
+    after = key_of_text(from);
+    if (!after) {
+      co_return failure(Code::invalid_argument,
+                        "what to list on from is no key of 64 hexadecimal digits; begin anew");
+    }
+  }
+  auto page = readers_->list(after, keys_max);
+  if (!page) co_return read_failed(page.error());
+  co_return page;
 }
 
 // The slot and the watermarks, made if they are absent; leases are not looked at.

@@ -1,5 +1,6 @@
 #include "stores/embedded/readers.h"
 
+#include <cstring>
 #include <utility>
 
 #include "stores/embedded/database.h"
@@ -7,6 +8,7 @@
 #include "stores/embedded/schema.h"
 #include "stores/embedded/tables.h"
 #include "wire/envelope.h"
+#include "wire/key_text.h"
 
 namespace headrace::embedded {
 
@@ -25,7 +27,10 @@ class Readers::Reader {
         {&reader->slot_,
          "SELECT token, boot, written, written_wall, keeps, envelope FROM slots "
          "WHERE store_key = ?"},
-        {&reader->watermark_, "SELECT token FROM watermarks WHERE id = ?"}};
+        {&reader->watermark_, "SELECT token FROM watermarks WHERE id = ?"},
+        {&reader->keys_,
+         "SELECT store_key, boot, written, written_wall, keeps FROM slots "
+         "WHERE store_key > ? ORDER BY store_key LIMIT ?"}};
     for (const auto& [statement, sql] : all) {
       auto prepared = reader->database_.prepare(sql);
       if (!prepared) return std::unexpected(prepared.error());
@@ -48,6 +53,32 @@ class Readers::Reader {
     return seen;
   }
 
+  // One statement is one snapshot.  What has ended and was not swept yet is passed over.
+  Result<Store::Page> list(const std::optional<StoreKey>& after, std::size_t keys_max,
+                           const Clock& clock, std::int64_t boot) {
+    const OpenRow open(keys_);
+    keys_.bind(1, after ? after->bytes() : std::string_view());
+    keys_.bind(2, static_cast<std::int64_t>(keys_max));
+    Store::Page page;
+    StoreKey last;
+    std::size_t rows = 0;
+    for (;;) {
+      const auto row = keys_.step();
+      if (!row) return std::unexpected(row.error());
+      if (!*row) break;
+      ++rows;
+      const std::string_view bytes = keys_.blob(0);
+      if (bytes.size() != sizeof last.words) continue;
+      std::memcpy(last.words, bytes.data(), bytes.size());
+      const Moment written{
+          .boot = keys_.number(1), .instant = keys_.number(2), .wall = keys_.number(3)};
+      const auto age = elapsed(written, Moment::read(clock, boot));
+      if (age && *age < Duration(keys_.number(4))) page.keys.push_back(last);
+    }
+    if (rows == keys_max) page.next = text_of(last);
+    return page;
+  }
+
  private:
   Result<void> read_slot(const StoreKey& key, const Clock& clock, std::int64_t boot, Slot& slot) {
     const OpenRow open(slot_);
@@ -66,6 +97,7 @@ class Readers::Reader {
     if (slot.state == Slot::State::damaged) return {};
     slot.envelope = std::move(*envelope);
     slot.stored_for = *age;
+    slot.kept_for = Duration(slot_.number(4)) - *age;
     return {};
   }
 
@@ -83,7 +115,7 @@ class Readers::Reader {
   }
 
   Database database_;
-  Statement begin_, commit_, slot_, watermark_;
+  Statement begin_, commit_, slot_, watermark_, keys_;
 };
 
 Readers::Readers(const Clock& clock, std::int64_t boot, Touched& touched)
@@ -115,6 +147,14 @@ Result<Readers::Seen> Readers::look(const StoreKey& key, const std::vector<Water
   for (const WatermarkId& id : watermarks) touched_.touch(id);
   if (payload == Store::Payload::without) seen->slot.envelope.payload.clear();
   return seen;
+}
+
+Result<Store::Page> Readers::list(const std::optional<StoreKey>& after, std::size_t keys_max) {
+  auto reader = take();
+  if (!reader) return failure(Code::closed, "the embedded store is closed");
+  auto page = reader->list(after, keys_max, clock_, boot_);
+  give_back(std::move(reader));
+  return page;
 }
 
 void Readers::close() {

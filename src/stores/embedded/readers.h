@@ -1,8 +1,8 @@
-// embedded/readers.h: reading a slot and watermarks in one snapshot, on the calling thread.
+// embedded/readers.h: reading a slot and watermarks in one snapshot, and keys in their order, on
+// the calling thread.
 //
-// Threads:   look() may be called from any thread; callers beyond readers_max wait for a
-// connection,
-//            which takes microseconds.
+// Threads:   look() and list() may be called from any thread; callers beyond readers_max wait for a
+//            connection, which takes microseconds.
 // Errors:    as Database; store_unavailable after close().
 // Lifetimes: owns its connections.  Borrows all else.
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ class Readers {
 
   [[nodiscard]] Result<Seen> look(const StoreKey& key, const std::vector<WatermarkId>& watermarks,
                                   Store::Payload payload);
+
+  // A page of keys in their order, as Store::list(): those behind `after`, or from the first on.
+  [[nodiscard]] Result<Store::Page> list(const std::optional<StoreKey>& after,
+                                         std::size_t keys_max);
 
   // Waits for the reads in progress and refuses more.  Idempotent.
   void close();
