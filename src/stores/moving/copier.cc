@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "stores/moving/held.h"
+
 namespace headrace::moving {
 
 namespace {
@@ -19,30 +21,6 @@ std::unexpected<Error> failed(std::string_view which, const Error& error) {
 }
 constexpr std::string_view old_store = "the old store: ";
 constexpr std::string_view new_store = "the new store: ";
-
-std::vector<WatermarkId> ids_of(const Envelope& envelope) {
-  std::vector<WatermarkId> ids;
-  for (const Watermark& mark : envelope.watermarks) ids.push_back(mark.id);
-  return ids;
-}
-
-// Whether `envelope` was built at `now`, which was asked for in the order of its watermarks.
-bool holds_at(const Envelope& envelope, const std::vector<Token>& now) {
-  const std::vector<Watermark>& built_at = envelope.watermarks;
-  if (built_at.size() != now.size()) return false;
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    if (built_at[i].token != now[i]) return false;
-  }
-  return true;
-}
-
-bool is_settled(const Slot& slot) {
-  return !slot.guarded && slot.floors.empty();
-}
-
-Duration age_of(const Slot& slot) {
-  return slot.envelope.age_at_publish + slot.stored_for;
-}
 
 // One copy under way.  Its steps are awaited by whoever owns it.
 class Attempt {
@@ -111,9 +89,7 @@ Task<Step> Attempt::take(Duration lease_for) {
 // What holds in the new store stays if it is the original's copy, or was read from the source later
 // than the original: an instance that already reads there may have filled it.
 bool Attempt::is_as_good(const Slot& there) const {
-  if (there.state != State::held || ids_of(there.envelope) != ids_) return false;
-  if (!holds_at(there.envelope, there.watermarks)) return false;
-  return there.envelope.id == id_ || age_of(there) < age_;
+  return is_held(there, ids_) && (there.envelope.id == id_ || age_of(there) < age_);
 }
 
 // The watermarks that came with what was there are of before the lease; they are read again.
