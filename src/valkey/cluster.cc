@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/hash.h"
 #include "io/together.h"
 #include "valkey/slots.h"
 
@@ -56,6 +57,7 @@ class Cluster final : public Router {
   Task<Result<Answers>> ask(std::vector<Ask> asks, Copies copies, Duration within) override;
   Task<Result<std::shared_ptr<Server>>> server_of(std::uint16_t slot) override;
   std::shared_ptr<Server> known_server_of(std::uint16_t slot) const override;
+  Task<Result<Stop>> stop_at(std::size_t number, RespCommands commands) override;
   Task<Result<Token>> incarnation() override;
   std::vector<std::shared_ptr<Server>> servers() const override;
   void close() override { topology_->close(); }
@@ -66,6 +68,7 @@ class Cluster final : public Router {
   [[nodiscard]] Result<std::vector<Share>> shares_of(const Errand& errand,
                                                      const SlotMap& map) const;
   [[nodiscard]] Result<Answers> finished(Errand& errand) const;
+  [[nodiscard]] Result<Token> order_of(const std::vector<Share>& shares) const;
   [[nodiscard]] std::unexpected<Error> trouble(std::string what) const {
     return failure(topology_->code(), "the cluster: " + std::move(what));
   }
@@ -270,6 +273,72 @@ Task<Result<Token>> Cluster::incarnation() {
     seen.push_back({map->members()[i].node, **tokens[i]});
   }
   co_return map->incarnation(seen);
+}
+
+// What each of them claims, right behind what the last of its commands has done.
+Result<Token> Cluster::order_of(const std::vector<Share>& shares) const {
+  std::string all;
+  std::vector<char> is_claimed(slots_count, 0);
+  for (const Share& share : shares) {
+    const std::string& name = share.node->name();
+    const Replies& replies = **share.outcome;
+    const Result<Claim> claim = read_claim(replies.values.back());
+    if (!claim) return trouble(name + ": " + claim.error().what);
+    if (claim->is_moving) {
+      return trouble("slots are on their way to " + name + " or from it; list when all have come");
+    }
+    all += to_hex(replies.server->incarnation) + " " + claim->epoch;
+    for (const Claim::Range& range : claim->slots) {
+      all += " " + std::to_string(range.first) + "-" + std::to_string(range.last);
+      std::fill(is_claimed.begin() + range.first, is_claimed.begin() + range.last + 1, char{1});
+    }
+    all += "\n";
+  }
+  const auto free = std::ranges::find(is_claimed, char{0});
+  if (free != is_claimed.end()) {
+    return trouble("no primary claims slot " + std::to_string(free - is_claimed.begin()));
+  }
+  const Hash128 hash = hash128(all);
+  return Token{.high = hash.high, .low = hash.low};
+}
+
+// By the map as it is known: where that is old, somebody who is not in it claims a slot.
+Task<Result<Stop>> Cluster::stop_at(std::size_t number, RespCommands commands) {
+  auto mapping = map();
+  const Result<SlotMapRef> map = co_await std::move(mapping);
+  if (!map) co_return std::unexpected(map.error());
+  const std::size_t servers = (*map)->members().size();
+  std::vector<Share> shares(servers);
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < servers; ++i) {
+    Share& share = shares[i];
+    share.node = (*map)->members()[i].node;
+    if (i == number) share.commands = std::move(commands);
+    share.commands.add({"CLUSTER", "NODES"});
+    tasks.push_back(send(share.node, std::move(share.commands), Copies::as_they_come,
+                         Duration::zero(), &share.outcome));
+  }
+  io::Together together(std::move(tasks));
+  co_await together;
+  for (const Share& share : shares) {
+    if (*share.outcome) continue;
+    topology_->begin();
+    co_return std::unexpected(share.outcome->error());
+  }
+  const Result<Token> order = order_of(shares);
+  if (!order) {
+    topology_->begin();
+    co_return std::unexpected(order.error());
+  }
+  Stop stop{.servers = servers, .order = *order};
+  if (number < servers) {
+    Replies& replies = **shares[number].outcome;
+    replies.values.pop_back();
+    stop.answers.all.push_back({.values = std::move(replies.values), .server = replies.server});
+    stop.answers.incarnation = (*map)->incarnation({});
+    stop.answers.kept.push_back(std::move(replies));
+  }
+  co_return stop;
 }
 
 std::vector<std::shared_ptr<Server>> Cluster::servers() const {

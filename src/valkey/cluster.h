@@ -8,6 +8,12 @@
 // The incarnation is that of all: who has which slots, and each node's own.  So it changes when a
 // slot moves, too.
 //
+// A stop of a round asks all primaries for what each of them claims: the slots, and whether one is
+// on its way.  It is good only if all slots are claimed and none is on its way.  A key goes from
+// one to another only while its slot is on its way, which the one that had it says right behind
+// what it was asked, or has lost the slot by then; and of two that pass a slot to and fro one has
+// another epoch.  So between two stops of the same order no key was passed over.
+//
 // Threads, Errors, Lifetimes: as Router.
 #pragma once
 

@@ -26,6 +26,9 @@ class One final : public Router {
   Task<Result<std::shared_ptr<Server>>> server_of(std::uint16_t /*slot*/) override {
     return node_->greeted();
   }
+  Task<Result<Stop>> stop_at(std::size_t number, RespCommands commands) override {
+    return stop_at_one(node_, number, std::move(commands));
+  }
   std::shared_ptr<Server> known_server_of(std::uint16_t /*slot*/) const override {
     return node_->server();
   }
@@ -77,6 +80,18 @@ Task<Result<Answers>> ask_one(NodeRef node, std::vector<Ask> asks, Copies copies
   }
   answers.kept.push_back(std::move(*replies));
   co_return answers;
+}
+
+// Its number is 0.
+Task<Result<Stop>> stop_at_one(NodeRef node, std::size_t number, RespCommands commands) {
+  std::vector<Ask> one;
+  one.push_back({.commands = std::move(commands)});
+  auto asking = ask_one(std::move(node), std::move(one), Copies::as_they_come, Duration::zero());
+  Result<Answers> answers = co_await std::move(asking);
+  if (!answers) co_return std::unexpected(std::move(answers.error()));
+  Stop stop{.servers = 1, .order = answers->incarnation};
+  if (number == 0) stop.answers = std::move(*answers);
+  co_return stop;
 }
 
 Result<std::unique_ptr<Router>> open_router(Where where, ClientOptions client, Runtime& runtime) {

@@ -41,6 +41,13 @@ struct Answers {
   std::vector<Replies> kept{};  // What the values point into.
 };
 
+// One stop of a round that comes to each server in turn.
+struct Stop {
+  Answers answers{};        // One, of that server; none if no server has that number.
+  std::size_t servers = 0;  // Their numbers are below.
+  Token order{};            // Which servers have which numbers, and what each of them is.
+};
+
 class Router {
  public:
   virtual ~Router() = default;
@@ -53,6 +60,14 @@ class Router {
   // Nothing is sent twice but what a server has not carried out and said so.
   [[nodiscard]] virtual Task<Result<Answers>> ask(std::vector<Ask> asks, Copies copies,
                                                   Duration within = Duration::zero()) = 0;
+
+  // Has the server of that number carry out commands that are of no key, such as SCAN, and asks who
+  // has which keys behind them, of those who have them.  Between two stops whose `order` is the
+  // same no key has gone from one server to another without being on its way at one of them, and
+  // each server is the same process with the same history, as far as is known: incarnation() asks
+  // who they are.  It fails while keys are on their way.
+  // REQUIRES: there are commands, which may be carried out twice.
+  [[nodiscard]] virtual Task<Result<Stop>> stop_at(std::size_t number, RespCommands commands) = 0;
 
   // The server that has the slot; greeted, if nothing was known of it.
   [[nodiscard]] virtual Task<Result<std::shared_ptr<Server>>> server_of(std::uint16_t slot) = 0;
@@ -104,7 +119,9 @@ template <class Options>
   return client;
 }
 
-// All that is asked goes to one node.
+// All that is asked goes to one node, which has all keys.
+[[nodiscard]] Task<Result<Stop>> stop_at_one(NodeRef node, std::size_t number,
+                                             RespCommands commands);
 [[nodiscard]] Task<Result<Answers>> ask_one(NodeRef node, std::vector<Ask> asks, Copies copies,
                                             Duration within);
 

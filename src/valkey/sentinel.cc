@@ -204,6 +204,7 @@ class Watched final : public Router {
     const NodeRef node = primary_->node();
     return node ? node->server() : nullptr;
   }
+  Task<Result<Stop>> stop_at(std::size_t number, RespCommands commands) override;
   Task<Result<Token>> incarnation() override;
   std::vector<std::shared_ptr<Server>> servers() const override {
     auto server = known_server_of(0);
@@ -253,6 +254,16 @@ Task<Result<std::shared_ptr<Server>>> Watched::server_of(std::uint16_t /*slot*/)
   Result<std::shared_ptr<Server>> server = co_await std::move(greeting);
   if (!server) primary_->begin();
   co_return server;
+}
+
+Task<Result<Stop>> Watched::stop_at(std::size_t number, RespCommands commands) {
+  auto finding = node();
+  const Result<NodeRef> node = co_await std::move(finding);
+  if (!node) co_return std::unexpected(node.error());
+  auto stopping = stop_at_one(*node, number, std::move(commands));
+  Result<Stop> stop = co_await std::move(stopping);
+  if (!stop) primary_->begin();
+  co_return stop;
 }
 
 // The sentinels are asked anew as well: a primary that was cut off from them does not say so.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <span>
 
 namespace headrace::valkey {
 
@@ -49,6 +50,24 @@ std::string host_or(std::string_view host, std::string_view asked) {
   return std::string(host.empty() || host == "?" ? asked : host);
 }
 
+// What stands before the next `end`, or all; `text` is what stands behind it.
+std::string_view cut_off(std::string_view& text, char end) {
+  const std::size_t at = text.find(end);
+  const std::string_view front = text.substr(0, at);
+  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
+  return front;
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  std::vector<std::string_view> words;
+  while (!line.empty()) {
+    const std::string_view word = cut_off(line, ' ');
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
 bool is_slot(const RespValue& value) {
   return value.kind == RespValue::Kind::integer && value.integer >= 0 &&
          value.integer < static_cast<std::int64_t>(slots_count);
@@ -91,6 +110,35 @@ Result<std::vector<Holding>> read_holdings(const RespValue& value, std::string_v
                                     .port = static_cast<std::uint16_t>(node[1].integer)}});
   }
   return holdings;
+}
+
+// The line of the node that answers:
+//   ID ADDRESS myself,master - PING PONG EPOCH connected 0-5460 7000 [93->-ID] [77-<-ID]
+Result<Claim> read_claim(const RespValue& value) {
+  if (value.is_error()) {
+    return failure(Code::store_unavailable,
+                   "it does not say which slots it has (" + std::string(value.text) + ")");
+  }
+  const auto strange =
+      failure(Code::store_unavailable, "its answer to CLUSTER NODES is not understood");
+  for (std::string_view left = value.text; !left.empty();) {
+    const std::string_view line = cut_off(left, '\n');
+    const std::vector<std::string_view> words = words_of(line);
+    if (words.size() < 8 || !words[2].starts_with("myself")) continue;
+    Claim claim{.epoch = std::string(words[6])};
+    for (std::string_view word : std::span(words).subspan(8)) {
+      if (word.starts_with('[')) {
+        claim.is_moving = true;
+        continue;
+      }
+      const auto first = number<std::uint16_t>(cut_off(word, '-'));
+      const auto last = word.empty() ? first : number<std::uint16_t>(word);
+      if (!first || !last || *first > *last || *last >= slots_count) return strange;
+      claim.slots.push_back({.first = *first, .last = *last});
+    }
+    return claim;
+  }
+  return strange;
 }
 
 std::optional<Redirection> read_redirection(const RespValue& value, std::string_view asked) {

@@ -1,8 +1,8 @@
-// valkey/slots.h: how a cluster spreads keys: hash slots, who has them, and where it sends those
-// who ask elsewhere.
+// valkey/slots.h: how a cluster spreads keys: hash slots, who has them, what each node claims, and
+// where it sends those who ask elsewhere.
 //
 // Threads:   functions of their arguments alone.
-// Errors:    read_holdings() says what was answered otherwise.
+// Errors:    read_holdings() and read_claim() say what was answered otherwise.
 // Lifetimes: values.
 #pragma once
 
@@ -44,6 +44,22 @@ struct Holding {
 // May return: store_unavailable (it is no node of a cluster; what it says is not understood).
 [[nodiscard]] Result<std::vector<Holding>> read_holdings(const RespValue& value,
                                                          std::string_view asked);
+
+// What a node says of itself, which it knows better than the others do.
+struct Claim {
+  std::string epoch{};     // Of its configuration: grows with what it gains.
+  bool is_moving = false;  // One of its slots is on its way to it or from it.
+  struct Range {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    friend bool operator==(const Range&, const Range&) = default;
+  };
+  std::vector<Range> slots{};
+};
+// An answer to CLUSTER NODES.
+// May return: store_unavailable (what it says is not understood).
+[[nodiscard]] Result<Claim> read_claim(const RespValue& value);
 
 // "MOVED 3999 127.0.0.1:6381": the slot is there.  "ASK 3999 127.0.0.1:6381": it is on its way
 // there, and the key was not here.  Either way nothing was carried out.

@@ -63,6 +63,29 @@ TEST(Holdings, WhatIsNoneIsRefused) {
   EXPECT_THAT(fault("*1\r\n*3\r\n:0\r\n:1\r\n*2\r\n$1\r\na\r\n:0\r\n"), HasSubstr("port"));
 }
 
+TEST(Claims, AreReadFromTheNodesOwnLine) {
+  const auto read = [](std::string_view text) {
+    return read_claim({.kind = RespValue::Kind::text, .text = text});
+  };
+  const std::string_view other = "b1 10.0.0.2:6379@16379 master - 0 1 9 connected 5461-16383\n";
+  const std::string rest = " 10.0.0.1:6379@16379,host myself,master - 0 0 7 connected";
+  const auto still = read(std::string(other) + "a1" + rest + " 0-5459 5460\r\n");
+  ASSERT_TRUE(still.has_value()) << still.error().what;
+  EXPECT_EQ(still->epoch, "7");
+  EXPECT_FALSE(still->is_moving);
+  EXPECT_THAT(still->slots, testing::ElementsAre(Claim::Range{.first = 0, .last = 5459},
+                                                 Claim::Range{.first = 5460, .last = 5460}));
+  EXPECT_TRUE(read("a1" + rest + "\n" + std::string(other))->slots.empty());
+  EXPECT_TRUE(read("a1" + rest + " 0-5460 [93->-b1]\n")->is_moving);
+  EXPECT_TRUE(read("a1" + rest + " 0-5460 [77-<-b1]\n")->is_moving);
+  for (const std::string& none :
+       {std::string(), std::string(other), "a1" + rest + " 7-x\n", "a1" + rest + " 9-8\n",
+        "a1" + rest + " 1-16384\n", std::string("a1 h:1@2 myself,master - 0 0\n")}) {
+    EXPECT_FALSE(read(none).has_value()) << none;
+  }
+  EXPECT_FALSE(read_claim({.kind = RespValue::Kind::error, .text = "NOPERM"}).has_value());
+}
+
 std::string redirection(std::string_view error) {
   RespValue value{.kind = RespValue::Kind::error, .text = error};
   const auto read = read_redirection(value, "10.0.0.9");

@@ -338,7 +338,9 @@ TEST_P(StoreContract, InvalidateIsIdempotentAndTakesMany) {
 TEST_P(StoreContract, AnEnvelopeExpiresExactly) {
   const Token id = fill(key(1), "v", 10 * tick());
   pass(9 * tick());
-  EXPECT_EQ(look(key(1)).state, State::held);
+  const Slot slot = look(key(1));
+  EXPECT_EQ(slot.state, State::held);
+  EXPECT_LE(slot.kept_for, tick());
   pass(tick());
   EXPECT_EQ(look(key(1)).state, State::empty);
   EXPECT_FALSE(publish(key(1), id, envelope("refresh of what is gone")));

@@ -95,7 +95,8 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
     });
     const std::lock_guard lock(mutex_);
     std::uint64_t documents = 0;
-    for (const auto& answer : answers) {
+    for (auto& answer : answers) {
+      show(answer);
       documents += answer.has_document() ? 1 : 0;
       if (status.ok()) writer->Write(answer);
     }
@@ -172,6 +173,12 @@ class FirestoreProxy::Service final : public api::Firestore::Service {
     if (!answer.has_found()) return;
     moments_.show(*answer.mutable_found()->mutable_create_time());
     moments_.show(*answer.mutable_found()->mutable_update_time());
+  }
+  void show(api::RunQueryResponse& answer) {
+    if (answer.has_read_time()) moments_.show(*answer.mutable_read_time());
+    if (!answer.has_document()) return;
+    moments_.show(*answer.mutable_document()->mutable_create_time());
+    moments_.show(*answer.mutable_document()->mutable_update_time());
   }
   void show(api::CommitResponse& answer) {
     moments_.show(*answer.mutable_commit_time());

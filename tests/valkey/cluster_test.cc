@@ -7,6 +7,9 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <optional>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "contract/ear.h"
@@ -85,6 +88,28 @@ class ValkeyClusterTest : public testing::Test {
     const auto slot = wait(store->look(key, {tag}, Store::Payload::with));
     EXPECT_TRUE(slot.has_value()) << slot.error().what;
     return slot ? *slot : Slot{};
+  }
+  struct Listed {
+    std::set<std::string, std::less<>> keys{};
+    std::string next{};
+
+    [[nodiscard]] bool has(const StoreKey& key) const { return keys.contains(key.bytes()); }
+  };
+  // From there on, until a page has that key on it, or to the end.
+  Listed list(std::string from, std::optional<StoreKey> until) {
+    Listed listed{.next = std::move(from)};
+    do {
+      auto page = wait(store->list(listed.next, 1000));
+      EXPECT_TRUE(page.has_value()) << page.error().what;
+      if (!page) break;
+      for (const StoreKey& key : page->keys) listed.keys.emplace(key.bytes());
+      listed.next = std::move(page->next);
+    } while (!listed.next.empty() && !(until && listed.has(*until)));
+    return listed;
+  }
+  std::string why_not_listed(std::string from) {
+    const auto page = wait(store->list(std::move(from), 1000));
+    return page ? "it is" : page.error().what;
   }
   Token incarnation() {
     const auto token = wait(store->incarnation());
@@ -362,6 +387,47 @@ TEST_F(ValkeyClusterTest, SlotsThatMoveUnderUseBringNothingOldBack) {
   EXPECT_GT(traffic.fills, 50);
 }
 
+// From a node that is yet to be scanned to one that was.  The first node gains a slot before, so
+// that the next one that it gains brings it no new epoch.
+TEST_F(ValkeyClusterTest, AListingInWhichASlotMovesBeginsAnew) {
+  const StoreKey first = key_on(0);
+  const StoreKey second = key_on(1);
+  const StoreKey moved = key_on(2);
+  const int slot = slot_of(moved);
+  ASSERT_TRUE(cluster->move_slot(slot_of(key_on(2, 1)), 0).has_value());
+  ASSERT_EQ(owner_of(moved), 2u);
+  for (const StoreKey& key : {first, second, moved}) ASSERT_TRUE(fill(key, "v"));
+  const Listed before = list("", second);
+  ASSERT_TRUE(before.has(first));
+  ASSERT_FALSE(before.has(moved));
+  EXPECT_FALSE(list(before.next, std::nullopt).has(first)) << "it goes on where it was";
+
+  ASSERT_TRUE(cluster->begin_move(slot, 0).has_value());
+  EXPECT_THAT(why_not_listed(""), HasSubstr("on their way"));
+  EXPECT_THAT(why_not_listed(before.next), HasSubstr("on their way"));
+  ASSERT_TRUE(cluster->end_move(slot, 0).has_value());
+  EXPECT_TRUE(list(before.next, std::nullopt).has(moved));
+
+  // There and back: each has the slots that it had.
+  const Listed again = list("", second);
+  ASSERT_TRUE(again.has(first));
+  ASSERT_TRUE(cluster->move_slot(slot, 2).has_value());
+  ASSERT_TRUE(cluster->move_slot(slot, 0).has_value());
+  EXPECT_TRUE(list(again.next, std::nullopt).has(first)) << "it may have passed over something";
+}
+
+TEST_F(ValkeyClusterTest, NothingIsListedWhileASlotIsNobodys) {
+  ASSERT_TRUE(fill(key_on(0), "v"));
+  const StoreKey key = key_on(0, 1);
+  const std::string slot = std::to_string(slot_of(key));
+  ValkeyServer& node = cluster->node(0);
+  const std::string next = list("", key_on(0)).next;
+  ASSERT_EQ(node.command({"CLUSTER", "DELSLOTS", slot}), "OK");
+  EXPECT_THAT(why_not_listed(next), HasSubstr("no primary claims slot " + slot));
+  ASSERT_EQ(node.command({"CLUSTER", "ADDSLOTS", slot}), "OK");
+  ASSERT_TRUE(cluster->becomes_ok());
+}
+
 TEST_F(ValkeyClusterTest, AStreamThatMovesIsANewSession) {
   auto bus = open_valkey_bus({.cluster = cluster->addresses(), .prefix = prefix}, runtime).value();
   auto ear = std::make_shared<contract::Ear>();
@@ -395,6 +461,7 @@ TEST_F(ValkeyClusterTest, WithoutANodeTheClusterIsDownAndThenAnotherIncarnation)
   ASSERT_TRUE(fill(here, "v"));
   ASSERT_TRUE(fill(there, "v"));
   const Token before = incarnation();
+  const std::string next = list("", here).next;
   cluster->node(1).kill();
   EXPECT_TRUE(eventually([&] { return !wait(store->invalidate({there})).has_value(); }));
   // Until the others give up as well nothing is known of it but what was seen last.
@@ -417,6 +484,7 @@ TEST_F(ValkeyClusterTest, WithoutANodeTheClusterIsDownAndThenAnotherIncarnation)
   EXPECT_EQ(slot.envelope.payload, "v");
   EXPECT_FALSE(slot.incarnation == before) << "though this node is the same";
   EXPECT_EQ(look(there).incarnation, slot.incarnation);
+  EXPECT_TRUE(list(next, std::nullopt).has(here)) << "a listing from before begins anew";
 }
 
 // A node with a replica, which takes over when it is told to, and gives back when it dies.

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "contract/ear.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/runtime.h"
@@ -154,6 +158,31 @@ TEST_F(ValkeySentinelTest, AnotherIsFoundWhileTheOldOneStillAnswers) {
             "OK");
   EXPECT_FALSE(incarnation() == before);
   EXPECT_EQ(look().state, Slot::State::empty);
+}
+
+// It is asked who the primary is when the listing seems to have ended.
+TEST_F(ValkeySentinelTest, AListingEndsOnlyAtThePresentPrimary) {
+  const auto other = started(ValkeyServer::start());
+  const StoreKey there{{5, 6, 7, 8}};
+  const std::string port = std::to_string(other->port());
+  open();
+  ASSERT_TRUE(put());
+  auto page = wait(store->list("", 100));
+  ASSERT_TRUE(page.has_value()) << page.error().what;
+  ASSERT_EQ(sentinel->command({"SENTINEL", "REMOVE", "main"}), "OK");
+  ASSERT_EQ(sentinel->command({"SENTINEL", "MONITOR", "main", "127.0.0.1", port, "1"}), "OK");
+  std::unique_ptr<Store> old = std::move(store);
+  open();
+  const Envelope envelope{.id = runtime.token(), .key = "k", .payload = "v"};
+  ASSERT_TRUE(wait(store->put(there, envelope, long_enough)).has_value());
+  std::vector<StoreKey> listed;
+  while (page && !page->next.empty()) {
+    page = wait(old->list(page->next, 100));
+    ASSERT_TRUE(page.has_value()) << page.error().what;
+    listed.insert(listed.end(), page->keys.begin(), page->keys.end());
+  }
+  EXPECT_EQ(std::ranges::count(listed, there), 1);
+  old->close();
 }
 
 TEST_F(ValkeySentinelTest, WhoDoesNotKnowOfTheLastFailoverIsPassedOver) {

@@ -18,6 +18,13 @@
 // raise_floors) is acknowledged only when so many replicas have it; else it is store_unavailable.
 // So a failover forgets it more rarely, and still can.
 //
+// list() goes through the servers one after the other (SCAN), each of which reads all its names
+// once.  What it goes on from holds while the servers are the same processes with the same slots:
+// after a restart, a failover or a resharding it begins anew, which costs to list again what was
+// listed.  While slots of a cluster are on their way, or a slot is nobody's, it is
+// store_unavailable, and can go on from the same place later.  On a cluster the user needs CLUSTER
+// NODES besides.
+//
 // Threads:   as Store.
 // Errors:    as Store.  Opening succeeds whether or not a server answers: it is connected to when
 //            it is needed, and until then everything is store_unavailable.

@@ -11,6 +11,7 @@ namespace {
 
 using ReadCall = StreamCall<api::BatchGetDocumentsResponse>;
 using CommitCall = UnaryCall<api::CommitResponse>;
+using QueryCall = StreamCall<api::RunQueryResponse>;
 
 // Twice what the documents of one call can have.
 constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
@@ -22,6 +23,27 @@ bool is_refusal(const grpc::Status& status, const api::CommitRequest& request) {
   if (!has_condition) return false;
   return status.error_code() == grpc::FAILED_PRECONDITION ||
          status.error_code() == grpc::ALREADY_EXISTS || is_missing_document(status);
+}
+
+// The order by the documents' names needs no index of its own.
+api::RunQueryRequest query_of(const std::string& database, const std::string& collection,
+                              const std::string& after, const std::vector<std::string>& fields,
+                              std::size_t documents_max) {
+  api::RunQueryRequest request;
+  request.set_parent(database + "/documents");
+  api::StructuredQuery& query = *request.mutable_structured_query();
+  query.add_from()->set_collection_id(collection);
+  for (const std::string& one : fields) {
+    query.mutable_select()->add_fields()->set_field_path(one);
+  }
+  api::StructuredQuery::Order& order = *query.add_order_by();
+  order.mutable_field()->set_field_path("__name__");
+  order.set_direction(api::StructuredQuery::ASCENDING);
+  query.mutable_limit()->set_value(static_cast<std::int32_t>(documents_max));
+  if (after.empty()) return request;
+  query.mutable_start_at()->set_before(false);
+  query.mutable_start_at()->add_values()->set_reference_value(after);
+  return request;
 }
 
 // The answers of a call that ended; none if one is missing.
@@ -112,6 +134,50 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
       view->now = {.earliest = read_at, .latest = end_of(read_at, answered - asked)};
       succeeded();
       co_return std::move(*view);
+    }
+    const Error error = database_->error_of(call.status(), deadline, stop);
+    if (error.code != Code::source_unavailable) co_return failed(error);
+    Task<bool> pausing = database_->pause(next, deadline, stop);
+    const bool go_on = co_await std::move(pausing);
+    if (!go_on) co_return failed(error);
+  }
+}
+
+Task<Result<Documents::Row>> Documents::list(std::string collection, std::string after,
+                                             std::vector<std::string> fields,
+                                             std::size_t documents_max) {
+  if (closing_.stop_requested()) co_return failed({});
+  const api::RunQueryRequest request =
+      query_of(database_->name(), collection, after, fields, documents_max);
+  const Instant deadline = this->deadline();
+  const std::stop_token stop = closing_.get_token();
+  for (std::size_t next = 2;; ++next) {
+    const Instant asked = clock_.now();
+    QueryCall* self = nullptr;
+    QueryCall call(database_->executor(), answer_bytes_max,
+                   [&request, &self](Stub& stub, grpc::ClientContext& context) {
+                     stub.RunQuery(&context, &request, self);
+                     self->start(context);
+                   });
+    self = &call;
+    Task<Result<void>> running = database_->run(call, deadline, stop);
+    const Result<void> ran = co_await std::move(running);
+    if (!ran) co_return failed(ran.error());
+    if (call.status().ok()) {
+      Row row;
+      Moment read_at{};
+      for (api::RunQueryResponse& response : call.responses()) {
+        if (response.has_read_time()) read_at = std::max(read_at, moment_of(response.read_time()));
+        if (response.has_document()) row.found.push_back(std::move(*response.mutable_document()));
+      }
+      if (call.is_too_large() || read_at == Moment{}) {
+        co_return failed({Code::source_failed, "Firestore's answer to a query is cut short"});
+      }
+      const Instant answered = clock_.now();
+      time_.note(read_at, asked, answered);
+      row.now = {.earliest = read_at, .latest = end_of(read_at, answered - asked)};
+      succeeded();
+      co_return row;
     }
     const Error error = database_->error_of(call.status(), deadline, stop);
     if (error.code != Code::source_unavailable) co_return failed(error);

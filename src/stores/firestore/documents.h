@@ -50,6 +50,15 @@ class Documents {
   [[nodiscard]] Task<Result<View>> read(std::vector<std::string> names,
                                         std::vector<std::string> fields);
 
+  // Up to `documents_max` documents of a collection in the order of their ids, as they were at one
+  // moment: those behind the one that is named `after`, or from the first on.
+  struct Row {
+    std::vector<api::Document> found{};
+    ServerTime::Bounds now{};  // As in a View.
+  };
+  [[nodiscard]] Task<Result<Row>> list(std::string collection, std::string after,
+                                       std::vector<std::string> fields, std::size_t documents_max);
+
   // All of the writes, or none of them.  What was not carried out for sure is tried again; what may
   // have been, only if it is `repeatable`.
   // REQUIRES: writes is not empty.

@@ -98,6 +98,7 @@ Task<Result<FirestoreStore::Sight>> FirestoreStore::see(StoreKey key, std::vecto
   if (slot.state == Slot::State::held) {
     slot.envelope = std::move(record.envelope);
     slot.stored_for = std::max<Duration>(view->now.latest - record.since, Duration::zero());
+    slot.kept_for = record.ends - view->now.latest;
   }
   fill_in_beside(slot, read_beside(view->find(names[1])), view->now.earliest);
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -472,6 +473,38 @@ Task<Result<void>> FirestoreStore::change_some(Changes changes) {
     if (!go_on) break;
   }
   co_return contended();
+}
+
+// In the order of the documents' ids, without what envelopes hold.  What stands beside slots, and
+// watermarks, come on the way and are passed over: an index that would leave them out would cost
+// with every write.
+Task<Result<Store::Page>> FirestoreStore::list(std::string from, std::size_t keys_max) {
+  if (!from.empty() && !Names::is_id(from)) {
+    co_return failure(Code::invalid_argument,
+                      "what to list on from is no id of a Firestore store's document; begin anew");
+  }
+  std::vector<std::string> fields{field::token, field::lives, field::since};
+  std::string after = from.empty() ? std::string() : names_.with_id(from);
+  auto listing = documents_.list(collection_, std::move(after), std::move(fields), keys_max);
+  const Result<Documents::Row> row = co_await std::move(listing);
+  if (!row) co_return std::unexpected(row.error());
+  Page page;
+  std::string_view last;
+  for (const api::Document& document : row->found) {
+    last = names_.id_of(document.name());
+    if (!Names::is_id(last)) {
+      co_return failure(Code::store_unavailable,
+                        "the collection of the Firestore store holds documents that are not the "
+                        "store's, such as \"" +
+                            document.name() + "\"; remove them, it must be the store's alone");
+    }
+    const std::optional<StoreKey> key = Names::key_of(last);
+    if (!key) continue;
+    const SlotRecord record = read_slot(&document, row->now, Payload::without);
+    if (record.state == Slot::State::held) page.keys.push_back(*key);
+  }
+  if (row->found.size() == keys_max) page.next = last;
+  co_return page;
 }
 
 Store::Usage FirestoreStore::usage() const {

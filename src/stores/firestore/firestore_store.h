@@ -26,6 +26,7 @@ class FirestoreStore final : public Store {
   FirestoreStore(std::shared_ptr<FirestoreDatabase> database, const FirestoreStoreOptions& options,
                  Clock& clock, Random& random)
       : documents_(std::move(database), options.answer_within, clock),
+        collection_(options.collection),
         names_(documents_.database(), options.collection),
         watermark_lasts_(options.watermark_lasts),
         random_(random),
@@ -49,6 +50,7 @@ class FirestoreStore final : public Store {
   Task<Result<Token>> incarnation() override { co_return Token(); }
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
   Usage usage() const override;
   void close() override { documents_.close(); }
 
@@ -76,6 +78,7 @@ class FirestoreStore final : public Store {
   [[nodiscard]] std::vector<api::Write> writes_of(const Changes& changes, const View& view) const;
 
   Documents documents_;
+  const std::string collection_;
   const Names names_;
   const Duration watermark_lasts_;
   Random& random_;

@@ -165,6 +165,37 @@ TEST_F(FirestoreStoreTest, WhatIsVoidedAndGuardedBillsWhatIsSaid) {
   EXPECT_EQ(bill(), Bill(0, 0, 0));
 }
 
+// One for each document of the collection, whatever it is of; what envelopes hold stays there.
+TEST_F(FirestoreStoreTest, AListingBillsEveryDocumentAndReadsNoPayload) {
+  ok(store_->put(key(1), envelope(std::string(1000, 'v')), hours(1)));
+  ok(store_->guard(keys(2), token(), minutes(1)));
+  ok(store_->get_or_lease(key(3), token(), minutes(1), {tag_a}));
+  bill();
+  const Store::Page first = ok(store_->list("", 3));
+  EXPECT_EQ(bill(), Bill(3, 0, 0));
+  const Store::Page rest = ok(store_->list(first.next, 3));
+  EXPECT_EQ(bill(), Bill(1, 0, 0));
+  EXPECT_EQ(rest.next, "");
+  std::vector<StoreKey> all = first.keys;
+  all.insert(all.end(), rest.keys.begin(), rest.keys.end());
+  EXPECT_EQ(all, keys(1));
+  for (const auto& one : proxy().last_query().structured_query().select().fields()) {
+    EXPECT_NE(one.field_path(), field::body);
+    EXPECT_NE(one.field_path(), field::marks);
+  }
+  EXPECT_EQ(proxy().last_query().structured_query().select().fields_size(), 3);
+}
+
+TEST_F(FirestoreStoreTest, AStrangersDocumentInTheCollectionIsNamed) {
+  api::Document strange;
+  strange.set_name(client_->names.with_id("a-strangers"));
+  (*strange.mutable_fields())["x"].set_integer_value(1);
+  client_->set(strange);
+  const auto page = wait(store_->list("", 10));
+  ASSERT_FALSE(page.has_value());
+  EXPECT_NE(page.error().what.find("a-strangers"), std::string::npos);
+}
+
 TEST_F(FirestoreStoreTest, NoCommitHasMoreThan500Writes) {
   std::vector<StoreKey> many;
   for (std::uint64_t n = 0; n < 501; ++n) many.push_back(key(n));

@@ -1,5 +1,6 @@
 #include "stores/firestore/records.h"
 
+#include <charconv>
 #include <utility>
 
 #include "wire/bytes.h"
@@ -11,12 +12,19 @@ namespace {
 
 constexpr std::size_t token_bytes = 16;
 constexpr std::size_t mark_bytes = 2 * token_bytes;
+constexpr std::size_t word_digits = 16;
+constexpr std::size_t mark_digits = 2 * word_digits;
+constexpr std::size_t key_digits = 4 * word_digits;
 // The names of the fields and the values beside body and marks: generously counted.
 constexpr std::size_t rest_bytes = 512;
 
 void append_hex(std::string& text, std::uint64_t word) {
   constexpr char digits[] = "0123456789abcdef";
   for (int shift = 60; shift >= 0; shift -= 4) text += digits[word >> shift & 15];
+}
+
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string bytes_of(Token token) {
@@ -103,6 +111,31 @@ std::string Names::watermark(const WatermarkId& id) const {
   append_hex(name, id.high);
   append_hex(name, id.low);
   return name + "-w";
+}
+
+std::string_view Names::id_of(std::string_view name) const {
+  return name.starts_with(prefix_) ? name.substr(prefix_.size()) : std::string_view();
+}
+
+std::string Names::with_id(std::string_view id) const {
+  return prefix_ + std::string(id);
+}
+
+bool Names::is_id(std::string_view id) {
+  const bool is_beside = id.size() == key_digits + 2 && id.ends_with("-b");
+  const bool is_mark = id.size() == mark_digits + 2 && id.ends_with("-w");
+  if (is_beside || is_mark) id.remove_suffix(2);
+  return (is_mark || id.size() == key_digits) && is_hex(id);
+}
+
+std::optional<StoreKey> Names::key_of(std::string_view id) {
+  if (id.size() != key_digits || !is_hex(id)) return std::nullopt;
+  StoreKey key;
+  for (const int i : {2, 3, 0, 1}) {
+    std::from_chars(id.data(), id.data() + word_digits, key.words[i], 16);
+    id.remove_prefix(word_digits);
+  }
+  return key;
 }
 
 SlotRecord read_slot(const api::Document* document, const ServerTime::Bounds& now,

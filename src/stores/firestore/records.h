@@ -19,6 +19,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,14 @@ class Names {
   [[nodiscard]] std::string slot(const StoreKey& key) const;
   [[nodiscard]] std::string beside(const StoreKey& key) const;
   [[nodiscard]] std::string watermark(const WatermarkId& id) const;
+
+  // The last part of a document's full name; empty if it is not in the collection.
+  [[nodiscard]] std::string_view id_of(std::string_view name) const;
+  [[nodiscard]] std::string with_id(std::string_view id) const;
+  // Whether it is the id of one of the three.
+  [[nodiscard]] static bool is_id(std::string_view id);
+  // The key of the slot with that id; none if it is the id of something else.
+  [[nodiscard]] static std::optional<StoreKey> key_of(std::string_view id);
 
  private:
   std::string prefix_;

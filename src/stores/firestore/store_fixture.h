@@ -45,7 +45,7 @@ class FirestoreClient {
     static std::once_flag warmed;
     std::call_once(warmed, [this] {
       api::Document first;
-      first.set_name(names.watermark({}));
+      first.set_name(Names(database, "warm").watermark({}));
       set(first);
       EXPECT_NE(get(first.name()), nullptr);
     });

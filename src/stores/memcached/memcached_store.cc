@@ -67,6 +67,7 @@ class MemcachedStore final : public Store {
   Task<Result<Token>> incarnation() override;
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
   Usage usage() const override;
   void close() override;
 
@@ -244,6 +245,14 @@ Task<Result<Slot>> MemcachedStore::look(StoreKey key, std::vector<WatermarkId> w
   Result<Claim> outcome = co_await std::move(claiming);
   if (!outcome) co_return std::unexpected(std::move(outcome.error()));
   co_return std::move(outcome->slot);
+}
+
+// Of its names a server tells only all at once (lru_crawler metadump), from which nobody can go on,
+// and to one at a time.
+Task<Result<Store::Page>> MemcachedStore::list(std::string /*from*/, std::size_t /*keys_max*/) {
+  co_return failure(Code::not_allowed,
+                    "a store on memcached cannot list its keys: memcached has no listing that can "
+                    "be gone on with; let what it holds expire, or be filled anew elsewhere");
 }
 
 Task<Result<Published>> MemcachedStore::take_over(StoreKey key, Token expected, Token lease,

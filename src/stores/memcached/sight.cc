@@ -63,6 +63,7 @@ void tell(const SeenSlot& seen, const Session& session, Instant now, Slot& slot)
     slot.state = Slot::State::held;
     slot.envelope = seen.envelope;
     slot.stored_for = session.latest(now) - seen.record.called_at;
+    slot.kept_for = seen.record.ends_at - session.latest(now);
   }
 }
 

@@ -69,14 +69,15 @@ Task<Result<Published>> ValkeyStore::take_over(StoreKey key, Token expected, Tok
 }
 
 // The moment of its publish by the server's clock, never too late.
-Result<std::string> ValkeyStore::record_of(const Envelope& envelope, const Server& server) const {
+Result<std::string> ValkeyStore::record_of(const Envelope& envelope, Duration keep_for,
+                                           const Server& server) const {
   if (envelope.id.is_none()) return no_token();
   if (envelope.watermarks.size() > watermarks_in_head_max) {
     return failure(Code::too_large, "an envelope hangs on " +
                                         std::to_string(envelope.watermarks.size()) +
                                         " watermarks; the most is 255 (watermarks_in_head_max)");
   }
-  return envelope_record(envelope, server.clock.at_least(runtime_.now()));
+  return envelope_record(envelope, server.clock.at_least(runtime_.now()), whole_ms(keep_for));
 }
 
 Task<Result<Published>> ValkeyStore::publish(StoreKey key, Token expected, Envelope envelope,
@@ -86,7 +87,7 @@ Task<Result<Published>> ValkeyStore::publish(StoreKey key, Token expected, Envel
   auto knowing = server_of(name);
   const Result<std::shared_ptr<Server>> server = co_await std::move(knowing);
   if (!server) co_return std::unexpected(server.error());
-  Result<std::string> record = record_of(envelope, **server);
+  Result<std::string> record = record_of(envelope, keep_for, **server);
   if (!record) co_return std::unexpected(record.error());
   bool stored = false;
   // An envelope of ours may stand there too, which the script knows by its first bytes alone.
@@ -130,7 +131,7 @@ Task<Result<void>> ValkeyStore::put(StoreKey key, Envelope envelope, Duration ke
   auto knowing = server_of(name);
   const Result<std::shared_ptr<Server>> server = co_await std::move(knowing);
   if (!server) co_return std::unexpected(server.error());
-  const Result<std::string> record = record_of(envelope, **server);
+  const Result<std::string> record = record_of(envelope, keep_for, **server);
   if (!record) co_return std::unexpected(record.error());
   RespCommands commands;
   commands.add({"SET", name, *record, "PX", px(keep_for)});

@@ -52,6 +52,38 @@ std::string Names::watermark(const WatermarkId& id) const {
   return name_of(prefix_, ":w:", bytes_of({.high = id.high, .low = id.low}), "");
 }
 
+std::string Names::slots_pattern() const {
+  std::string pattern;
+  for (const char c : prefix_) {
+    if (std::string_view("*?[]^\\").contains(c)) pattern += '\\';
+    pattern += c;
+  }
+  return pattern + ":{*}";
+}
+
+std::optional<StoreKey> Names::key_of(std::string_view slot) const {
+  constexpr std::size_t letters = (sizeof StoreKey::words * 8 + 5) / 6;
+  const std::size_t before = prefix_.size() + 2;
+  if (slot.size() != before + letters + 1) return std::nullopt;
+  char bytes[sizeof StoreKey::words];
+  std::size_t count = 0;
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char letter : slot.substr(before, letters)) {
+    const std::size_t digit = digits.find(letter);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes[count++] = static_cast<char>(bits >> held);
+  }
+  StoreKey key;
+  std::memcpy(key.words, bytes, sizeof bytes);
+  if (this->slot(key) != slot) return std::nullopt;
+  return key;
+}
+
 std::string bytes_of(const Token& token) {
   std::string bytes(16, '\0');
   std::memcpy(bytes.data(), &token.high, 8);

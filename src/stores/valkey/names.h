@@ -6,6 +6,7 @@
 // Threads: values.  Errors: none.  Lifetimes: values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,11 @@ class Names {
   [[nodiscard]] std::string slot(const StoreKey& key) const;
   [[nodiscard]] std::string beside(const StoreKey& key) const;  // Guards and floors.
   [[nodiscard]] std::string watermark(const WatermarkId& id) const;
+
+  // What all names of slots match, as the server's SCAN takes it, and a few others.
+  [[nodiscard]] std::string slots_pattern() const;
+  // The key of a slot of that name; none if it is the name of something else.
+  [[nodiscard]] std::optional<StoreKey> key_of(std::string_view slot) const;
 
  private:
   std::string prefix_;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t token_bytes = 16;
 constexpr std::size_t lease_bytes = 1 + token_bytes;
-constexpr std::size_t count_at = lease_bytes + 8;
+constexpr std::size_t keeps_at = lease_bytes + 8;
+constexpr std::size_t count_at = keeps_at + 8;
 constexpr std::size_t tokens_at = count_at + 1;
 
 void append_number(std::string& to, std::uint64_t number) {
@@ -43,6 +44,7 @@ std::optional<std::size_t> read_envelope_head(std::string_view bytes, Record& re
   if (bytes.size() < size) return std::nullopt;
   if (number_at(bytes, size - 8) != hash64(bytes.substr(0, size - 8))) return std::nullopt;
   record.published_at = static_cast<std::int64_t>(number_at(bytes, lease_bytes));
+  record.keeps_ms = static_cast<std::int64_t>(number_at(bytes, keeps_at));
   record.envelope.id = record.token;
   for (std::size_t i = 0; i < count; ++i) {
     record.envelope.watermarks.push_back(
@@ -61,7 +63,8 @@ std::size_t head_bytes(std::size_t watermarks) {
   return tokens_at + watermarks * token_bytes + 8;
 }
 
-std::string envelope_record(const Envelope& envelope, std::int64_t published_at) {
+std::string envelope_record(const Envelope& envelope, std::int64_t published_at,
+                            std::int64_t keeps_ms) {
   assert(envelope.watermarks.size() <= watermarks_in_head_max);
   const std::string encoded = encode(envelope);
   std::string record;
@@ -69,6 +72,7 @@ std::string envelope_record(const Envelope& envelope, std::int64_t published_at)
   record += 'E';
   record += bytes_of(envelope.id);
   append_number(record, static_cast<std::uint64_t>(published_at));
+  append_number(record, static_cast<std::uint64_t>(keeps_ms));
   record += static_cast<char>(envelope.watermarks.size());
   for (const Watermark& one : envelope.watermarks) record += bytes_of(one.token);
   append_number(record, hash64(record));
@@ -82,7 +86,7 @@ Record read_head(std::string_view bytes) {
     record.state = Slot::State::leased;
     return record;
   }
-  const bool is_sound = bytes.front() == 'E' && read_envelope_head(bytes, record);
+  const bool is_sound = begins_envelope(bytes) && read_envelope_head(bytes, record);
   record.state = is_sound ? Slot::State::held : Slot::State::damaged;
   return record;
 }

@@ -31,20 +31,22 @@ TEST(Record, NothingIsEmpty) {
 }
 
 TEST(Record, AnEnvelopeComesBackWhole) {
-  const Record read = read_record(envelope_record(envelope(), 123));
+  const Record read = read_record(envelope_record(envelope(), 123, 456));
   EXPECT_EQ(read.state, State::held);
   EXPECT_EQ(read.token, token);
   EXPECT_EQ(read.published_at, 123);
+  EXPECT_EQ(read.keeps_ms, 456);
   EXPECT_EQ(read.envelope.payload, "payload");
   EXPECT_EQ(read.envelope.watermarks, envelope().watermarks);
 }
 
 TEST(Record, ItsHeadIsEnoughToConfirmACopy) {
-  const std::string bytes = envelope_record(envelope(), 123).substr(0, head_bytes(2));
+  const std::string bytes = envelope_record(envelope(), 123, 456).substr(0, head_bytes(2));
   const Record read = read_head(bytes);
   EXPECT_EQ(read.state, State::held);
   EXPECT_EQ(read.envelope.id, token);
   EXPECT_EQ(read.published_at, 123);
+  EXPECT_EQ(read.keeps_ms, 456);
   ASSERT_EQ(read.envelope.watermarks.size(), 2u);
   EXPECT_EQ(read.envelope.watermarks[1].token, (Token{3, 4}));
   EXPECT_EQ(read_head(bytes.substr(0, bytes.size() - 1)).state, State::damaged);
@@ -52,7 +54,7 @@ TEST(Record, ItsHeadIsEnoughToConfirmACopy) {
 
 // Whatever is flipped is noticed, but for the kind's and the token's own bytes, which name another.
 TEST(Record, AFlippedBitIsNoticed) {
-  const std::string sound = envelope_record(envelope(), 123);
+  const std::string sound = envelope_record(envelope(), 123, 456);
   for (std::size_t bit = 0; bit < sound.size() * 8; ++bit) {
     std::string bytes = sound;
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));

@@ -11,7 +11,8 @@ namespace {
 
 constexpr auto lives_max = std::chrono::hours(24 * 365 * 10);
 
-// But for a script that a server has lost.
+}  // namespace
+
 std::optional<Error> first_error(const Answers& answers) {
   for (const Answer& answer : answers.all) {
     const auto found = std::ranges::find_if(answer.values, [](const RespValue& value) {
@@ -24,12 +25,13 @@ std::optional<Error> first_error(const Answers& answers) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::string px(Duration lives) {
+std::int64_t whole_ms(Duration lives) {
   const Duration bounded = std::min<Duration>(lives, lives_max);
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(bounded).count();
-  return std::to_string(std::max<std::int64_t>(ms, 1));
+  return std::max<std::int64_t>(ms, 1);
+}
+std::string px(Duration lives) {
+  return std::to_string(whole_ms(lives));
 }
 
 std::unexpected<Error> no_token() {
@@ -101,6 +103,9 @@ void ValkeyStore::fill_in(Slot& slot, std::string_view record, std::string_view 
     slot.envelope = std::move(found.envelope);
     const std::int64_t since = server.clock.at_most(now) - found.published_at;
     slot.stored_for = std::chrono::microseconds(std::max<std::int64_t>(since, 0));
+    // The server counts from when the publish came to it, which was later than it was called.
+    const Duration left = std::chrono::milliseconds(found.keeps_ms) - slot.stored_for;
+    slot.kept_for = std::max<Duration>(left, Duration::zero());
   }
   const Beside stands = read_beside(beside, server.clock.at_least(now) / 1000);
   slot.guarded = stands.guarded;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@
 
 namespace headrace::valkey {
 
-// A life in milliseconds, never longer than it is.
+// A life in milliseconds, never longer than it is, but for one that is none.
+[[nodiscard]] std::int64_t whole_ms(Duration lives);
 [[nodiscard]] std::string px(Duration lives);
 [[nodiscard]] std::unexpected<Error> no_token();
 
@@ -29,6 +31,9 @@ namespace headrace::valkey {
 inline constexpr std::size_t compare_and_set_script = 0;
 inline constexpr std::size_t change_beside_script = 1;
 inline constexpr std::array<std::string_view, 2> scripts{compare_and_set, change_beside};
+
+// What an error among the replies says, but for a script that a server has lost.
+[[nodiscard]] std::optional<Error> first_error(const Answers& answers);
 
 class ValkeyStore final : public Store {
  public:
@@ -51,6 +56,7 @@ class ValkeyStore final : public Store {
   Task<Result<Token>> incarnation() override;
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
+  Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
   Usage usage() const override;
   void close() override;
 
@@ -68,11 +74,14 @@ class ValkeyStore final : public Store {
                             Copies copies = Copies::as_they_come);
   Task<Result<Answers>> run(std::size_t script, std::vector<Run> runs, Copies copies);
   Task<Result<bool>> replace(std::string name, Token expected, std::string record, Duration lives);
+  Task<Result<std::string>> order_now();
+  Task<Result<std::vector<StoreKey>>> held_of(std::vector<std::string> names);
   Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> ids, Payload payload);
   Task<Result<void>> make_missing(std::vector<WatermarkId> ids, std::vector<Token>& tokens);
   Task<Result<Token>> remove(std::vector<std::string> names);
   Task<Result<Token>> change(std::vector<Run> runs, Copies copies);
-  [[nodiscard]] Result<std::string> record_of(const Envelope& envelope, const Server& server) const;
+  [[nodiscard]] Result<std::string> record_of(const Envelope& envelope, Duration keep_for,
+                                              const Server& server) const;
   [[nodiscard]] Run run_beside(const StoreKey& key, const Server& server) const;
   void fill_in(Slot& slot, std::string_view record, std::string_view beside, const Server& server,
                Payload payload) const;

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "headrace/sync.h"
 #include "kit/eventually.h"
 #include "kit/start_or_skip.h"
@@ -106,6 +109,37 @@ TEST_P(ValkeyStoreTest, ARestartedServerThatHasKeptAllIsAnotherIncarnationToo) {
   EXPECT_TRUE(eventually([this] { return look().has_value(); }));
   EXPECT_EQ(look()->state, Slot::State::held);
   EXPECT_FALSE(look()->incarnation == before);
+}
+
+// A process spreads its names in its own way, in which alone a cursor means something.  What is in
+// the prefix means nothing to SCAN.
+TEST_P(ValkeyStoreTest, AListingOverARestartBeginsAnew) {
+  KIT_START(server, ValkeyServer::start({.program = GetParam(), .append_only = true}));
+  open({.address = server->address(), .prefix = "a[b]*c?\\"});
+  constexpr std::uint64_t count = 50;
+  for (std::uint64_t n = 0; n < count; ++n) {
+    const Envelope envelope{.id = runtime.token(), .key = "k", .payload = "v"};
+    ASSERT_TRUE(wait(store->put({{n, n, n, n}}, envelope, long_enough)).has_value());
+  }
+  std::size_t listed = 0;
+  std::string next;
+  while (listed == 0) {
+    const auto page = wait(store->list(next, 5));
+    ASSERT_TRUE(page.has_value()) << page.error().what;
+    listed += page->keys.size();
+    next = page->next;
+    ASSERT_FALSE(next.empty());
+  }
+  ASSERT_TRUE(server->restart().has_value());
+  EXPECT_TRUE(eventually([this] { return look().has_value(); }));
+  std::set<std::uint64_t> seen;
+  while (!next.empty()) {
+    const auto page = wait(store->list(next, 5));
+    ASSERT_TRUE(page.has_value()) << page.error().what;
+    for (const StoreKey& one : page->keys) seen.insert(one.words[0]);
+    next = page->next;
+  }
+  EXPECT_EQ(seen.size(), count);
 }
 
 TEST_P(ValkeyStoreTest, AHistoryThatChangesUnderALivingConnectionIsNoticed) {
