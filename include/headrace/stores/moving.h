@@ -47,8 +47,16 @@ namespace headrace {
 enum class MovingPhase : std::uint8_t { off, dual, next };
 
 // "off", "dual", "new": in configurations, routes and metrics.
-[[nodiscard]] std::string_view name_of(MovingPhase phase) noexcept;
-[[nodiscard]] std::optional<MovingPhase> moving_phase_of(std::string_view name) noexcept;
+[[nodiscard]] constexpr std::string_view name_of(MovingPhase phase) noexcept {
+  constexpr std::string_view names[] = {"off", "dual", "new"};
+  return names[static_cast<std::size_t>(phase)];
+}
+[[nodiscard]] constexpr std::optional<MovingPhase> moving_phase_of(std::string_view name) noexcept {
+  for (const MovingPhase phase : {MovingPhase::off, MovingPhase::dual, MovingPhase::next}) {
+    if (name_of(phase) == name) return phase;
+  }
+  return std::nullopt;
+}
 
 struct MovingStoreOptions {
   MovingPhase phase = MovingPhase::off;

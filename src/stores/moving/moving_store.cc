@@ -16,22 +16,6 @@
 
 namespace headrace {
 
-std::string_view name_of(MovingPhase phase) noexcept {
-  switch (phase) {
-    case MovingPhase::off: return "off";
-    case MovingPhase::dual: return "dual";
-    case MovingPhase::next: return "new";
-  }
-  return "";
-}
-
-std::optional<MovingPhase> moving_phase_of(std::string_view name) noexcept {
-  for (const MovingPhase phase : {MovingPhase::off, MovingPhase::dual, MovingPhase::next}) {
-    if (name_of(phase) == name) return phase;
-  }
-  return std::nullopt;
-}
-
 namespace moving {
 
 namespace {
