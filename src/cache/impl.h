@@ -214,6 +214,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> run_fill(LoadRef load);
   Task<Fill::Step> ask_for_floors(LoadRef load);
   Task<Fill::Step> ask_store(LoadRef load);
+  void look_at_owner(Fill::StoreSaw& saw) const;
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);
   Task<Fill::Step> publish(LoadRef load, Token expected);
@@ -234,6 +235,10 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] Pause dawdle();
   [[nodiscard]] bool lost_race(const Load& load) const;
   bool keep(const Load& load, const EntryRef& entry);
+
+  // give_back.cc
+  void give_back(StoreKey key, Token lease, Duration lasts);
+  Task<void> give_back_until(StoreKey key, Token lease, Instant end);
 
   // shadow.cc
   [[nodiscard]] std::shared_ptr<Shadow> cast_shadow(const Read& read);
@@ -350,6 +355,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Listeners listeners_;
   Gate gate_;
   std::atomic<std::uint32_t> scopes_{0};
+  std::atomic<std::size_t> give_backs_{0};
   std::atomic<bool> reads_on_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> sweep_due_{false};
