@@ -2,7 +2,7 @@
 // trust any more.
 #include "headrace/bus.h"
 
-#include "cache/two_engines.h"
+#include "kit/two_engines.h"
 
 namespace headrace {
 namespace {

@@ -92,7 +92,7 @@ class Hearing {
   mutable std::mutex mutex_;
   std::uint64_t own_beat_heard_ = 0;
   std::unordered_map<Token, Origin, TokenHash> origins_;
-  std::deque<std::uint64_t> gone_;  // Those who went last.
+  std::deque<std::uint64_t> gone_;  // Those who went last, gone_max at most.
 };
 
 }  // namespace headrace

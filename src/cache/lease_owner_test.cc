@@ -1,10 +1,9 @@
 // Whose lease a load meets, and whether anything will come of it.
-#include "cache/two_engines.h"
+#include "kit/two_engines.h"
 
 namespace headrace {
 namespace {
 
-using kit::PlainStore;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -81,38 +80,6 @@ TEST_F(LeaseOwnerTest, WhoIsHeardAgainIsThere) {
   const Outcome of_first = ask("1");
   pass(seconds(5));
   EXPECT_EQ(source->reads, 1u);
-}
-
-// The answer to who took the lease of "2" is lost, and the lease cannot be given back.
-class LostGrantTest : public LeaseOwnerTest {
- protected:
-  void SetUp() override {
-    LeaseOwnerTest::SetUp();
-    source->hold = false;
-    let_go();
-    store.hold_answers = true;
-    const Outcome late = ask("2");
-    world.run();
-    store.mood = PlainStore::Mood::failing;
-    world.advance(milliseconds(1050));
-    ASSERT_EQ(text(late), "w1");
-    store.hold_answers = false;
-    store.release_held();
-    world.run();
-    ASSERT_EQ(store.size(), 2u);
-    store.mood = PlainStore::Mood::well;
-  }
-};
-
-TEST_F(LostGrantTest, ItsOwnLeaseWithoutALoadIsTakenOver) {
-  const std::uint64_t before = store.writes;
-  EXPECT_EQ(text(read("2", {.refresh = true})), "w1");
-  EXPECT_EQ(store.writes, before + 1);
-}
-
-TEST_F(LostGrantTest, ItIsGivenBackWhenTheStoreAnswersAgain) {
-  world.advance(milliseconds(250));
-  EXPECT_EQ(store.size(), 1u);
 }
 
 }  // namespace

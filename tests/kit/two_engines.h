@@ -1,4 +1,4 @@
-// cache/two_engines.h: two engines on one store and one bus, in a simulated world.
+// kit/two_engines.h: two engines on one store and one bus, in a simulated world.
 #pragma once
 
 #include <memory>
