@@ -135,7 +135,7 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
   waited_ += pause;
   waited_total_ += pause;
   pause_ = std::min(pause_ * 2, lease_wait_max);
-  return go(State::waiting, {}, pause);
+  return go(State::waiting, saw.token, pause);
 }
 
 Fill::Step Fill::ask_failed() {

@@ -84,7 +84,7 @@ class Fill {
   struct Step {
     State what = State::landed;
     Token expected{};   // taking_over, publishing, voiding: what the slot must still hold.
-                        // releasing: the lease.
+                        // releasing: the lease.  waiting: that of another.
     Duration pause{0};  // waiting, holding_off.
   };
 

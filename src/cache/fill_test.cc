@@ -44,7 +44,7 @@ const Asked asked_rows[] = {
      Reason::invalidated},
     {"read_foreign", read, holds(Verdict::foreign), State::taking_over, kept, Reason::cold},
     {"read_damaged", read, holds(Verdict::damaged), State::taking_over, kept, Reason::damaged},
-    {"read_leased", read, leased(), State::waiting, none, Reason::cold},
+    {"read_leased", read, leased(), State::waiting, kept, Reason::cold},
     {"read_idle", read, idle(), State::taking_over, kept, Reason::cold},
     {"read_idle_without_end", read, idle({}), State::taking_over, kept, Reason::cold},
     {"read_lease_without_end", read, leased({}), State::fetching, none, Reason::leased},
@@ -63,7 +63,7 @@ const Asked asked_rows[] = {
     {"refresh_foreign", refresh, holds(Verdict::foreign), State::taking_over, kept, Reason::cold},
     {"refresh_damaged", refresh, holds(Verdict::damaged), State::taking_over, kept,
      Reason::damaged},
-    {"refresh_leased", refresh, leased(), State::waiting, none, Reason::stale},
+    {"refresh_leased", refresh, leased(), State::waiting, kept, Reason::stale},
     {"refresh_idle", refresh, idle(), State::taking_over, kept, Reason::stale},
     {"refresh_lease_without_end", refresh, leased({}), State::fetching, none, Reason::leased},
 

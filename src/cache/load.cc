@@ -31,6 +31,7 @@ Task<void> Engine::Impl::fly(LoadRef load) {
   if (is_fetched && rarely(Rare::slow_before_keeping)) co_await dawdle();
   const Landing landing = landing_of(*load);
   flights_.land(load->flight, landing);
+  tell_who_waits(load->lease);
   const bool refresh =
       load->fill->wants_refresh() && landing.result.has_value() && !landing.lost_race;
   if (refresh) {
@@ -95,8 +96,8 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
       case Fill::State::asking: step = co_await ask_store(load); break;
       case Fill::State::taking_over: step = co_await take_over(load, step.expected); break;
       case Fill::State::waiting: {
-        Pause pause{ports_.executor, ports_.clock.now() + step.pause};
-        co_await pause;
+        auto waiting = wait_for_lease(load, step.expected, step.pause);
+        co_await std::move(waiting);
         step = load->fill->waited();
         break;
       }
