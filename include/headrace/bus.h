@@ -3,7 +3,7 @@
 // A bus takes messages in an order of its own and hands each to every instance, the one that sent
 // it included.  Whoever listens can ask for a proof that it has heard all; without one it must not
 // answer from memory what another instance may have invalidated.  Only invalidations travel, and
-// what proves that they do: a fill tells nobody.
+// what proves that they do; of a fill only those are told who wait for it.
 //
 // Threads:   every member may be called from any thread; a task ends on any thread.  A listener is
 //            called by one thread at a time.

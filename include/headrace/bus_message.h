@@ -17,6 +17,8 @@ struct BusMessage {
     invalidation,
     beat,      // Nothing new: shows how far its origin has come, and that the bus delivers.
     farewell,  // The last of its origin, which ends in good order.
+    wait,      // Its origin waits for the end of a lease.  For whoever took that.
+    wake,      // A lease of its origin's is over, for which somebody waits.
   };
 
   Kind kind = Kind::invalidation;
@@ -32,6 +34,8 @@ struct BusMessage {
   std::vector<StoreKey> keys{};
   std::vector<WatermarkId> watermarks{};
   Token incarnation{};
+
+  Token lease{};  // Of a wait, or a wake.
 };
 
 }  // namespace headrace

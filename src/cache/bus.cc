@@ -145,6 +145,7 @@ std::vector<Store::Floor> Engine::Impl::floors_in(const BusMessage& message) con
 void Engine::Impl::heard(const BusMessage& message) {
   if (closed_.load()) return;
   const Hearing::News news = hearing_.heard(message, ports_.clock.now());
+  heard_of_lease(message);
   if (news == Hearing::News::own || news == Hearing::News::known) return;
   if (news == Hearing::News::gap) {
     sometimes(Mark::gap_noticed);
@@ -161,6 +162,12 @@ void Engine::Impl::heard(const BusMessage& message) {
            message.incarnation);
   trust_.heard_of(message.incarnation);
   replay_if_due();
+}
+
+void Engine::Impl::heard_of_lease(const BusMessage& message) {
+  const bool is_ours = message.lease.high == hearing_.self().high;
+  if (message.kind == BusMessage::Kind::wait && is_ours) somebody_waits(message.lease);
+  if (message.kind == BusMessage::Kind::wake && !is_ours) wakes_.wake(message.lease);
 }
 
 void Engine::Impl::missed() {

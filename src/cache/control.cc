@@ -288,6 +288,9 @@ std::vector<std::string> Engine::Impl::audit() const {
   if (memory_.stats().entries == 0 && flights_.flights() == 0 && tags_.known() != 0) {
     faults.push_back("tags: cells are held although nothing depends on them");
   }
+  if (flights_.flights() == 0 && wakes_.size() != 0) {
+    faults.push_back("wakes: somebody is noted to wait for a lease although nothing flies");
+  }
   return faults;
 }
 

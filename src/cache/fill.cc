@@ -109,9 +109,17 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
     sometimes(Mark::lease_taken_over);
     return go(State::taking_over, saw.token);
   }
+  if (saw.token != waited_for_) {
+    waited_for_ = saw.token;
+    waited_ = {};
+    pause_ = lease_wait_min;
+  }
+  const Duration patience =
+      std::min(saw.owner_is_present ? setup_.present_waits_max : setup_.lease_waits_max - waited_,
+               setup_.present_waits_max - waited_total_);
   // Without a lease that could end there is nothing to wait for.
   if (saw.lease_left <= Duration::zero() || setup_.purpose == Purpose::forced ||
-      waited_total_ >= setup_.lease_waits_max) {
+      patience <= Duration::zero()) {
     if (waited_total_ > Duration::zero()) sometimes(Mark::lease_waited_out);
     return fetch_unpublished(Reason::leased);
   }
@@ -122,16 +130,18 @@ Fill::Step Fill::leased(const StoreSaw& saw) {
       Duration(static_cast<Duration::rep>(static_cast<double>(pause_.count()) * share));
   // Not shorter than the shortest, whatever the store says is left: the waits are bounded in
   // number.
-  const Duration pause = std::min(std::max(std::min(jittered, saw.lease_left), lease_wait_shortest),
-                                  setup_.lease_waits_max - waited_total_);
+  const Duration pause =
+      std::min(std::max(std::min(jittered, saw.lease_left), lease_wait_shortest), patience);
+  waited_ += pause;
   waited_total_ += pause;
   pause_ = std::min(pause_ * 2, lease_wait_max);
-  return go(State::waiting, {}, pause);
+  return go(State::waiting, saw.token, pause);
 }
 
 Fill::Step Fill::ask_failed() {
   assert(state_ == State::asking);
   store_told_ = false;
+  lease_in_doubt_ = true;
   if (removed(Mechanism::lease_acknowledged)) {
     expected_ = setup_.lease;
     owns_lease_ = true;
@@ -151,6 +161,7 @@ Fill::Step Fill::took_over(Published outcome) {
 Fill::Step Fill::take_over_failed() {
   assert(state_ == State::taking_over);
   store_told_ = false;
+  lease_in_doubt_ = true;
   return fetch_unpublished(Reason::store_down);
 }
 
@@ -220,6 +231,7 @@ Fill::Step Fill::published(Published outcome) {
 Fill::Step Fill::publish_failed() {
   // It may have happened or not; either way the store only holds what the lease allowed.
   assert(state_ == State::publishing);
+  lease_in_doubt_ = owns_lease_;
   return go(State::landed);
 }
 
@@ -230,6 +242,12 @@ Fill::Step Fill::voided() {
 
 Fill::Step Fill::released() {
   assert(state_ == State::releasing);
+  return go(State::landed);
+}
+
+Fill::Step Fill::release_failed() {
+  assert(state_ == State::releasing);
+  lease_in_doubt_ = true;
   return go(State::landed);
 }
 

@@ -8,7 +8,7 @@
 //     │ ├──granted──► fetching ──ok──► publishing ──stored, refused, failed──► landed
 //     │ ├──held, unusable──► taking over ──stored──► fetching
 //     │ │                        └──refused──► asking
-//     │ ├──leased to a load that was cut off──► taking over
+//     │ ├──leased to a load that was cut off, or to who has died──► taking over
 //     │ ├──leased to another──► waiting ──► asking; in the end fetching, unpublished
 //     │ ├──guarded──► fetching, unpublished and not kept ──► releasing the lease, if granted
 //     │ └──failed──► fetching, unpublished
@@ -39,12 +39,16 @@ class Fill {
   static constexpr Duration lease_wait_max = std::chrono::milliseconds(200);
   static constexpr Duration lease_wait_shortest = std::chrono::milliseconds(5);
   static constexpr Duration lease_waits_total_max = std::chrono::seconds(2);
+  // The same for the lease of somebody who is known to be there.
+  static constexpr Duration present_waits_total_max = std::chrono::seconds(10);
   static constexpr int take_overs_max = 3;
   // Between two reads of a source that has not got there yet.
   static constexpr Duration floor_wait_min = std::chrono::milliseconds(5);
   static constexpr Duration floor_wait_max = std::chrono::milliseconds(200);
   // Of the time that a reader waits, each load may spend so small a part on another's lease: a
   // strict reader may wait for a load that has begun, then for its own, and then for the source.
+  // Any other reader waits for one load alone, which may take two such parts if it is known that
+  // whoever holds the lease is there.
   static constexpr int lease_waits_part = 3;
 
   struct Setup {
@@ -59,6 +63,8 @@ class Fill {
     // For another's lease in all.  Who waits for this load has to be left the time to ask the
     // source all the same: the other may have died.
     Duration lease_waits_max = lease_waits_total_max;
+    // For all leases together, of whomever.  REQUIRES: not less than lease_waits_max.
+    Duration present_waits_max = lease_waits_total_max;
   };
 
   enum class State : std::uint8_t {
@@ -78,7 +84,7 @@ class Fill {
   struct Step {
     State what = State::landed;
     Token expected{};   // taking_over, publishing, voiding: what the slot must still hold.
-                        // releasing: the lease.
+                        // releasing: the lease.  waiting: that of another.
     Duration pause{0};  // waiting, holding_off.
   };
 
@@ -101,7 +107,9 @@ class Fill {
     Token token{};
     Verdict verdict = Verdict::damaged;  // If the slot is held or damaged.
     bool guarded = false;                // Somebody is writing this.
-    bool lease_is_idle = false;  // The lease is that of a load of ours that nobody waits for.
+    // Nothing will come of the lease: its load was given up, or whoever took it has died.
+    bool lease_is_idle = false;
+    bool owner_is_present = false;  // Whoever took it is there, as far as the bus tells.
     Duration lease_left{0};
   };
   Step looked(bool guarded);
@@ -121,6 +129,7 @@ class Fill {
   Step publish_failed();
   Step voided();
   Step released();
+  Step release_failed();
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Result result() const noexcept { return result_; }
@@ -135,6 +144,8 @@ class Fill {
   [[nodiscard]] bool may_keep() const noexcept { return may_keep_; }
   // The store has refused the publish: something invalidated the key on the way.
   [[nodiscard]] bool refused() const noexcept { return refused_; }
+  // The store did not say whether the lease is still there, under which nothing will come any more.
+  [[nodiscard]] bool lease_in_doubt() const noexcept { return lease_in_doubt_; }
   // What was fetched may not be kept, but it is newer than what is: that must not be answered
   // again.
   [[nodiscard]] bool outdates() const noexcept { return outdates_; }
@@ -159,6 +170,7 @@ class Fill {
   Result result_ = Result::failed;
   Token expected_{};  // What a publish must name; none: nothing is published.
   bool owns_lease_ = false;
+  bool lease_in_doubt_ = false;
   bool store_told_ = false;  // In the last asked().
   bool may_keep_ = false;
   bool guarded_ = false;
@@ -169,7 +181,9 @@ class Fill {
   bool store_on_error_ = false;
   int take_overs_ = 0;
   Duration pause_ = lease_wait_min;
-  Duration waited_total_{0};
+  Token waited_for_{};        // The lease that was waited for last, ...
+  Duration waited_{0};        // ... so long,
+  Duration waited_total_{0};  // and for all together.
   Duration floor_pause_ = floor_wait_min;
 };
 

@@ -1,54 +1,17 @@
 #include "cache/fill.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <ostream>
-#include <random>
 #include <vector>
+
+#include "cache/fill_fixture.h"
 
 namespace headrace {
 namespace {
 
-using Purpose = Fill::Purpose;
-using State = Fill::State;
-using Result = Fill::Result;
-using Step = Fill::Step;
-using Saw = Fill::StoreSaw;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr Token lease{.high = 1, .low = 1}, kept{.high = 2, .low = 2}, none{};
-constexpr std::uint64_t chance_max = std::numeric_limits<std::uint64_t>::max();
-
-Fill::Setup setup(Purpose purpose = Purpose::read, Reason reason = Reason::cold) {
-  return {.purpose = purpose, .reason = reason, .has_store = true, .lease = lease};
-}
-Saw holds(Verdict verdict) {
-  const bool damaged = verdict == Verdict::damaged;
-  return {.slot = damaged ? Slot::State::damaged : Slot::State::held,
-          .token = kept,
-          .verdict = verdict};
-}
-Saw leased(Duration left = seconds(10)) {
-  return {.slot = Slot::State::leased, .token = kept, .lease_left = left};
-}
-Saw idle(Duration left = seconds(10)) {
-  Saw saw = leased(left);
-  saw.lease_is_idle = true;
-  return saw;
-}
-const Saw granted{.granted = true};
-
-// A fill that has been asked to begin.
-Fill begun(Fill::Setup how) {
-  Fill fill(how);
-  fill.begin();
-  return fill;
-}
+using namespace fill_fixture;
 
 // What the store said, for whom, and what is to be done about it.
 struct Asked {
@@ -64,10 +27,6 @@ struct Asked {
 void PrintTo(const Asked& row, std::ostream* out) {
   *out << row.name;
 }
-
-constexpr auto read = Purpose::read;
-constexpr auto refresh = Purpose::refresh;
-constexpr auto forced = Purpose::forced;
 
 // Reads begin as cold, refreshes as stale, and who insists as forced.
 constexpr Reason first_reason(Purpose purpose) {
@@ -85,7 +44,7 @@ const Asked asked_rows[] = {
      Reason::invalidated},
     {"read_foreign", read, holds(Verdict::foreign), State::taking_over, kept, Reason::cold},
     {"read_damaged", read, holds(Verdict::damaged), State::taking_over, kept, Reason::damaged},
-    {"read_leased", read, leased(), State::waiting, none, Reason::cold},
+    {"read_leased", read, leased(), State::waiting, kept, Reason::cold},
     {"read_idle", read, idle(), State::taking_over, kept, Reason::cold},
     {"read_idle_without_end", read, idle({}), State::taking_over, kept, Reason::cold},
     {"read_lease_without_end", read, leased({}), State::fetching, none, Reason::leased},
@@ -104,7 +63,7 @@ const Asked asked_rows[] = {
     {"refresh_foreign", refresh, holds(Verdict::foreign), State::taking_over, kept, Reason::cold},
     {"refresh_damaged", refresh, holds(Verdict::damaged), State::taking_over, kept,
      Reason::damaged},
-    {"refresh_leased", refresh, leased(), State::waiting, none, Reason::stale},
+    {"refresh_leased", refresh, leased(), State::waiting, kept, Reason::stale},
     {"refresh_idle", refresh, idle(), State::taking_over, kept, Reason::stale},
     {"refresh_lease_without_end", refresh, leased({}), State::fetching, none, Reason::leased},
 
@@ -137,7 +96,7 @@ TEST_P(AskedTest, IsAnsweredAsTheTableSays) {
   EXPECT_EQ(step.pause > Duration::zero(), row.what == State::waiting);
   EXPECT_FALSE(fill.refused());
   EXPECT_FALSE(fill.is_stored());
-  if (row.what == State::landed) EXPECT_EQ(fill.result(), Result::stored);
+  if (row.what == State::landed) EXPECT_EQ(fill.result(), Fill::Result::stored);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AskedTest, testing::ValuesIn(asked_rows),
@@ -153,7 +112,7 @@ TEST(FillTest, BeginsWithTheStoreIfThereIsOne) {
     Fill without(alone);
     EXPECT_EQ(without.begin().what, State::fetching);
     EXPECT_EQ(without.fetched(true).what, State::landed);
-    EXPECT_EQ(without.result(), Result::fetched);
+    EXPECT_EQ(without.result(), Fill::Result::fetched);
     EXPECT_TRUE(without.may_keep());
     EXPECT_FALSE(without.is_stored());
   }
@@ -164,7 +123,7 @@ TEST(FillTest, ABypassAsksOnlyTheSourceAndKeepsNothing) {
     Fill fill(setup(Purpose::bypass, Reason::quarantined));
     EXPECT_EQ(fill.begin().what, State::fetching);
     EXPECT_EQ(fill.fetched(publishable).what, State::landed);
-    EXPECT_EQ(fill.result(), Result::fetched);
+    EXPECT_EQ(fill.result(), Fill::Result::fetched);
     EXPECT_EQ(fill.reason(), Reason::quarantined);
     EXPECT_FALSE(fill.may_keep());
     EXPECT_FALSE(fill.is_stored());
@@ -259,7 +218,7 @@ TEST_P(WayTest, WhatWasFetchedIsPublishedUnderTheRightTokenAndNoOther) {
   const Step step = fill.fetched(true);
   EXPECT_EQ(step.what, publishes() ? State::publishing : State::landed);
   EXPECT_EQ(step.expected, GetParam().publishes_under);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_EQ(fill.may_keep(), GetParam().purpose != Purpose::bypass);
 }
 
@@ -271,7 +230,7 @@ TEST_P(WayTest, WhatMayNotBeKeptGivesItsLeaseBackOrVoidsWhatItOutdates) {
                        : kept_in_store       ? State::voiding
                                              : State::landed);
   EXPECT_EQ(step.expected, GetParam().owns_lease ? lease : kept_in_store ? kept : none);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_FALSE(fill.may_keep());
   EXPECT_EQ(fill.outdates(), GetParam().purpose != Purpose::bypass);
   if (GetParam().owns_lease) {
@@ -280,7 +239,7 @@ TEST_P(WayTest, WhatMayNotBeKeptGivesItsLeaseBackOrVoidsWhatItOutdates) {
     EXPECT_EQ(fill.voided().what, State::landed);
   }
   EXPECT_EQ(fill.state(), State::landed);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_FALSE(fill.is_stored());
 }
 
@@ -292,14 +251,14 @@ TEST_P(WayTest, AFailureGivesItsLeaseBack) {
   EXPECT_EQ(step.expected, GetParam().owns_lease ? lease : none);
   EXPECT_FALSE(fill.may_keep());
   if (GetParam().owns_lease) EXPECT_EQ(fill.released().what, State::landed);
-  EXPECT_EQ(fill.result(), kept_in_store ? Result::kept_on_error : Result::failed);
+  EXPECT_EQ(fill.result(), kept_in_store ? Fill::Result::kept_on_error : Fill::Result::failed);
 }
 
 TEST_P(WayTest, WhatTheStoreTookIsStored) {
   if (!publishes()) return;
   Fill fill = publishing();
   EXPECT_EQ(fill.published(Published::stored).what, State::landed);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_TRUE(fill.is_stored());
   EXPECT_TRUE(fill.may_keep());
   EXPECT_FALSE(fill.refused());
@@ -309,7 +268,7 @@ TEST_P(WayTest, WhatTheStoreRefusedIsAnsweredButNotKept) {
   if (!publishes()) return;
   Fill fill = publishing();
   EXPECT_EQ(fill.published(Published::refused).what, State::landed);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_TRUE(fill.refused());
   EXPECT_FALSE(fill.may_keep());
   EXPECT_FALSE(fill.is_stored());
@@ -319,7 +278,7 @@ TEST_P(WayTest, APublishOfUnknownOutcomeIsNoRefusal) {
   if (!publishes()) return;
   Fill fill = publishing();
   EXPECT_EQ(fill.publish_failed().what, State::landed);
-  EXPECT_EQ(fill.result(), Result::fetched);
+  EXPECT_EQ(fill.result(), Fill::Result::fetched);
   EXPECT_FALSE(fill.is_stored());
   EXPECT_FALSE(fill.refused());
   EXPECT_TRUE(fill.may_keep());  // The fence of the flight still decides.
@@ -342,7 +301,7 @@ TEST(FillTest, WhatWasKeptIsAnsweredAfterAFailureButNotToWhoInsists) {
         fill.fetch_failed();
         const bool insists = purpose == forced || purpose == Purpose::bypass;
         const bool answered = (in_memory || in_store) && !insists;
-        EXPECT_EQ(fill.result(), answered ? Result::kept_on_error : Result::failed)
+        EXPECT_EQ(fill.result(), answered ? Fill::Result::kept_on_error : Fill::Result::failed)
             << static_cast<int>(purpose) << in_memory << in_store;
         EXPECT_EQ(fill.reason(), answered ? Reason::stale_on_error : before);
         EXPECT_FALSE(fill.may_keep());
@@ -357,7 +316,7 @@ TEST(FillTest, WhatWasTakenOverIsNotKeptOnError) {
   fill.took_over(Published::stored);
   EXPECT_FALSE(fill.store_on_error());
   fill.fetch_failed();
-  EXPECT_EQ(fill.result(), Result::failed);
+  EXPECT_EQ(fill.result(), Fill::Result::failed);
   EXPECT_EQ(fill.reason(), Reason::expired);
 }
 
@@ -376,7 +335,7 @@ TEST(FillTest, TheReasonIsTheLastThatTheStoreGave) {
   EXPECT_EQ(fill.state(), State::asking);
   fill.asked(holds(Verdict::fresh));  // The other has filled it meanwhile.
   EXPECT_EQ(fill.state(), State::landed);
-  EXPECT_EQ(fill.result(), Result::stored);
+  EXPECT_EQ(fill.result(), Fill::Result::stored);
   EXPECT_EQ(fill.reason(), Reason::fresh);
 }
 
@@ -407,98 +366,6 @@ TEST(FillTest, WhenTakeOversHaveEndedAnIdleLeaseIsWaitedFor) {
   fill.waited();
   EXPECT_EQ(fill.asked(idle({})).what, State::fetching);
   EXPECT_EQ(fill.fetched(true).what, State::landed);
-}
-
-// Waits for a lease that is always somebody else's; returns each pause.
-std::vector<Duration> waits_of(std::uint64_t chance, Duration left, Purpose purpose = read) {
-  Fill::Setup how = setup(purpose);
-  how.chance = chance;
-  Fill fill = begun(how);
-  std::vector<Duration> waits;
-  for (Step step = fill.asked(leased(left)); step.what == State::waiting && waits.size() < 10'000;
-       step = fill.asked(leased(left))) {
-    waits.push_back(step.pause);
-    EXPECT_EQ(fill.waited().what, State::asking);
-  }
-  EXPECT_EQ(fill.state(), State::fetching);
-  EXPECT_EQ(fill.reason(), Reason::leased);
-  EXPECT_EQ(fill.fetched(true).what, State::landed);  // Nothing is published.
-  EXPECT_TRUE(fill.may_keep());
-  return waits;
-}
-
-Duration sum_of(const std::vector<Duration>& waits) {
-  Duration sum{0};
-  for (const Duration wait : waits) sum += wait;
-  return sum;
-}
-
-TEST(LeaseWaitTest, EachIsBetweenHalfAndAllOfAPauseThatDoubles) {
-  std::mt19937_64 random(1);
-  for (int run = 0; run < 1'000; ++run) {
-    const std::uint64_t chance = run == 0 ? 0 : run == 1 ? chance_max : random();
-    const auto waits = waits_of(chance, seconds(10));
-    Duration pause = Fill::lease_wait_min;
-    for (std::size_t i = 0; i + 1 < waits.size(); ++i) {  // The last is cut by the total.
-      ASSERT_GE(waits[i], pause / 2) << i;
-      ASSERT_LE(waits[i], pause) << i;
-      pause = std::min(pause * 2, Fill::lease_wait_max);
-    }
-    ASSERT_LE(waits.back(), pause);
-    ASSERT_EQ(sum_of(waits), Fill::lease_waits_total_max);
-  }
-}
-
-TEST(LeaseWaitTest, TheChanceSpreadsThem) {
-  EXPECT_EQ(waits_of(0, seconds(10)).front(), Fill::lease_wait_min / 2);
-  EXPECT_NEAR(static_cast<double>(waits_of(chance_max, seconds(10)).front().count()),
-              static_cast<double>(Fill::lease_wait_min.count()), 1.0);
-  EXPECT_EQ(waits_of(chance_max / 2 + 1, seconds(10)).front(), Fill::lease_wait_min * 3 / 4);
-  EXPECT_EQ(waits_of(77, seconds(10)), waits_of(77, seconds(10)));
-}
-
-TEST(LeaseWaitTest, NoneIsLongerThanTheLeaseLasts) {
-  const auto waits = waits_of(chance_max, milliseconds(30));
-  EXPECT_LE(waits.front(), Fill::lease_wait_min);  // Shorter than the lease: as it is.
-  for (std::size_t i = 1; i + 1 < waits.size(); ++i) ASSERT_EQ(waits[i], milliseconds(30)) << i;
-  EXPECT_EQ(sum_of(waits), Fill::lease_waits_total_max);
-}
-
-TEST(LeaseWaitTest, AStoreThatSaysLittleIsLeftIsNotAskedWithoutEnd) {
-  const auto waits = waits_of(0, milliseconds(1));
-  EXPECT_EQ(waits.front(), Fill::lease_wait_shortest);
-  EXPECT_LE(waits.size(), std::size_t(Fill::lease_waits_total_max / Fill::lease_wait_shortest));
-}
-
-TEST(LeaseWaitTest, ARefreshWaitsToo) {
-  EXPECT_EQ(sum_of(waits_of(1, seconds(10), refresh)), Fill::lease_waits_total_max);
-}
-
-TEST(LeaseWaitTest, TheTotalCountsOverAllWaitsWhateverComesBetween) {
-  Fill fill = begun(setup());
-  Duration total{0};
-  int take_overs = 0;
-  for (;;) {
-    Step step = fill.asked(leased());
-    if (step.what != State::waiting) break;
-    total += step.pause;
-    fill.waited();
-    if (take_overs++ < Fill::take_overs_max) {
-      ASSERT_EQ(fill.asked(holds(Verdict::damaged)).what, State::taking_over);
-      fill.took_over(Published::refused);
-    }
-  }
-  EXPECT_EQ(fill.state(), State::fetching);
-  EXPECT_EQ(total, Fill::lease_waits_total_max);
-}
-
-TEST(LeaseWaitTest, WhatTheOtherFilledIsTheAnswer) {
-  Fill fill = begun(setup());
-  fill.asked(leased());
-  fill.waited();
-  EXPECT_EQ(fill.asked(holds(Verdict::fresh)).what, State::landed);
-  EXPECT_EQ(fill.result(), Result::stored);
-  EXPECT_EQ(fill.reason(), Reason::fresh);
 }
 
 // Each event belongs to one state; in any other it is a bug of the driver, and is caught.

@@ -29,9 +29,11 @@ Hearing::News Hearing::heard_other(const BusMessage& message, Instant now) {
     const auto at = origins_.find(message.origin);
     const std::uint64_t last = at == origins_.end() ? 0 : at->second.sequence;
     if (at != origins_.end()) origins_.erase(at);
+    note_gone(message.origin);
     return last < message.sequence ? News::gap : News::known;
   }
   const auto [at, first] = origins_.try_emplace(message.origin);
+  if (first) std::erase(gone_, message.origin.high);
   Origin& origin = at->second;
   const std::uint64_t last = origin.sequence;
   origin.sequence = std::max(last, message.sequence);
@@ -66,9 +68,27 @@ bool Hearing::proved(Instant began, std::uint64_t beat) {
 bool Hearing::somebody_fell_silent(Instant now) {
   const std::scoped_lock lock(mutex_);
   const auto silent = [&](const auto& known) {
-    return known.second.heard_at < now - limits_.silence_max;
+    if (known.second.heard_at >= now - limits_.silence_max) return false;
+    note_gone(known.first);
+    return true;
   };
   return std::erase_if(origins_, silent) > 0 && !removed(Mechanism::silence);
+}
+
+// REQUIRES: mutex_ is held.
+void Hearing::note_gone(Token origin) {
+  constexpr std::size_t gone_max = 256;
+  std::erase(gone_, origin.high);
+  gone_.push_back(origin.high);
+  if (gone_.size() > gone_max) gone_.pop_front();
+}
+
+Hearing::Presence Hearing::presence_of(std::uint64_t origin_high) const {
+  const std::scoped_lock lock(mutex_);
+  if (std::ranges::find(gone_, origin_high) != gone_.end()) return Presence::gone;
+  const bool is_known = std::ranges::any_of(
+      origins_, [origin_high](const auto& known) { return known.first.high == origin_high; });
+  return is_known ? Presence::present : Presence::unknown;
 }
 
 std::size_t Hearing::origins() const {

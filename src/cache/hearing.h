@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 
@@ -59,8 +60,16 @@ class Hearing {
   // Returns false if that proves nothing: the beat has not been heard.
   [[nodiscard]] bool proved(Instant began, std::uint64_t beat);
 
-  // Whether somebody has fallen silent; who has is forgotten.
+  // Whether somebody has fallen silent; who has is gone.
   [[nodiscard]] bool somebody_fell_silent(Instant now);
+
+  // What is known of the instance whose token has this upper half.
+  enum class Presence : std::uint8_t {
+    unknown,  // It was never heard, or so long ago that it was forgotten.
+    present,
+    gone,  // It has said farewell or fallen silent, and was not heard since.
+  };
+  [[nodiscard]] Presence presence_of(std::uint64_t origin_high) const;
 
   [[nodiscard]] std::size_t origins() const;
 
@@ -73,6 +82,7 @@ class Hearing {
     Instant heard_at{};
   };
 
+  void note_gone(Token origin);
   [[nodiscard]] News heard_other(const BusMessage& message, Instant now);
 
   const Limits limits_;
@@ -82,6 +92,7 @@ class Hearing {
   mutable std::mutex mutex_;
   std::uint64_t own_beat_heard_ = 0;
   std::unordered_map<Token, Origin, TokenHash> origins_;
+  std::deque<std::uint64_t> gone_;  // Those who went last, gone_max at most.
 };
 
 }  // namespace headrace

@@ -106,5 +106,29 @@ TEST_F(HearingTest, PastItsLimitTheLongestSilentIsForgottenAsAGap) {
   EXPECT_EQ(hearing.heard(message({9, 2}, Kind::beat, 0), start + seconds(5)), News::known);
 }
 
+TEST_F(HearingTest, WhoWasHeardIsPresentUntilItFallsSilent) {
+  EXPECT_EQ(hearing.presence_of(other.high), Hearing::Presence::unknown);
+  (void)hears(Kind::beat, 0);
+  EXPECT_EQ(hearing.presence_of(other.high), Hearing::Presence::present);
+  EXPECT_TRUE(hearing.somebody_fell_silent(start + seconds(3)));
+  EXPECT_EQ(hearing.presence_of(other.high), Hearing::Presence::gone);
+  (void)hears(Kind::beat, 0, start + seconds(4));
+  EXPECT_EQ(hearing.presence_of(other.high), Hearing::Presence::present);
+}
+
+TEST_F(HearingTest, WhoSaidFarewellIsGone) {
+  (void)hears(Kind::beat, 0);
+  (void)hears(Kind::farewell, 0);
+  EXPECT_EQ(hearing.presence_of(other.high), Hearing::Presence::gone);
+}
+
+TEST_F(HearingTest, OfThoseWhoWentOnlyTheLastAreKnown) {
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    (void)hearing.heard(message({.high = 100 + i, .low = 1}, Kind::farewell, 0), start);
+  }
+  EXPECT_EQ(hearing.presence_of(1099), Hearing::Presence::gone);
+  EXPECT_EQ(hearing.presence_of(100), Hearing::Presence::unknown);
+}
+
 }  // namespace
 }  // namespace headrace

@@ -30,6 +30,7 @@
 #include "cache/ring.h"
 #include "cache/tags.h"
 #include "cache/trust.h"
+#include "cache/wakes.h"
 #include "cache/within.h"
 #include "core/mutants.h"
 #include "flight/flight.h"
@@ -93,12 +94,14 @@ struct Load {
   bool early = false;  // The source was read before the lease was there; only mutants do that.
   Result<Loaded> read_early{};
   Token lease{};
-  Token id{};           // Of the envelope that would be published.
-  Slot slot{};          // As the store last answered ...
-  Instant slot_at{};    // ... at that moment; by then it had these ages at most.
-  Instant read_at{};    // When the source read began.
-  Instant deadline{};   // Of all reads of the source, set by the first.
-  FloorNames floors{};  // That were known when it began.
+  Token lease_met{};             // Another's, that was waited for last ...
+  bool lease_met_again = false;  // ... and was still there then.
+  Token id{};                    // Of the envelope that would be published.
+  Slot slot{};                   // As the store last answered ...
+  Instant slot_at{};             // ... at that moment; by then it had these ages at most.
+  Instant read_at{};             // When the source read began.
+  Instant deadline{};            // Of all reads of the source, set by the first.
+  FloorNames floors{};           // That were known when it began.
   Loaded loaded{};
   std::string payload{};  // What was loaded, encoded, if it can be.
   Error error{};
@@ -214,6 +217,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> run_fill(LoadRef load);
   Task<Fill::Step> ask_for_floors(LoadRef load);
   Task<Fill::Step> ask_store(LoadRef load);
+  void look_at_owner(Fill::StoreSaw& saw) const;
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);
   Task<Fill::Step> publish(LoadRef load, Token expected);
@@ -234,6 +238,16 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] Pause dawdle();
   [[nodiscard]] bool lost_race(const Load& load) const;
   bool keep(const Load& load, const EntryRef& entry);
+
+  // lease_wait.cc
+  Task<void> wait_for_lease(LoadRef load, Token lease, Duration pause);
+  void ask_to_be_told(Token lease);
+  void somebody_waits(Token lease);
+  void tell_who_waits(Token lease);
+
+  // give_back.cc
+  void give_back(StoreKey key, Token lease, Duration lasts);
+  Task<void> give_back_until(StoreKey key, Token lease, Instant end);
 
   // shadow.cc
   [[nodiscard]] std::shared_ptr<Shadow> cast_shadow(const Read& read);
@@ -290,6 +304,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] static BusMessage message_of(const Outdating& what, Token incarnation);
   Task<Held> spread(BusMessage message, Wait wait);
   void spread_behind(BusMessage message);
+  void heard_of_lease(const BusMessage& message);
   void forget_memory();
   [[nodiscard]] static Error bus_is_late();
 
@@ -348,8 +363,10 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Hearing hearing_;
   Outbox outbox_;
   Listeners listeners_;
+  Wakes wakes_;
   Gate gate_;
   std::atomic<std::uint32_t> scopes_{0};
+  std::atomic<std::size_t> give_backs_{0};
   std::atomic<bool> reads_on_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> sweep_due_{false};

@@ -24,10 +24,14 @@ void Engine::Impl::launch(Load load, std::shared_ptr<Flight> flight) {
 
 Task<void> Engine::Impl::fly(LoadRef load) {
   if (prepare(*load)) co_await run_fill(load);
+  if (load->fill->lease_in_doubt()) {
+    give_back(load->store_key, load->lease, load->snapshot.compiled->policy.load_within);
+  }
   const bool is_fetched = load->fill->result() == Fill::Result::fetched;
   if (is_fetched && rarely(Rare::slow_before_keeping)) co_await dawdle();
   const Landing landing = landing_of(*load);
   flights_.land(load->flight, landing);
+  tell_who_waits(load->lease);
   const bool refresh =
       load->fill->wants_refresh() && landing.result.has_value() && !landing.lost_race;
   if (refresh) {
@@ -42,7 +46,8 @@ bool Engine::Impl::prepare(Load& load) {
   load.ids = compiled.watermarks_of(load.entity);
   load.store_key = store_key_of(compiled.policy.tenant, compiled.policy.name, load.entity);
   load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
-  load.lease = ports_.random.token();
+  // Whoever waits for it can tell whether we are still there.
+  load.lease = {.high = hearing_.self().high, .low = ports_.random.bits() | 1};
   if (removed(Mechanism::random_tokens)) load.lease = {1, scopes_.fetch_add(1) + 1};
   load.id = ports_.random.token();
   flights_.begin(*load.flight, load.stamps, load.lease);
@@ -64,6 +69,7 @@ bool Engine::Impl::prepare(Load& load) {
   }
   // What only memory holds is no answer where the store has to confirm it, or others may know more.
   load.needs_store = load.strict && (with_store || ports_.bus != nullptr);
+  const Duration part = compiled.policy.fetch_within / Fill::lease_waits_part;
   const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
   load.fill.emplace(Fill::Setup{
       .purpose = load.purpose,
@@ -73,8 +79,8 @@ bool Engine::Impl::prepare(Load& load) {
       .lease = load.lease,
       .chance = ports_.random.bits(),
       .kept_on_error = load.basis && !load.needs_store && now < load.basis->gone_at(),
-      .lease_waits_max = std::min(Fill::lease_waits_total_max,
-                                  compiled.policy.fetch_within / Fill::lease_waits_part)});
+      .lease_waits_max = std::min(Fill::lease_waits_total_max, part),
+      .present_waits_max = std::min(Fill::present_waits_total_max, load.strict ? part : 2 * part)});
   auto key = Key::make(compiled.key_scope, load.entity);
   assert(key.has_value());  // The names were checked by define(), the entity by the read.
   load.key = std::string(key->bytes());
@@ -90,8 +96,8 @@ Task<void> Engine::Impl::run_fill(LoadRef load) {
       case Fill::State::asking: step = co_await ask_store(load); break;
       case Fill::State::taking_over: step = co_await take_over(load, step.expected); break;
       case Fill::State::waiting: {
-        Pause pause{ports_.executor, ports_.clock.now() + step.pause};
-        co_await pause;
+        auto waiting = wait_for_lease(load, step.expected, step.pause);
+        co_await std::move(waiting);
         step = load->fill->waited();
         break;
       }
@@ -159,12 +165,26 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
       .slot = load->slot.state,
       .token = load->slot.token,
       .guarded = removed(Mechanism::guard_after_grant) ? was_guarded : load->slot.guarded,
-      .lease_is_idle = flights_.is_idle(load->slot.token),
       .lease_left = load->slot.lease_left};
-  if (!saw.granted && load->slot.state != Slot::State::leased) {
+  if (!saw.granted && saw.slot == Slot::State::leased) {
+    look_at_owner(saw);
+  } else if (!saw.granted) {
     saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy, load->hash);
   }
   co_return load->fill->asked(saw);
+}
+
+// Whether anything will come of the lease that was met: who took it says half of its token.
+void Engine::Impl::look_at_owner(Fill::StoreSaw& saw) const {
+  if (saw.token.high == hearing_.self().high) {
+    saw.lease_is_idle = !flights_.needs(saw.token);
+    saw.owner_is_present = true;
+    return;
+  }
+  const Hearing::Presence owner = hearing_.presence_of(saw.token.high);
+  saw.lease_is_idle = owner == Hearing::Presence::gone;
+  saw.owner_is_present = owner == Hearing::Presence::present;
+  if (saw.lease_is_idle) sometimes(Mark::lease_of_the_dead);
 }
 
 Task<Fill::Step> Engine::Impl::take_over(LoadRef load, Token expected) {
@@ -384,8 +404,8 @@ Task<Fill::Step> Engine::Impl::void_slot(LoadRef load, Token expected) {
 
 Task<Fill::Step> Engine::Impl::release(LoadRef load, Token lease) {
   auto asked = store_call(ports_.store->release(load->store_key, lease));
-  (void)co_await asked;  // A lease that is not given back runs out by itself.
-  co_return load->fill->released();
+  const Result<void> outcome = co_await asked;
+  co_return outcome ? load->fill->released() : load->fill->release_failed();
 }
 
 // Time in which much may happen elsewhere; only where rare branches are made frequent.

@@ -24,6 +24,9 @@ enum class Mark : std::uint8_t {
   lease_of_another,        // A load waited for somebody else's lease ...
   lease_waited_out,        // ... in vain, and went to the source without one.
   lease_taken_over,        // A lease of a load that was cut off was used again.
+  lease_of_the_dead,       // A load met the lease of another engine that is gone.
+  lease_woken,             // Who waited for a lease was told that it is over.
+  lease_given_back_late,   // A lease in doubt was given back when the store answered again.
   envelope_outdated,       // A kept envelope had lost a watermark.
   answered_stale,          // A value past its freshness was answered, with a refresh behind it.
   answered_after_failure,  // A kept value was answered because the source failed.
@@ -77,6 +80,9 @@ constexpr void sometimes(Mark) noexcept {}
       "another's lease waited for",
       "another's lease waited for in vain",
       "a lease of a load that was cut off, used again",
+      "a lease of an engine that is gone",
+      "a lease that was over, as who waited was told",
+      "a lease in doubt given back",
       "an envelope that lost a watermark",
       "a stale answer",
       "an answer after a failure",

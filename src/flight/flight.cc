@@ -29,10 +29,7 @@ bool FlightTable::insists_on_source(Join join) noexcept {
 
 void FlightTable::cut_off(Shard& shard, std::shared_ptr<Flight> flight) {
   flight->detached_.store(true, std::memory_order_release);
-  if (!flight->lease_.is_none()) {
-    const std::scoped_lock lock(idle_mutex_);
-    idle_leases_.insert(flight->lease_.low);
-  }
+  forget_lease(*flight);
   shard.cut_off.push_back(std::move(flight));
 }
 
@@ -113,14 +110,21 @@ void FlightTable::begin(Flight& flight, std::vector<Stamp> stamps, Token lease) 
   const std::scoped_lock lock(shard_of(flight.key()).mutex);
   flight.stamps_ = std::move(stamps);
   flight.lease_ = lease;
-  if (!flight.detached()) return;
-  const std::scoped_lock idle_lock(idle_mutex_);
-  idle_leases_.insert(lease.low);
+  if (flight.detached()) return;
+  const std::scoped_lock leases_lock(leases_mutex_);
+  leases_.insert(lease.low);
 }
 
-bool FlightTable::is_idle(Token lease) const {
-  const std::scoped_lock lock(idle_mutex_);
-  return idle_leases_.contains(lease.low);
+bool FlightTable::needs(Token lease) const {
+  const std::scoped_lock lock(leases_mutex_);
+  return leases_.contains(lease.low);
+}
+
+// REQUIRES: the shard of `flight` is locked.
+void FlightTable::forget_lease(const Flight& flight) {
+  if (flight.lease_.is_none()) return;
+  const std::scoped_lock lock(leases_mutex_);
+  leases_.erase(flight.lease_.low);
 }
 
 std::vector<Stamp> FlightTable::stamps_of(const Flight& flight) const {
@@ -146,10 +150,8 @@ void FlightTable::land(const std::shared_ptr<Flight>& flight, const Landing& lan
     waiters.swap(flight->waiters_);
     waiters_.fetch_sub(waiters.size());
     flights_.fetch_sub(1);
-    if (std::erase(shard.cut_off, flight) > 0) {
-      const std::scoped_lock idle_lock(idle_mutex_);
-      idle_leases_.erase(flight->lease_.low);
-    }
+    std::erase(shard.cut_off, flight);
+    forget_lease(*flight);
     const auto at = shard.lanes.find(flight->key());
     if (at != shard.lanes.end() && at->second.current == flight) {
       next = promote(shard, flight->key(), at->second);

@@ -129,9 +129,9 @@ class FlightTable {
   // The driver says what the flight depends on and under which lease it will fill, before its first
   // remote read.
   void begin(Flight& flight, std::vector<Stamp> stamps, Token lease);
-  // Whether `lease` is that of a flight that was cut off and has not landed yet: what it will bring
-  // is not kept, so another may take its place.
-  [[nodiscard]] bool is_idle(Token lease) const;
+  // Whether `lease` is that of a flight that has neither landed nor been cut off.  Of any other
+  // nothing will come that is kept, so another may take its place.
+  [[nodiscard]] bool needs(Token lease) const;
   [[nodiscard]] std::vector<Stamp> stamps_of(const Flight& flight) const;
 
   // Removes the flight and answers its waiters.  Launches the one queued behind it.
@@ -175,6 +175,7 @@ class FlightTable {
   [[nodiscard]] std::shared_ptr<Flight> choose(Shard& shard, Lane& lane, Request& request,
                                                std::shared_ptr<Flight>& launch, Boarding& boarding);
   void cut_off(Shard& shard, std::shared_ptr<Flight> flight);
+  void forget_lease(const Flight& flight);
   static void launch(const std::shared_ptr<Flight>& flight);
   // Takes `lane`'s current flight out; the queued one, if any, is current then and returned.
   std::shared_ptr<Flight> promote(Shard& shard, const FlightKey& key, Lane& lane);
@@ -183,8 +184,8 @@ class FlightTable {
   std::unique_ptr<Shard[]> shards_;
   std::atomic<std::size_t> flights_{0};
   std::atomic<std::size_t> waiters_{0};
-  mutable std::mutex idle_mutex_;                  // Taken last, under a shard's.
-  std::unordered_set<std::uint64_t> idle_leases_;  // Their low halves, which are random enough.
+  mutable std::mutex leases_mutex_;           // Taken last, under a shard's.
+  std::unordered_set<std::uint64_t> leases_;  // Their low halves, which are random enough.
 };
 
 }  // namespace headrace

@@ -54,6 +54,7 @@ TEST_F(FlightTest, AnInvalidationDetaches) {
   table.land(before.flight, failed());
   EXPECT_TRUE(table.is_flying(key()));  // Landing the old one leaves the new one alone.
   table.land(after.flight, failed());
+  EXPECT_FALSE(table.needs(Token{.low = 2}));
 }
 
 TEST_F(FlightTest, AMovedTagCutsAFlightOff) {
@@ -65,10 +66,10 @@ TEST_F(FlightTest, AMovedTagCutsAFlightOff) {
   const auto after = board();
   EXPECT_NE(after.flight, before.flight);
   EXPECT_TRUE(before.flight->detached());
-  EXPECT_TRUE(table.is_idle(Token{.low = 1}));
-  EXPECT_FALSE(table.is_idle(Token{.low = 2}));
+  EXPECT_FALSE(table.needs(Token{.low = 1}));
+  EXPECT_TRUE(table.needs(Token{.low = 2}));
   table.land(before.flight, failed());
-  EXPECT_FALSE(table.is_idle(Token{.low = 1}));
+  EXPECT_TRUE(table.needs(Token{.low = 2}));
   table.land(after.flight, failed());
 }
 

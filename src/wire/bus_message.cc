@@ -1,11 +1,11 @@
-// A message's bytes, version 1.  Counts and lengths are 4 bytes.
+// A message's bytes, version 2.  Counts and lengths are 4 bytes.
 //
 //   4 magic "HRbm"   1 version   1 kind   16 origin   8 sequence   8 beat
 //   1 everything     count, then policy, entity and revision of each key that is named
 //   count, then the tags          count, then the policies
 //   count, then the store's keys, 32 bytes each
 //   count, then the watermarks, 16 bytes each
-//   16 incarnation   8 XXH3-64 of all that stands before
+//   16 incarnation   16 lease   8 XXH3-64 of all that stands before
 #include "wire/bus_message.h"
 
 #include <cstring>
@@ -19,7 +19,7 @@ namespace headrace {
 namespace {
 
 constexpr std::string_view magic = "HRbm";
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t version = 2;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t store_key_bytes = 32;
 constexpr std::size_t watermark_bytes = 16;
@@ -91,6 +91,7 @@ std::string encode_message(const BusMessage& message) {
   out.number(static_cast<std::uint32_t>(message.watermarks.size()));
   for (const WatermarkId& id : message.watermarks) out.pair(id.high, id.low);
   out.pair(message.incarnation.high, message.incarnation.low);
+  out.pair(message.lease.high, message.lease.low);
   out.number(hash64(out.so_far()));
   return std::move(out).take();
 }
@@ -107,7 +108,7 @@ Result<BusMessage> decode_message(std::string_view bytes) {
   BytesIn in(body.substr(magic.size() + 1));
   BusMessage message;
   const auto kind = in.number<std::uint8_t>();
-  if (kind > std::to_underlying(BusMessage::Kind::farewell)) return damaged("its kind is unknown");
+  if (kind > std::to_underlying(BusMessage::Kind::wake)) return damaged("its kind is unknown");
   message.kind = BusMessage::Kind{kind};
   message.origin = in.pair<Token>();
   message.sequence = in.number<std::uint64_t>();
@@ -122,6 +123,7 @@ Result<BusMessage> decode_message(std::string_view bytes) {
   const std::size_t watermarks = count(in, watermark_bytes);
   for (std::size_t i = 0; i < watermarks; ++i) message.watermarks.push_back(in.pair<WatermarkId>());
   message.incarnation = in.pair<Token>();
+  message.lease = in.pair<Token>();
   if (!in.spent()) return damaged("its lengths do not add up to its size");
   return message;
 }

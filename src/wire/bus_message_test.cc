@@ -10,7 +10,8 @@ BusMessage message() {
                   .origin = {1, 2},
                   .sequence = 3,
                   .beat = 4,
-                  .incarnation = {5, 6}};
+                  .incarnation = {5, 6},
+                  .lease = {7, 8}};
   made.names.everything = true;
   made.names.keys = {{"users", "42", ""}, {"orders", std::string("\0x", 2), "rev"}};
   made.names.tags = {"a", ""};
@@ -37,6 +38,7 @@ TEST(BusMessage, ComesBackWhole) {
   EXPECT_EQ(read->keys, message().keys);
   EXPECT_EQ(read->watermarks, message().watermarks);
   EXPECT_EQ(read->incarnation, (Token{5, 6}));
+  EXPECT_EQ(read->lease, (Token{7, 8}));
 }
 
 TEST(BusMessage, ABeatIsSmall) {

@@ -64,6 +64,18 @@ TEST(Chaos, WithoutReplayThatIsSeen) {
   EXPECT_GT(outcome.verdict.violations, 0u) << table_row(outcome);
 }
 
+TEST(Chaos, ManyWhoMissAtOnceReadTheSourceOnce) {
+  KIT_START(outcome, run_burst(short_run({}), 20, false));
+  EXPECT_EQ(outcome.why(), "") << remarks(outcome);
+  EXPECT_EQ(outcome.verdict.source_reads, 1u);
+}
+
+TEST(Chaos, AndTwiceIfWhoReadsItDies) {
+  KIT_START(outcome, run_burst(short_run({}), 20, true));
+  EXPECT_EQ(outcome.why(), "") << remarks(outcome);
+  EXPECT_EQ(outcome.verdict.source_reads, 2u);
+}
+
 TEST(Calendar, StepsForOtherPrograms) {
   Calendar calendar;
   calendar.step(1'000'000'000);

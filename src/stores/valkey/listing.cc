@@ -46,7 +46,7 @@ std::optional<Place> Place::read(std::string_view text) {
   const bool is_order = place.order.size() == to_hex(Token()).size() &&
                         place.order.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!is_order || !read_number(text.substr(first + 1, second - first - 1), place.server) ||
-      !read_number(text.substr(second + 1), place.cursor) || place.text() != text) {
+      !read_number(text.substr(second + 1), place.cursor)) {
     return std::nullopt;
   }
   return place;

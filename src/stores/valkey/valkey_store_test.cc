@@ -130,6 +130,9 @@ TEST_P(ValkeyStoreTest, AListingOverARestartBeginsAnew) {
     next = page->next;
     ASSERT_FALSE(next.empty());
   }
+  const std::string order = next.substr(0, next.find(':'));
+  EXPECT_EQ(wait(store->list(order + ":1:0", 5)).error().code, Code::invalid_argument)
+      << "there is no second server";
   ASSERT_TRUE(server->restart().has_value());
   EXPECT_TRUE(eventually([this] { return look().has_value(); }));
   std::set<std::uint64_t> seen;
