@@ -64,7 +64,7 @@ struct MovingStoreOptions {
   // old store alone: `next` is refused for as long after `dual` began.
   Duration beside_lasts_max = Store::guard_lasts_max;
   std::size_t copies_max = 64;                        // Of fills, at once; one more is left out.
-  Duration copy_lease_for = std::chrono::seconds(5);  // How long a slot is kept for a copy.
+  Duration copy_lease_for = std::chrono::seconds(2);  // How long a slot is kept for a copy.
 };
 
 class MovingStore : public Store {
