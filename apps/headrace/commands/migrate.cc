@@ -277,6 +277,10 @@ std::optional<int> Move::copy(bool begin_anew) {
     state = **read;
     say("going on from {}: {} entries were listed", command_.state,
         with_commas(state.progress.listed));
+    if (state.stage == Stage::copied) {
+      say("all was copied: what is missing by now is copied once more");
+      state = {.from = from_name_, .to = to_name_, .stage = Stage::copying};
+    }
   }
   const Workplace at = workplace();
   if (state.stage == Stage::emptying) {
@@ -324,8 +328,8 @@ std::optional<int> Move::compare_all() {
   }
   if (report.faults() == 0) return std::nullopt;
   return complain("the stores differ",
-                  "Is every server named, and in phase dual?  `headrace migrate run --anew` "
-                  "begins from the start.",
+                  "`headrace migrate run` copies what is missing.  Was every server named, and in "
+                  "phase dual all the time?  If not, `run --anew` begins with an empty store.",
                   exit_absent);
 }
 

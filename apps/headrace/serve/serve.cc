@@ -143,6 +143,8 @@ std::optional<int> Server::open_stores() {
   moving_ = make_moving_store(
       {.phase = migration.phase, .beside_lasts_max = migration.new_after},
       {.from = *store_, .to = *new_store_, .clock = runtime_, .random = runtime_});
+  // Whoever knows from the start which they are does not take them for others later.
+  (void)wait(moving_->incarnation());
   return std::nullopt;
 }
 
