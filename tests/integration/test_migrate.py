@@ -228,7 +228,8 @@ class Migration(Case):
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as tool:
 
             def is_half_way():
-                self.assertIsNone(tool.poll(), "it ended by itself")
+                if tool.poll() is not None:
+                    self.fail(f"it ended by itself: {tool.communicate()}")
                 if not state.exists():
                     return False
                 told = json.loads(state.read_text(encoding="utf-8"))

@@ -50,9 +50,10 @@ Result<std::uint64_t> total_of(const Workplace& at) {
   if (const std::uint64_t entries = at.from.usage().entries; entries > 0) return entries;
   std::atomic<std::uint64_t> keys{0};
   Progress bar("counting");
+  moving::Walk walk(at.walk, at.runtime, at.runtime);
   const auto counted = run_to_end(
-      moving::count_keys(&at.from, at.walk.page_keys_max, &keys), at.stop,
-      [&] { bar.show(0, with_commas(keys)); }, [] {});
+      moving::count_keys(&walk, &at.from, &keys), at.stop, [&] { bar.show(0, with_commas(keys)); },
+      [&] { walk.stop(); });
   if (!counted) return std::unexpected(counted.error());
   return keys.load();
 }
@@ -77,11 +78,12 @@ Result<void> run_to_end(Task<Result<void>> task, const std::atomic<bool>& interr
 Result<std::uint64_t> empty_new(const Workplace& at) {
   std::atomic<std::uint64_t> emptied{0};
   Progress bar("emptying the new store");
+  moving::Walk walk(at.walk, at.runtime, at.runtime);
   // Everything that an engine keeps depends on this name.
   const std::vector<WatermarkId> everything{WatermarkId::of("cache")};
   const auto done = run_to_end(
-      moving::empty(&at.to, everything, at.walk.page_keys_max, &emptied), at.stop,
-      [&] { bar.show(0, with_commas(emptied)); }, [] {});
+      moving::empty(&walk, &at.to, everything, &emptied), at.stop,
+      [&] { bar.show(0, with_commas(emptied)); }, [&] { walk.stop(); });
   if (!done) return failure(done.error().code, "the new store: " + done.error().what);
   return emptied.load();
 }

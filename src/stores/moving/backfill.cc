@@ -107,32 +107,48 @@ Backfill::Progress Backfill::progress() const {
   return progress_;
 }
 
-Task<Result<void>> empty(Store* store, std::vector<WatermarkId> everything,
-                         std::size_t page_keys_max, std::atomic<std::uint64_t>* emptied) {
-  auto renewing = store->renew(std::move(everything));
+namespace {
+
+Task<Result<void>> renew(Store* store, std::vector<WatermarkId> watermarks) {
+  auto renewing = store->renew(std::move(watermarks));
   const Result<Token> renewed = co_await std::move(renewing);
   if (!renewed) co_return std::unexpected(renewed.error());
+  co_return Result<void>();
+}
+
+Task<Result<void>> invalidate(Store* store, std::vector<StoreKey> keys) {
+  auto voiding = store->invalidate(std::move(keys));
+  const Result<Token> voided = co_await std::move(voiding);
+  if (!voided) co_return std::unexpected(voided.error());
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<void>> empty(Walk* walk, Store* store, std::vector<WatermarkId> everything,
+                         std::atomic<std::uint64_t>* emptied) {
+  auto renewing = walk->patiently([store, &everything] { return renew(store, everything); });
+  const Result<void> renewed = co_await std::move(renewing);
+  if (!renewed) co_return renewed;
   std::string from;
   do {
-    auto listing = store->list(std::move(from), page_keys_max);
-    Result<Store::Page> page = co_await std::move(listing);
+    auto listing = walk->list(store, std::move(from));
+    const Result<Store::Page> page = co_await std::move(listing);
     if (!page && page.error().code == Code::not_allowed) co_return Result<void>();
-    if (!page) co_return std::unexpected(std::move(page.error()));
-    from = std::move(page->next);
-    const std::size_t count = page->keys.size();
-    auto voiding = store->invalidate(std::move(page->keys));
-    const Result<Token> voided = co_await std::move(voiding);
-    if (!voided) co_return std::unexpected(voided.error());
-    emptied->fetch_add(count);
+    if (!page) co_return std::unexpected(page.error());
+    auto voiding = walk->patiently([store, &page] { return invalidate(store, page->keys); });
+    const Result<void> voided = co_await std::move(voiding);
+    if (!voided) co_return voided;
+    emptied->fetch_add(page->keys.size());
+    from = page->next;
   } while (!from.empty());
   co_return Result<void>();
 }
 
-Task<Result<void>> count_keys(Store* store, std::size_t page_keys_max,
-                              std::atomic<std::uint64_t>* keys) {
+Task<Result<void>> count_keys(Walk* walk, Store* store, std::atomic<std::uint64_t>* keys) {
   std::string from;
   do {
-    auto listing = store->list(std::move(from), page_keys_max);
+    auto listing = walk->list(store, std::move(from));
     Result<Store::Page> page = co_await std::move(listing);
     if (!page) co_return std::unexpected(std::move(page.error()));
     keys->fetch_add(page->keys.size());

@@ -77,11 +77,10 @@ class Backfill {
 // nothing that is there counts any more, nor what a copy under way publishes; then the slots go.  A
 // store that cannot list its keys keeps them, void.  `emptied` is told how many slots went.
 // Copies to `store` that began before may leave entries behind, all void.
-Task<Result<void>> empty(Store* store, std::vector<WatermarkId> everything,
-                         std::size_t page_keys_max, std::atomic<std::uint64_t>* emptied);
+Task<Result<void>> empty(Walk* walk, Store* store, std::vector<WatermarkId> everything,
+                         std::atomic<std::uint64_t>* emptied);
 
 // Adds to `keys` how many `store` lists.
-Task<Result<void>> count_keys(Store* store, std::size_t page_keys_max,
-                              std::atomic<std::uint64_t>* keys);
+Task<Result<void>> count_keys(Walk* walk, Store* store, std::atomic<std::uint64_t>* keys);
 
 }  // namespace headrace::moving

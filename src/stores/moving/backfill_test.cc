@@ -40,6 +40,7 @@ class BackfillTest : public StoresTest {
 
   static constexpr std::uint64_t entries = 10;
   std::unique_ptr<Backfill> backfill_;
+  Walk walk_{{.page_keys_max = 4, .retry_after = 1s}, world_, world_};
 };
 
 TEST_F(BackfillTest, EverythingIsCopiedAndCounted) {
@@ -145,7 +146,7 @@ TEST_F(BackfillTest, AStoreThatStaysAwayEndsItAndThePageIsDoneAgain) {
 
 TEST_F(BackfillTest, KeysAreCounted) {
   std::atomic<std::uint64_t> keys = 0;
-  ok(count_keys(&plain_from_, 4, &keys));
+  ok(count_keys(&walk_, &plain_from_, &keys));
   EXPECT_EQ(keys, entries);
 }
 
@@ -160,7 +161,7 @@ TEST_F(BackfillTest, AnEmptiedStoreHoldsNothingAndTakesNoCopyFromBefore) {
   to_.stop(Call::publish, When::before);
   const auto copying = begin(copier.copy(key(1)));
   std::atomic<std::uint64_t> emptied = 0;
-  ok(empty(&plain_to_, {a_}, 4, &emptied));
+  ok(empty(&walk_, &plain_to_, {a_}, &emptied));
   EXPECT_EQ(emptied, entries - 1);
   EXPECT_TRUE(ok(plain_to_.list("", 10)).keys.empty());
   to_.go();
@@ -169,12 +170,35 @@ TEST_F(BackfillTest, AnEmptiedStoreHoldsNothingAndTakesNoCopyFromBefore) {
   EXPECT_EQ(answer(plain_to_, key(1)), "(void)");
 }
 
+TEST_F(BackfillTest, AStoreThatIsAwayForAWhileIsEmptiedLater) {
+  make();
+  expect_done(run());
+  std::atomic<std::uint64_t> emptied = 0;
+  for (const Call call : {Call::renew, Call::invalidate}) {
+    to_.stop(call, When::before);
+    const auto running = begin(empty(&walk_, &to_, {a_}, &emptied));
+    ASSERT_TRUE(to_.is_stopped());
+    plain_to_.mood = kit::PlainStore::Mood::failing;
+    to_.go();
+    EXPECT_FALSE(running->has_value());
+    plain_to_.mood = kit::PlainStore::Mood::well;
+    world_.advance(1s);
+    expect_done(running);
+    EXPECT_EQ(emptied, entries);
+    EXPECT_EQ(there(), 0u);
+    expect_done(begin(Backfill({{.from = from_, .to = to_, .clock = world_, .random = world_}, 10s},
+                               from_, {}, world_, world_)
+                          .run()));
+    emptied = 0;
+  }
+}
+
 TEST_F(BackfillTest, WhatAStoreHoldsThatCannotListIsVoid) {
   make();
   expect_done(run());
   to_.lists = false;
   std::atomic<std::uint64_t> emptied = 0;
-  ok(empty(&to_, {a_}, 4, &emptied));
+  ok(empty(&walk_, &to_, {a_}, &emptied));
   EXPECT_EQ(emptied, 0u);
   EXPECT_EQ(there(), 0u);
 }

@@ -74,6 +74,18 @@ Task<Result<Store::Page>> Walk::list(Store* store, std::string from) {
   }
 }
 
+Task<Result<void>> Walk::patiently(std::function<Task<Result<void>>()> call) {
+  for (int tries = 1;; ++tries) {
+    if (stopped_.load()) co_return stopped();
+    auto calling = call();
+    Result<void> done = co_await std::move(calling);
+    const bool again = !done && done.error().code == Code::store_unavailable;
+    if (!again || tries >= options_.tries_max) co_return done;
+    auto resting = rest(tries);
+    co_await std::move(resting);
+  }
+}
+
 Task<void> Walk::visit_all(Round* round, const Steps* steps) {
   std::vector<Task<void>> workers;
   const std::size_t count = std::min(options_.at_once_max, round->keys.size());

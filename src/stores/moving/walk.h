@@ -48,6 +48,10 @@ class Walk {
   Task<Result<void>> run(Store* store, std::string from, const Steps* steps);
   // These keys.
   Task<Result<void>> over(std::vector<StoreKey> keys, const Steps* steps);
+  // A page of `store`'s list, however often it takes to get it.
+  Task<Result<Store::Page>> list(Store* store, std::string from);
+  // Calls until a store can do it.
+  Task<Result<void>> patiently(std::function<Task<Result<void>>()> call);
   // Ends what runs, after the visits under way.
   void stop() noexcept { stopped_.store(true); }
 
@@ -61,7 +65,6 @@ class Walk {
     std::optional<Error> failed{};
   };
 
-  Task<Result<Store::Page>> list(Store* store, std::string from);
   Task<void> visit_all(Round* round, const Steps* steps);
   Task<void> work(Round* round, const Steps* steps);
   Task<void> keep_pace();
