@@ -31,11 +31,10 @@ class FirestoreEngine : public FirestoreTest {
  protected:
   void TearDown() override {
     if (engine_) wait(engine_->close());
-    if (store_) store_->close();
   }
   PolicyHandle define(const Policy& policy) {
     engine_.emplace(Engine::Limits{.bytes_max = 16 << 20},
-                    Engine::Ports{world_, world_, world_, store_.get()});
+                    Engine::Ports{world_, world_, world_, nullptr});
     auto database = open_firestore_database(options(), world_, world_, world_);
     EXPECT_TRUE(database.has_value());
     const auto handle = engine_->define(policy, std::make_shared<ValueCodec>(bytes_codec()),
@@ -44,22 +43,7 @@ class FirestoreEngine : public FirestoreTest {
     return handle.value_or(nullptr);
   }
 
-  std::unique_ptr<Store> open_store(const FirestoreDatabaseOptions& where) {
-    auto database = open_firestore_database(where, world_, world_, world_);
-    EXPECT_TRUE(database.has_value());
-    auto store = open_firestore_store(*database, {.answer_within = seconds(20)}, world_, world_);
-    EXPECT_TRUE(store.has_value());
-    return std::move(*store);
-  }
-  // Past the proxy.
-  FirestoreDatabaseOptions direct() const {
-    FirestoreDatabaseOptions past = options();
-    past.emulator = (*kit::FirestoreEmulator::shared())->address();
-    return past;
-  }
-
   kit::Threads world_;
-  std::unique_ptr<Store> store_;  // Outlives the engine.
   std::optional<Engine> engine_;
 };
 
@@ -165,8 +149,39 @@ TEST_F(FirestoreEngine, AHeldLoadBringsNothingBack) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(said(wait(read_one(*engine_, users, "7"))), R"({"n":2})");
 }
 
-class FirestoreEngineWithStore : public FirestoreEngine {
+// Here time passes, for what has to be tried again waits for it.
+class FirestoreEngineWithStore : public FirestoreTest {
  protected:
+  void TearDown() override {
+    if (engine_) wait(engine_->close());
+    if (store_) store_->close();
+  }
+  std::unique_ptr<Store> open_store(const FirestoreDatabaseOptions& where) {
+    auto database = open_firestore_database(where, runtime_, runtime_, runtime_);
+    EXPECT_TRUE(database.has_value());
+    auto store =
+        open_firestore_store(*database, {.answer_within = seconds(20)}, runtime_, runtime_);
+    EXPECT_TRUE(store.has_value());
+    return std::move(*store);
+  }
+  // Past the proxy.
+  FirestoreDatabaseOptions direct() const {
+    FirestoreDatabaseOptions past = options();
+    past.emulator = (*kit::FirestoreEmulator::shared())->address();
+    return past;
+  }
+
+  std::unique_ptr<Engine> make_engine(Store& store) {
+    return std::make_unique<Engine>(
+        Engine::Limits{.bytes_max = 16 << 20, .store_within = seconds(20)},
+        Engine::Ports{runtime_, runtime_, runtime_, &store});
+  }
+  PolicyHandle define(Engine& engine, Policy policy, std::shared_ptr<Source> source) {
+    const auto handle = engine.define(
+        std::move(policy), std::make_shared<ValueCodec>(bytes_codec()), std::move(source));
+    EXPECT_TRUE(handle.has_value()) << handle.error().what;
+    return handle.value_or(nullptr);
+  }
   static Policy users_policy() {
     return {.name = "users",
             .fields = {"n"},
@@ -179,22 +194,21 @@ class FirestoreEngineWithStore : public FirestoreEngine {
   }
   // Also a query over the same documents.
   PolicyHandle define_with_query() {
-    const PolicyHandle users = define(users_policy());
+    engine_ = make_engine(*store_);
+    const auto database = open(options());
     Policy all = users_policy();
     all.name = "all";
     all.writable = {};
     all.tags = {};
-    auto database = open_firestore_database(options(), world_, world_, world_);
-    const auto handle = engine_->define(
-        all, std::make_shared<ValueCodec>(bytes_codec()),
-        ask(*database,
+    all_ = define(
+        *engine_, all,
+        ask(database,
             {.collection = "users", .asks = FirestoreQuestion::Asks::query, .fields = {"n"}}));
-    EXPECT_TRUE(handle.has_value()) << handle.error().what;
-    return users;
+    return define(*engine_, users_policy(),
+                  ask(database, {.collection = "users", .fields = {"n"}}));
   }
   std::string read_both(const PolicyHandle& users) {
-    return said(wait(read_one(*engine_, users, "7"))) +
-           said(wait(read_one(*engine_, engine_->find("all"), "all")));
+    return said(wait(read_one(*engine_, users, "7"))) + said(wait(read_one(*engine_, all_, "all")));
   }
   static Write change_to(const std::string& n) {
     return {.entity = "7", .mode = Write::Mode::update, .fields = {{"n", n}}};
@@ -227,7 +241,7 @@ class FirestoreEngineWithStore : public FirestoreEngine {
   Write with_along(Write write) {
     write.along = store_->voiding({key_}, {tag_});
     EXPECT_EQ(write.along.size(), 2u);
-    write.deadline = world_.now() + seconds(20);
+    write.deadline = runtime_.now() + seconds(20);
     return write;
   }
   // "kept" or "void" of the lease, and the same of the watermark.
@@ -235,7 +249,7 @@ class FirestoreEngineWithStore : public FirestoreEngine {
     const auto slot = wait(store_->look(key_, {tag_}, Store::Payload::with));
     EXPECT_TRUE(slot.has_value());
     const bool is_same = slot->watermarks.front() == watermark_;
-    Envelope envelope{.id = world_.token(), .key = "key", .payload = "old"};
+    Envelope envelope{.id = runtime_.token(), .key = "key", .payload = "old"};
     const auto published =
         wait(store_->publish(key_, lease_, std::move(envelope), std::chrono::hours(1)));
     EXPECT_TRUE(published.has_value());
@@ -243,6 +257,9 @@ class FirestoreEngineWithStore : public FirestoreEngine {
            (is_same ? " kept" : " void");
   }
 
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> engine_;
+  PolicyHandle all_;
   const StoreKey key_{{1, 2, 3, 4}};
   const Token lease_{5, 6};
   const WatermarkId tag_ = WatermarkId::of("tag:a");
@@ -285,12 +302,11 @@ TEST_F(FirestoreEngineWithStore, WhoDiesBehindTheCommitLeavesNothingOldInTheStor
   });
   ASSERT_TRUE(proxy_->wait_held(1));
   const auto beside = open_store(direct());
-  Engine second({.bytes_max = 16 << 20}, {world_, world_, world_, beside.get()});
-  const auto again = second.define(users_policy(), std::make_shared<ValueCodec>(bytes_codec()),
-                                   ask(open(direct()), {.collection = "users", .fields = {"n"}}));
-  ASSERT_TRUE(again.has_value());
-  EXPECT_EQ(said(wait(read_one(second, *again, "7"))), R"({"n":2})");
-  wait(second.close());
+  const auto second = make_engine(*beside);
+  const PolicyHandle again = define(*second, users_policy(),
+                                    ask(open(direct()), {.collection = "users", .fields = {"n"}}));
+  EXPECT_EQ(said(wait(read_one(*second, again, "7"))), R"({"n":2})");
+  wait(second->close());
   beside->close();
   proxy_->release();
   EXPECT_TRUE(written.get_future().get());
