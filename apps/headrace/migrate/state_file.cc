@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -63,11 +64,25 @@ std::optional<std::string> from_hex(std::string_view hex) {
 json::object json_of(const MigrationState& state) {
   json::object progress{{"next", to_hex(state.progress.next)}};
   for (const Count& count : counts) progress[count.name] = state.progress.*count.member;
+  json::array later;
+  for (const StoreKey& key : state.progress.later_keys) later.emplace_back(to_hex(key.bytes()));
+  progress["later_keys"] = std::move(later);
   return {{"headrace_migration", format},
           {"from", state.from},
           {"to", state.to},
           {"stage", stage_names[static_cast<std::size_t>(state.stage)]},
           {"progress", progress}};
+}
+
+std::optional<std::vector<StoreKey>> keys_of(const json::value* value) {
+  if (value == nullptr || !value->is_array()) return std::nullopt;
+  std::vector<StoreKey> keys;
+  for (const json::value& one : value->as_array()) {
+    const auto bytes = one.is_string() ? from_hex(one.as_string()) : std::nullopt;
+    if (!bytes || bytes->size() != sizeof(StoreKey::words)) return std::nullopt;
+    std::memcpy(keys.emplace_back().words, bytes->data(), bytes->size());
+  }
+  return keys;
 }
 
 // Nothing if anything is missing or is not what it should be.
@@ -99,6 +114,9 @@ std::optional<MigrationState> state_of(const json::value& value) {
     if (found == nullptr || !found->is_int64() || found->as_int64() < 0) return {};
     state.progress.*count.member = static_cast<std::uint64_t>(found->as_int64());
   }
+  auto later = keys_of(progress->as_object().if_contains("later_keys"));
+  if (!later || later->size() > state.progress.later) return {};
+  state.progress.later_keys = std::move(*later);
   state.progress.is_done = state.stage == MigrationState::Stage::copied;
   return state;
 }

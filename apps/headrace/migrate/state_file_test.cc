@@ -25,6 +25,7 @@ class StateFileTest : public testing::Test {
                          .unsettled = 4,
                          .left_out = 5,
                          .later = 6,
+                         .later_keys = {{{1, 2, 3, 4}}, {{5, 6, 7, ~0ull}}},
                          .next = std::string("\0\xff\"x\n", 5),
                          .is_done = stage == Stage::copied}};
   }
@@ -76,7 +77,8 @@ TEST_F(StateFileTest, WhatIsNoStateIsRefused) {
         whole.substr(0, whole.size() / 2), with("migration\":1", "migration\":2"),
         with("copying", "flying"), with("\"next\":\"00", "\"next\":\"0"),
         with("\"next\":\"00", "\"next\":\"0g"), with("\"gone\":3", "\"gone\":-3"),
-        with("\"gone\":3", "\"gone\":\"3\""), with("\"from\"", "\"whence\"")}) {
+        with("\"gone\":3", "\"gone\":\"3\""), with("\"from\"", "\"whence\""),
+        with("\"later\":6", "\"later\":1"), with("later_keys\":[", "later_keys\":[\"00\",")}) {
     write(wrong);
     const auto read = read_state(path_);
     ASSERT_FALSE(read.has_value()) << wrong;

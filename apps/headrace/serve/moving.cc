@@ -40,7 +40,7 @@ http::MigrationControl control_of(MovingStore& store, const Clock& clock,
                                .copied_total = counters.copied_total,
                                .left_out_total = counters.left_out_total,
                                .failed_total = counters.failed_total,
-                               .copying = counters.copying};
+                               .copying = counters.copying + counters.waiting};
   };
   const auto set_phase = [&store](const std::string& phase) {
     return go_to(&store, moving_phase_of(phase).value_or(MovingPhase::off));

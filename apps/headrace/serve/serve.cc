@@ -4,7 +4,6 @@
 // the runtime's threads serve.  A start that fails leaves nothing behind, and a reload that fails
 // changes nothing.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -22,6 +21,7 @@
 #include "headrace/stores/moving.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
+#include "serve/environment.h"
 #include "serve/firestore_texts.h"
 #include "serve/log.h"
 #include "serve/moving.h"
@@ -40,17 +40,6 @@ using config::Config;
 using config::ConfigError;
 
 constexpr Duration look_every = std::chrono::milliseconds(500);  // At the file.
-
-config::Environment environment() {
-  config::Environment all;
-  for (char** at = environ; *at != nullptr; ++at) {
-    const std::string_view entry(*at);
-    const std::size_t equals = entry.find('=');
-    if (equals != std::string_view::npos)
-      all.emplace(entry.substr(0, equals), entry.substr(equals + 1));
-  }
-  return all;
-}
 
 config::Configured load(const ServeCommand& command) {
   config::Flags flags;
@@ -154,6 +143,8 @@ std::optional<int> Server::open_stores() {
   moving_ = make_moving_store(
       {.phase = migration.phase, .beside_lasts_max = migration.new_after},
       {.from = *store_, .to = *new_store_, .clock = runtime_, .random = runtime_});
+  // Whoever knows from the start which they are does not take them for others later.
+  (void)wait(moving_->incarnation());
   return std::nullopt;
 }
 

@@ -63,17 +63,19 @@ struct MovingStoreOptions {
   // The longest that a guard or a floor may last which was set before `dual`, and so stands in the
   // old store alone: `next` is refused for as long after `dual` began.
   Duration beside_lasts_max = Store::guard_lasts_max;
-  std::size_t copies_max = 64;                        // Of fills, at once; one more is left out.
-  Duration copy_lease_for = std::chrono::seconds(5);  // How long a slot is kept for a copy.
+  std::size_t copies_max = 64;      // Of fills, at once; others wait for their turn ...
+  std::size_t waiting_max = 65536;  // ... so many of them; one more is left out.
+  Duration copy_lease_for = std::chrono::seconds(2);  // How long a slot is kept for a copy.
 };
 
 class MovingStore : public Store {
  public:
   struct Counters {
     std::uint64_t copied_total = 0;
-    std::uint64_t left_out_total = 0;  // Beyond copies_max, or not to be copied at that moment.
+    std::uint64_t left_out_total = 0;  // Beyond waiting_max, or not to be copied at that moment.
     std::uint64_t failed_total = 0;    // A store could not be asked.
-    std::size_t copying = 0;           // Now.
+    std::size_t copying = 0;           // Now ...
+    std::size_t waiting = 0;           // ... and waiting for their turn.
   };
 
   [[nodiscard]] virtual MovingPhase phase() const noexcept = 0;

@@ -16,6 +16,7 @@ Backfill::Backfill(Copier copier, Store& from, WalkOptions options, Clock& clock
     const std::scoped_lock lock(mutex_);
     progress_.next = next;
   };
+  later_ = progress_.later_keys;
   again_steps_.visit = [this](StoreKey key) { return visit_again(key); };
   again_steps_.given_up = [this](StoreKey key) {
     const std::scoped_lock lock(mutex_);
@@ -24,16 +25,18 @@ Backfill::Backfill(Copier copier, Store& from, WalkOptions options, Clock& clock
   };
 }
 
-// What another run had put off is known no more: all is listed once more, and found there already.
+// What another run had put off beyond those that it noted is known no more: all is listed once
+// more, and found there already.
 Task<Result<void>> Backfill::run() {
   const Progress before = progress();
   if (before.is_done) co_return Result<void>();
   auto walking = walk_.run(&from_, before.next, &steps_);
   Result<void> walked = co_await std::move(walking);
-  if (walked && before.later > 0) {
+  const std::uint64_t forgotten = before.later - before.later_keys.size();
+  if (walked && forgotten > 0) {
     {
       const std::scoped_lock lock(mutex_);
-      progress_.later -= before.later;
+      progress_.later -= forgotten;
     }
     auto walking_again = walk_.run(&from_, "", &steps_);
     walked = co_await std::move(walking_again);
@@ -44,6 +47,7 @@ Task<Result<void>> Backfill::run() {
   if (tried) {
     const std::scoped_lock lock(mutex_);
     progress_.is_done = true;
+    progress_.later_keys.clear();
   }
   co_return tried;
 }
@@ -67,6 +71,7 @@ Task<Result<Walk::Visited>> Backfill::visit(StoreKey key) {
   if (is_open && later_.size() < later_max) {
     later_.push_back(key);
     ++progress_.later;
+    if (progress_.later_keys.size() < Progress::kept_max) progress_.later_keys.push_back(key);
   } else {
     count(copied->outcome);
   }
@@ -119,6 +124,19 @@ Task<Result<void>> empty(Store* store, std::vector<WatermarkId> everything,
     const Result<Token> voided = co_await std::move(voiding);
     if (!voided) co_return std::unexpected(voided.error());
     emptied->fetch_add(count);
+  } while (!from.empty());
+  co_return Result<void>();
+}
+
+Task<Result<void>> count_keys(Store* store, std::size_t page_keys_max,
+                              std::atomic<std::uint64_t>* keys) {
+  std::string from;
+  do {
+    auto listing = store->list(std::move(from), page_keys_max);
+    Result<Store::Page> page = co_await std::move(listing);
+    if (!page) co_return std::unexpected(std::move(page.error()));
+    keys->fetch_add(page->keys.size());
+    from = std::move(page->next);
   } while (!from.empty());
   co_return Result<void>();
 }

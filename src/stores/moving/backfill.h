@@ -22,14 +22,17 @@
 namespace headrace::moving {
 
 struct BackfillProgress {
+  static constexpr std::size_t kept_max = 1024;
+
   std::uint64_t listed = 0;
   std::uint64_t copied = 0;
   std::uint64_t there_already = 0;
-  std::uint64_t gone = 0;       // Ran out, or was voided, before its turn.
-  std::uint64_t unsettled = 0;  // A guard or a floor stood there to the end.
-  std::uint64_t left_out = 0;   // Somebody else filled the new slot each time.
-  std::uint64_t later = 0;      // To be tried again at the end; are forgotten if this stops.
-  std::string next{};           // Where to go on.
+  std::uint64_t gone = 0;              // Ran out, or was voided, before its turn.
+  std::uint64_t unsettled = 0;         // A guard or a floor stood there to the end.
+  std::uint64_t left_out = 0;          // Somebody else filled the new slot each time.
+  std::uint64_t later = 0;             // To be tried again at the end.
+  std::vector<StoreKey> later_keys{};  // Of those, the first BackfillProgress::kept_max.
+  std::string next{};                  // Where to go on.
   bool is_done = false;
 
   friend bool operator==(const BackfillProgress&, const BackfillProgress&) = default;
@@ -76,5 +79,9 @@ class Backfill {
 // Copies to `store` that began before may leave entries behind, all void.
 Task<Result<void>> empty(Store* store, std::vector<WatermarkId> everything,
                          std::size_t page_keys_max, std::atomic<std::uint64_t>* emptied);
+
+// Adds to `keys` how many `store` lists.
+Task<Result<void>> count_keys(Store* store, std::size_t page_keys_max,
+                              std::atomic<std::uint64_t>* keys);
 
 }  // namespace headrace::moving

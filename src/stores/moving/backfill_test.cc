@@ -29,6 +29,10 @@ class BackfillTest : public StoresTest {
     }
     return count;
   }
+  std::string look_up_last_page() {
+    const Store::Page first = ok(plain_from_.list("", 4));
+    return ok(plain_from_.list(first.next, 4)).next;
+  }
   static void expect_done(const Running& running) {
     ASSERT_TRUE(running->has_value());
     EXPECT_TRUE((*running)->has_value());
@@ -94,22 +98,32 @@ TEST_F(BackfillTest, WhatCannotBeCopiedNowIsTriedAgainAtTheEnd) {
   EXPECT_EQ(end.later, 0u);
 }
 
-// What was put off is forgotten with who has put it off.
-TEST_F(BackfillTest, AfterAnEndWithSomethingPutOffAllIsListedOnceMore) {
-  make();
-  const Token lease = world_.token();
-  EXPECT_TRUE(ok(plain_to_.get_or_lease(key(1), lease, 2h, {})).granted);
-  const Running running = run();
-  const Backfill::Progress then = backfill_->progress();
-  EXPECT_EQ(then.later, 1u);
-  backfill_->stop();
-  world_.advance(10min);
-  EXPECT_TRUE(running->has_value());
-  ok(plain_to_.release(key(1), lease));
-  make(then);
-  expect_done(run());
-  EXPECT_EQ(there(), entries);
-  EXPECT_EQ(backfill_->progress().later, 0u);
+TEST_F(BackfillTest, WhatWasPutOffIsTakenUpByWhoGoesOn) {
+  for (const bool is_noted : {true, false}) {
+    make();
+    const Token lease = world_.token();
+    EXPECT_TRUE(ok(plain_to_.get_or_lease(key(1), lease, 2h, {})).granted);
+    const Running running = run();
+    Backfill::Progress then = backfill_->progress();
+    EXPECT_EQ(then.later, 1u);
+    EXPECT_EQ(then.later_keys, std::vector<StoreKey>{key(1)});
+    backfill_->stop();
+    world_.advance(10min);
+    EXPECT_TRUE(running->has_value());
+    ok(plain_to_.release(key(1), lease));
+
+    // Where there were too many to be noted, all is listed once more.
+    if (!is_noted) then.later_keys.clear();
+    then.listed = 0;
+    then.next = look_up_last_page();
+    make(then);
+    expect_done(run());
+    EXPECT_EQ(there(), entries);
+    EXPECT_EQ(backfill_->progress().listed, is_noted ? 2u : 2u + entries);
+    EXPECT_EQ(backfill_->progress().later, 0u);
+    EXPECT_TRUE(backfill_->progress().later_keys.empty());
+    ok(plain_to_.invalidate({key(1)}));
+  }
 }
 
 TEST_F(BackfillTest, AStoreThatStaysAwayEndsItAndThePageIsDoneAgain) {
@@ -127,6 +141,12 @@ TEST_F(BackfillTest, AStoreThatStaysAwayEndsItAndThePageIsDoneAgain) {
   make(backfill_->progress());
   expect_done(run());
   EXPECT_EQ(backfill_->progress().copied, entries);
+}
+
+TEST_F(BackfillTest, KeysAreCounted) {
+  std::atomic<std::uint64_t> keys = 0;
+  ok(count_keys(&plain_from_, 4, &keys));
+  EXPECT_EQ(keys, entries);
 }
 
 // Emptying.

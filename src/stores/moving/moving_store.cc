@@ -5,6 +5,7 @@
 #include <cassert>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -47,7 +48,8 @@ class Moving final : public MovingStore {
         phase_(options.phase),
         since_(clock_.now()),
         dual_since_(since_) {
-    assert(options.copies_max > 0 && options.copy_lease_for > Duration(0));
+    assert(options.copies_max > 0 && options.waiting_max > 0 &&
+           options.copy_lease_for > Duration(0));
   }
   ~Moving() override { close(); }
 
@@ -96,7 +98,10 @@ class Moving final : public MovingStore {
   Task<Result<void>> put_old(StoreKey key, Envelope envelope, Duration keep_for);
   Task<Result<void>> put_new(StoreKey key, Envelope envelope, Duration keep_for);
   void copy_behind(StoreKey key);
-  void copied(const Result<Copied>& outcome);
+  Task<void> copy_waiting();
+  std::optional<StoreKey> next_to_copy();
+  void note(const Result<Copied>& outcome);
+  void worker_ended();
 
   const MovingStoreOptions options_;
   Store& from_;
@@ -111,8 +116,10 @@ class Moving final : public MovingStore {
   Token last_from_{};   // Incarnations that were seen; none before the first.
   Token last_to_{};
   Counters counters_;
+  std::deque<StoreKey> waiting_;  // To be copied; waiting_max at most.
+  std::size_t ending_ = 0;        // Workers that have found nothing to copy any more.
   bool closed_ = false;
-  std::condition_variable ended_;  // A copy.
+  std::condition_variable ended_;  // A worker.
 };
 
 Token Moving::answered_in(Which which, Token seen) {
@@ -295,27 +302,59 @@ Task<Result<Token>> Moving::incarnation() {
 void Moving::copy_behind(StoreKey key) {
   {
     const std::scoped_lock lock(mutex_);
-    if (closed_ || counters_.copying >= options_.copies_max) {
+    if (closed_ || waiting_.size() >= options_.waiting_max) {
       ++counters_.left_out_total;
       return;
     }
+    waiting_.push_back(key);
+    if (counters_.copying >= options_.copies_max) return;
     ++counters_.copying;
   }
-  start(copier_.copy(key), [this](const Result<Copied>& outcome) { copied(outcome); });
+  start(copy_waiting(), [this] { worker_ended(); });
 }
 
-void Moving::copied(const Result<Copied>& outcome) {
+// One after the other, until none waits.
+Task<void> Moving::copy_waiting() {
+  while (const std::optional<StoreKey> key = next_to_copy()) {
+    auto copying = copier_.copy(*key);
+    const Result<Copied> outcome = co_await std::move(copying);
+    note(outcome);
+  }
+}
+
+// Who finds none has to end: it is not counted as copying any more.
+std::optional<StoreKey> Moving::next_to_copy() {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) {
+    counters_.left_out_total += waiting_.size();
+    waiting_.clear();
+  }
+  if (waiting_.empty()) {
+    --counters_.copying;
+    ++ending_;
+    return std::nullopt;
+  }
+  const StoreKey key = waiting_.front();
+  waiting_.pop_front();
+  return key;
+}
+
+void Moving::note(const Result<Copied>& outcome) {
   const std::scoped_lock lock(mutex_);
   if (!outcome) {
     ++counters_.failed_total;
-  } else {
-    if (!outcome->from.is_none()) last_from_ = outcome->from;
-    if (!outcome->to.is_none()) last_to_ = outcome->to;
-    const bool is_there =
-        outcome->outcome == Outcome::copied || outcome->outcome == Outcome::there_already;
-    ++(is_there ? counters_.copied_total : counters_.left_out_total);
+    return;
   }
-  --counters_.copying;
+  if (!outcome->from.is_none()) last_from_ = outcome->from;
+  if (!outcome->to.is_none()) last_to_ = outcome->to;
+  const bool is_there =
+      outcome->outcome == Outcome::copied || outcome->outcome == Outcome::there_already;
+  ++(is_there ? counters_.copied_total : counters_.left_out_total);
+}
+
+void Moving::worker_ended() {
+  const std::scoped_lock lock(mutex_);
+  --ending_;
   ended_.notify_all();  // Under the lock: whoever waits may destroy this afterwards.
 }
 
@@ -337,7 +376,7 @@ void Moving::close() {
   {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    ended_.wait(lock, [this] { return counters_.copying == 0; });
+    ended_.wait(lock, [this] { return counters_.copying + ending_ == 0; });
   }
   from_.close();
   to_.close();
@@ -357,7 +396,9 @@ Duration Moving::next_in() const {
 
 MovingStore::Counters Moving::counters() const {
   const std::scoped_lock lock(mutex_);
-  return counters_;
+  Counters counters = counters_;
+  counters.waiting = waiting_.size();
+  return counters;
 }
 
 Result<void> Moving::set_phase(MovingPhase next) {

@@ -16,9 +16,11 @@ class MovingStoreTest : public StoresTest {
 
   MovingStore& make(MovingPhase phase, std::size_t copies_max = 8) {
     moving_.reset();
-    moving_ = make_moving_store(
-        {.phase = phase, .beside_lasts_max = beside_lasts_max, .copies_max = copies_max},
-        {.from = from_, .to = to_, .clock = world_, .random = world_});
+    moving_ = make_moving_store({.phase = phase,
+                                 .beside_lasts_max = beside_lasts_max,
+                                 .copies_max = copies_max,
+                                 .waiting_max = 2},
+                                {.from = from_, .to = to_, .clock = world_, .random = world_});
     log_.clear();
     return *moving_;
   }
@@ -168,20 +170,32 @@ TEST_F(MovingStoreTest, AFillInDualIsCopiedAndNobodyWaitsForThat) {
   EXPECT_EQ(answer(plain_to_), "(void)");
 }
 
-TEST_F(MovingStoreTest, CopiesBeyondTheirBoundAreLeftOutAndFailuresCounted) {
+TEST_F(MovingStoreTest, CopiesWaitForTheirTurnAndBeyondTheirBoundAreLeftOut) {
   MovingStore& moving = make(MovingPhase::dual, 1);
   to_.stop(Call::get_or_lease, When::before);
   fill(moving, "v");
-  fill(moving, "w", {}, 1h, key(2));
+  for (std::uint64_t n = 2; n <= 4; ++n) fill(moving, std::to_string(n), {}, 1h, key(n));
+  EXPECT_EQ(moving.counters().copying, 1u);
+  EXPECT_EQ(moving.counters().waiting, 2u);
   EXPECT_EQ(moving.counters().left_out_total, 1u);
   EXPECT_EQ(look(plain_to_, {}, key(2)).state, State::empty);
-  plain_to_.mood = Mood::failing;
   to_.go();
+  EXPECT_EQ(moving.counters().copied_total, 3u);
+  EXPECT_EQ(moving.counters().copying + moving.counters().waiting, 0u);
+  EXPECT_EQ(answer(plain_to_, key(2)), "2");
+  EXPECT_EQ(answer(plain_to_, key(3)), "3");
+  EXPECT_EQ(look(plain_to_, {}, key(4)).state, State::empty);
+}
+
+TEST_F(MovingStoreTest, WhatCouldNotBeCopiedIsCounted) {
+  MovingStore& moving = make(MovingPhase::dual);
+  plain_to_.mood = Mood::failing;
+  fill(moving, "v");
   EXPECT_EQ(moving.counters().failed_total, 1u);
   plain_to_.mood = Mood::well;
   ok(moving.guard({key(3)}, {1, 2}, 1h));
   fill(moving, "under a guard", {}, 1h, key(3));
-  EXPECT_EQ(moving.counters().left_out_total, 2u);
+  EXPECT_EQ(moving.counters().left_out_total, 1u);
 }
 
 TEST_F(MovingStoreTest, NothingIsCopiedInOtherPhases) {

@@ -39,9 +39,9 @@ class VerifyTest : public StoresTest {
     const auto running = begin_verify();
     for (int looks = 0; to_.is_stopped(); ++looks) {
       between();
-      to_.stop(looks < 10 ? Call::look : Call::none, When::after);
+      to_.stop(looks < 20 ? Call::look : Call::none, When::after);
       to_.go();
-      world_.advance(1min);
+      world_.advance(3min);
     }
     ASSERT_TRUE(running->has_value() && (*running)->has_value());
   }

@@ -27,7 +27,7 @@ struct WalkOptions {
   std::size_t at_once_max = 64;  // Visits under way.
   std::size_t page_keys_max = 1024;
   double per_second_max = 0;  // Visits begun; 0: as many as can be.
-  int tries_max = 6;          // Of one visit, and of one page of the list ...
+  int tries_max = 8;          // Of one visit, and of one page of the list ...
   Duration retry_after = std::chrono::milliseconds(100);  // ... with this pause, doubled each time.
 };
 
