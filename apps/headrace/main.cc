@@ -236,6 +236,41 @@ void add_replay(CLI::App& app, Run& run) {
       "  headrace replay W5 --url http://127.0.0.1:8080 --source users.sqlite");
 }
 
+void add_migrate(CLI::App& app, Run& run) {
+  auto command = std::make_shared<MigrateCommand>();
+  CLI::App* sub =
+      add(app, run, "migrate", "Move to another store, under traffic", command, migrate);
+  sub->add_option("stage", command->stage, "run, verify, cut-over, roll-back or status")
+      ->required()
+      ->check(CLI::IsMember({"run", "verify", "cut-over", "roll-back", "status"}));
+  sub->add_option("--config,-c", command->config, "The servers' configuration, with [migration]")
+      ->envname("HEADRACE_CONFIG")
+      ->capture_default_str();
+  sub->add_option("--from", command->from,
+                  "The configuration whose [store] is the old one, and ...");
+  sub->add_option("--to", command->to, "... whose [store] is the new one, instead of --config");
+  sub->add_option("--server", command->servers, "A server's URL; said again for each that runs")
+      ->allow_extra_args(false);
+  sub->add_option("--api-key-file", command->api_key_file,
+                  "File with the servers' API key; without it HEADRACE_API_KEY is taken");
+  sub->add_option("--state", command->state, "Where is written how far the copying has come")
+      ->capture_default_str();
+  sub->add_option("--rate", command->rate, "Entries copied in a second; 0: as many as can be")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  sub->add_option("--at-once", command->at_once, "Entries copied at the same time")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_flag("--anew", command->anew, "Begin from the start, whatever the state file says");
+  sub->add_flag("--unverified", command->unverified, "cut-over: do not compare before");
+  sub->add_flag("--json", command->json, "Print JSON");
+  sub->footer(
+      "Ends with 0, or with 1 if the stores differ.  docs/migration.md has the steps.\n"
+      "Examples:\n  headrace migrate run --server http://10.0.0.1:8080 --server "
+      "http://10.0.0.2:8080\n  headrace migrate cut-over --server http://10.0.0.1:8080 --server "
+      "http://10.0.0.2:8080\n  headrace migrate run --from old.toml --to new.toml");
+}
+
 int print_version() {
   fmt::print("headrace {}\n", version);
   return exit_ok;
@@ -256,6 +291,7 @@ int parse_and_run(int argc, char** argv) {
   add_policy(app, run);
   add_top(app, run);
   add_replay(app, run);
+  add_migrate(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);
   app.footer(

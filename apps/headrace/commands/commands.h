@@ -125,6 +125,22 @@ struct ReplayCommand {
 };
 int replay(const ReplayCommand& command);
 
+struct MigrateCommand {
+  std::string stage{};  // "run", "verify", "cut-over", "roll-back" or "status".
+  std::string config = "headrace.toml";
+  std::string from{};  // Configurations whose [store] is meant, in the place of `config`; both, ...
+  std::string to{};    // ... or neither.
+  std::vector<std::string> servers{};  // Empty: none runs.
+  std::string api_key_file{};
+  std::string state = "headrace-migration.json";
+  double rate = 0;  // Entries copied in a second; 0: as many as can be.
+  std::size_t at_once = 64;
+  bool anew = false;
+  bool unverified = false;
+  bool json = false;
+};
+int migrate(const MigrateCommand& command);
+
 struct ServeCommand {
   std::string config = "headrace.toml";
   std::string listen{};

@@ -136,8 +136,11 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.duration("shutdown_timeout", config.shutdown_timeout);
   read_limits(config, top.section("limits"));
   const Section store = top.section("store");
-  read_store(config, store);
-  read_bus(config, top.section("bus"), store.place_of("kind"));
+  read_store(config, config.firestore_emulator, store);
+  const Section bus = top.section("bus");
+  const bool is_bus_named =
+      bus.has("kind") || bus.has("address") || bus.has("cluster") || bus.has("sentinels");
+  read_bus(config, bus, store.place_of("kind"));
   read_journal(config, top.section("journal"));
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
@@ -146,6 +149,8 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.each("policies", [&config, &check](std::string name, Section section) {
     read_policy(config, std::move(name), std::move(section), check);
   });
+  Section migration = top.section("migration");
+  if (top.has("migration")) read_migration(config, std::move(migration), is_bus_named);
   top.finish();
 }
 
@@ -205,6 +210,14 @@ project = "p"
 [bus]
 kind = "none"
 )";
+constexpr std::string_view migrating = R"(
+data_dir = "d"
+[migration]
+phase = "off"
+[migration.to]
+kind = "valkey"
+address = "127.0.0.1:6379"
+)";
 constexpr std::string_view postgres_bus = R"(
 [bus]
 kind = "postgres"
@@ -218,8 +231,11 @@ void check_emulator_variable(const Config& config, Report& report) {
     const auto* options = std::get_if<FirestoreDatabaseOptions>(&source.options);
     return options != nullptr && options->emulator == config.firestore_emulator;
   });
-  const bool is_stores = config.firestore_store &&
-                         config.firestore_store->database.emulator == config.firestore_emulator;
+  const auto uses = [&config](const StoreConfig& store) {
+    return store.firestore_store &&
+           store.firestore_store->database.emulator == config.firestore_emulator;
+  };
+  const bool is_stores = uses(config) || (config.migration && uses(config.migration->to));
   if (!(is_used || is_stores) || fault.empty()) return;
   report.errors.push_back(
       {std::string(emulator_variable), 0, 0, fault + "; it names the Firestore emulator"});
@@ -287,7 +303,7 @@ Configured load_config(const std::string& path, const Environment& environment, 
 std::vector<std::string> known_keys() {
   Report report;
   for (const std::string_view text :
-       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus}) {
+       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

@@ -31,6 +31,7 @@
 #include "headrace/stores/embedded.h"
 #include "headrace/stores/firestore.h"
 #include "headrace/stores/memcached.h"
+#include "headrace/stores/moving.h"
 #include "headrace/stores/valkey.h"
 #include "headrace/time.h"
 
@@ -69,6 +70,29 @@ struct FirestoreStoreConfig {
   FirestoreDatabaseOptions database{};
   FirestoreStoreOptions options{};
 };
+// Where entries are kept: in the embedded store, or in at most one of the others.
+struct StoreConfig {
+  std::string data_dir{};        // Of the embedded one; empty: without another, memory alone.
+  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
+  std::optional<ValkeyStoreConfig> shared_store{};
+  std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
+  std::optional<FirestoreStoreConfig> firestore_store{};
+
+  // Whether other instances may use the same store.
+  [[nodiscard]] bool has_shared_store() const noexcept {
+    return shared_store.has_value() || memcached_store.has_value() || firestore_store.has_value();
+  }
+  [[nodiscard]] bool has_store() const noexcept { return has_shared_store() || !data_dir.empty(); }
+};
+
+// The store that takes the place of [store].
+struct MigrationConfig {
+  MovingPhase phase = MovingPhase::off;
+  StoreConfig to{};
+  // How long each server has to be in `dual` before it goes to `new`.
+  Duration new_after{0};
+};
+
 struct ValkeyBusConfig {
   ValkeyBusOptions options{};
   std::string password_file{};
@@ -151,9 +175,8 @@ struct Setting {
   std::string origin{};  // "headrace.toml:12:1", "HEADRACE_THREADS", "--threads".
 };
 
-struct Config {
+struct Config : StoreConfig {
   std::string listen = "tcp://127.0.0.1:8080";
-  std::string data_dir{};   // Empty: memory alone.
   std::size_t threads = 0;  // 0: one per core.
   std::string log_level = "info";
   std::string api_key_file{};
@@ -161,11 +184,7 @@ struct Config {
   Duration shutdown_timeout = std::chrono::seconds(25);
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
-  EmbeddedStoreOptions store{};  // `path` and `notice` are left to the caller.
-  // In the place of the embedded one; at most one of them.
-  std::optional<ValkeyStoreConfig> shared_store{};
-  std::optional<MemcachedStoreOptions> memcached_store{};  // `notice` is left to the caller.
-  std::optional<FirestoreStoreConfig> firestore_store{};
+  std::optional<MigrationConfig> migration{};
   BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
@@ -175,10 +194,6 @@ struct Config {
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
-  // Whether other instances may use the same store.
-  [[nodiscard]] bool has_shared_store() const noexcept {
-    return shared_store.has_value() || memcached_store.has_value() || firestore_store.has_value();
-  }
 };
 
 using Environment = std::map<std::string, std::string>;

@@ -1,4 +1,4 @@
-// What is shared: [store] of the kinds "valkey", "memcached" and "firestore", [bus].
+// What is shared: [store] of the kinds "valkey", "memcached" and "firestore", [bus], [migration].
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -293,6 +293,86 @@ TEST(SharedStore, AJournalNeedsNoDataFolder) {
   const Config config =
       sound("[store]\nkind = \"valkey\"\naddress = \"h:1\"\n[journal]\npath = \"/var/j\"\n");
   EXPECT_EQ(config.journal.path, "/var/j");
+}
+
+// [migration].
+
+const std::string migrating = R"([store]
+kind = "valkey"
+address = "10.0.0.1:6379"
+[bus]
+kind = "none"
+[migration.to]
+kind = "valkey"
+address = "10.0.0.2:6379"
+prefix = "shop"
+)";
+
+TEST(Migration, NamesTheStoreThatTakesThePlace) {
+  EXPECT_FALSE(sound("").migration.has_value());
+  const Config config = sound(migrating + "[migration]\nphase = \"new\"\nnew_after = \"3s\"\n");
+  ASSERT_TRUE(config.migration.has_value());
+  EXPECT_EQ(config.shared_store->options.address, "10.0.0.1:6379");
+  EXPECT_EQ(config.migration->to.shared_store->options.address, "10.0.0.2:6379");
+  EXPECT_EQ(config.migration->to.shared_store->options.prefix, "shop");
+  EXPECT_EQ(config.migration->phase, MovingPhase::next);
+  EXPECT_EQ(config.migration->new_after, std::chrono::seconds(3));
+  EXPECT_EQ(sound(migrating).migration->phase, MovingPhase::off);
+}
+
+TEST(Migration, GoesFromAnEmbeddedStoreAndToOne) {
+  const Config from = sound(
+      "data_dir = \"d\"\n[migration.to]\nkind = \"memcached\"\n"
+      "servers = [\"h:1\"]\n");
+  EXPECT_TRUE(from.migration->to.memcached_store.has_value());
+  const Config to = sound(
+      "data_dir = \"d\"\n[migration]\ndata_dir = \"e\"\n"
+      "[migration.to]\nbytes_max = \"2MiB\"\n");
+  EXPECT_EQ(to.migration->to.data_dir, "e");
+  EXPECT_EQ(to.migration->to.store.bytes_max, std::size_t{2} << 20);
+  EXPECT_EQ(to.data_dir, "d");
+}
+
+TEST(Migration, WaitsAsLongAsAGuardMayStand) {
+  const auto with = [](std::string_view lines) {
+    return migrating + R"([sources.a]
+kind = "sqlite"
+path = "a.db"
+[policies.p]
+source = "a"
+table = "t"
+fields = ["f"]
+fresh_for = "2h"
+)" + std::string(lines);
+  };
+  const std::string soon = "[migration]\nnew_after = \"29s\"\n";
+  EXPECT_EQ(sound(with("")).migration->new_after, std::chrono::minutes(5));
+  EXPECT_EQ(sound(with(soon)).migration->new_after, std::chrono::seconds(29));
+  EXPECT_THAT(faults(with("level = \"linearizable\"\n" + soon)),
+              HasSubstr("migration.new_after: must be 30s or longer"));
+  EXPECT_GE(sound(with("level = \"critical\"\n")).migration->new_after, std::chrono::hours(2));
+  EXPECT_THAT(faults(with("level = \"critical\"\n" + soon)), HasSubstr("migration.new_after"));
+}
+
+TEST(Migration, ItsFaultsAreTold) {
+  EXPECT_THAT(faults(migrating + "[migration]\nphase = \"next\"\n"),
+              HasSubstr("migration.phase: must be"));
+  EXPECT_THAT(faults("data_dir = \"d\"\n[migration]\n"),
+              HasSubstr("migration: to is missing: the section [migration.to]"));
+  EXPECT_THAT(faults("data_dir = \"d\"\n[migration.to]\n"),
+              HasSubstr("migration.data_dir: must be the folder"));
+  EXPECT_THAT(faults(migrating + "[migration]\ndata_dir = \"d\"\n"),
+              HasSubstr("migration.data_dir: is of no use"));
+  EXPECT_THAT(faults("[migration.to]\nkind = \"valkey\"\naddress = \"h:1\"\n"),
+              HasSubstr("migration: is of no use without a store to move from"));
+  EXPECT_THAT(faults(migrating + "adress = \"h:1\"\n"),
+              HasSubstr("migration.to.adress: unknown key; did you mean \"address\"?"));
+  EXPECT_THAT(faults(migrating + "[migration]\nphse = \"off\"\n"),
+              HasSubstr("migration.phse: unknown key; did you mean \"phase\"?"));
+  // A bus that goes where the store goes would part the servers.
+  std::string unnamed = migrating;
+  unnamed.erase(unnamed.find("[bus]"), std::string("[bus]\nkind = \"none\"\n").size());
+  EXPECT_THAT(faults(unnamed), HasSubstr("migration: wants [bus] to say where it is"));
 }
 
 }  // namespace

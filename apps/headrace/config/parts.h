@@ -17,11 +17,14 @@ namespace headrace::config {
 [[nodiscard]] FirestoreDatabaseOptions read_firestore_database(Section& section,
                                                                const std::string& emulator);
 
-// [store], [bus], [journal].  `store` is where the store's kind stands.  REQUIRES: data_dir has
-// been read, and each after the one before.
-void read_store(Config& config, Section store);
+// [store], [bus], [journal].  `emulator` is of a Firestore that names none; `store` is where the
+// store's kind stands.  REQUIRES: data_dir has been read, and each after the one before.
+void read_store(StoreConfig& into, const std::string& emulator, Section store);
 void read_bus(Config& config, Section bus, Place store);
 void read_journal(Config& config, Section journal);
+
+// [migration].  `is_bus_named`: [bus] says where it is.  REQUIRES: all else has been read.
+void read_migration(Config& config, Section migration, bool is_bus_named);
 
 // [sources.NAME]
 void read_source(Config& config, std::string name, Section section);

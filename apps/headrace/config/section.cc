@@ -256,14 +256,15 @@ bool Section::choice(std::string_view key, std::string& into,
   return sound;
 }
 
-Section Section::section(std::string_view key) {
+Section Section::section(std::string_view key, std::string_view like) {
   const std::optional<Given> given = take(key, false);
-  if (!given) return {report_, nullptr, full(key), full(key), place_};
+  const std::string pattern = like.empty() ? full(key) : std::string(like);
+  if (!given) return {report_, nullptr, full(key), pattern, place_};
   const toml::table* table = given->node->as_table();
   if (table == nullptr) {
     fail(key, "must be a section, [" + full(key) + "], not " + std::string(type_of(*given->node)));
   }
-  return {report_, table, full(key), full(key), place_of(key)};
+  return {report_, table, full(key), pattern, place_of(key)};
 }
 
 void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read) {

@@ -70,8 +70,9 @@ class Section {
   bool texts(std::string_view key, std::vector<std::string>& into);
   bool choice(std::string_view key, std::string& into, std::initializer_list<std::string_view> of);
 
-  // The table under `key`, which may have any of its keys or none.
-  [[nodiscard]] Section section(std::string_view key);
+  // The table under `key`, which may have any of its keys or none.  `like`: known_keys() need not
+  // tell its keys, for they are those of this section.
+  [[nodiscard]] Section section(std::string_view key, std::string_view like = {});
   // Calls `read` with the name of each table in the table under `key`.
   void each(std::string_view key, const std::function<void(std::string, Section)>& read);
 

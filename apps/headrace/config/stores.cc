@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t many = 1'000'000'000;
 
-void read_embedded(Config& config, Section& store) {
+void read_embedded(StoreConfig& config, Section& store) {
   store.bytes("bytes_max", config.store.bytes_max, 1 << 20);
   store.count("leases_max", config.store.leases_max, 1, many);
   store.count("watermarks_max", config.store.watermarks_max, 1, many);
@@ -145,9 +145,9 @@ void read_memcached(MemcachedStoreOptions& options, Section& store) {
   store.count("guards_per_key_max", options.guards_per_key_max, 1, 65536);
 }
 
-void read_firestore_store(Config& config, Section& store) {
-  FirestoreStoreConfig& shared = config.firestore_store.emplace();
-  shared.database = read_firestore_database(store, config.firestore_emulator);
+void read_firestore_store(FirestoreStoreConfig& shared, const std::string& emulator,
+                          Section& store) {
+  shared.database = read_firestore_database(store, emulator);
   store.text("collection", shared.options.collection);
   const std::string& collection = shared.options.collection;
   const auto is_plain = [](char c) { return c > ' ' && c <= '~' && c != '/'; };
@@ -218,7 +218,7 @@ void read_postgres_bus(Config& config, Section& bus) {
 
 }  // namespace
 
-void read_store(Config& config, Section store) {
+void read_store(StoreConfig& config, const std::string& emulator, Section store) {
   std::string kind = "embedded";
   store.choice("kind", kind, {"embedded", "valkey", "memcached", "firestore"});
   if (kind == "embedded") {
@@ -226,7 +226,7 @@ void read_store(Config& config, Section store) {
   } else if (kind == "memcached") {
     read_memcached(config.memcached_store.emplace(), store);
   } else if (kind == "firestore") {
-    read_firestore_store(config, store);
+    read_firestore_store(config.firestore_store.emplace(), emulator, store);
   } else {
     ValkeyStoreConfig& shared = config.shared_store.emplace();
     read_server(store, shared);
@@ -281,8 +281,7 @@ void read_bus(Config& config, Section bus, Place store_place) {
 void read_journal(Config& config, Section journal) {
   if (!config.data_dir.empty()) config.journal.path = config.data_dir + "/journal";
   journal.path("path", config.journal.path);
-  const bool has_store = config.has_shared_store() || !config.data_dir.empty();
-  if (!has_store && !config.journal.path.empty()) {
+  if (!config.has_store() && !config.journal.path.empty()) {
     journal.fail("path", "is of no use without a store; set data_dir too, or leave it out");
   }
   journal.bytes("bytes_max", config.journal.bytes_max, 1 << 20);

@@ -4,7 +4,6 @@
 // the runtime's threads serve.  A start that fails leaves nothing behind, and a reload that fails
 // changes nothing.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -19,15 +18,16 @@
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/runtime.h"
-#include "headrace/stores/embedded.h"
-#include "headrace/stores/firestore.h"
-#include "headrace/stores/memcached.h"
-#include "headrace/stores/valkey.h"
+#include "headrace/stores/moving.h"
 #include "headrace/sync.h"
 #include "serve/bindings.h"
+#include "serve/environment.h"
 #include "serve/firestore_texts.h"
 #include "serve/log.h"
+#include "serve/moving.h"
+#include "serve/passwords.h"
 #include "serve/signals.h"
+#include "serve/stores.h"
 #include "server/http/server.h"
 #include "terminal.h"
 #include "version.h"
@@ -40,17 +40,6 @@ using config::Config;
 using config::ConfigError;
 
 constexpr Duration look_every = std::chrono::milliseconds(500);  // At the file.
-
-config::Environment environment() {
-  config::Environment all;
-  for (char** at = environ; *at != nullptr; ++at) {
-    const std::string_view entry(*at);
-    const std::size_t equals = entry.find('=');
-    if (equals != std::string_view::npos)
-      all.emplace(entry.substr(0, equals), entry.substr(equals + 1));
-  }
-  return all;
-}
 
 config::Configured load(const ServeCommand& command) {
   config::Flags flags;
@@ -76,23 +65,6 @@ int print_settings(const Config& config) {
     fmt::print("{} = {}  # {}\n", setting.key, setting.value, setting.origin);
   }
   return exit_ok;
-}
-
-Result<std::string> read_key(const std::string& file) {
-  if (file.empty()) return std::string();
-  std::ifstream in(file);
-  std::string key;
-  if (std::getline(in, key) && !key.empty()) return key;
-  return failure(Code::invalid_argument, file + " cannot be read or is empty");
-}
-
-// For the log: without whatever stands in a connection string.
-template <class Options>
-std::string place_of(const Options& options) {
-  if (!options.cluster.empty()) return fmt::format("valkey, the cluster of {}", options.cluster[0]);
-  if (options.sentinels.empty()) return "valkey at " + options.address;
-  return fmt::format("valkey, \"{}\" of the sentinel {}", options.sentinel_master,
-                     options.sentinels[0]);
 }
 
 std::string name_of(const config::BusConfig& bus) {
@@ -126,11 +98,9 @@ class Server {
 
  private:
   [[nodiscard]] std::optional<int> make_data_folder() const;
-  std::optional<int> open_store();
-  std::optional<int> open_embedded();
-  std::optional<int> open_shared();
-  std::optional<int> open_memcached();
-  std::optional<int> open_firestore();
+  std::optional<int> open_stores();
+  // What the engine keeps things in; null for memory alone.
+  [[nodiscard]] Store* kept_in() const { return moving_ ? moving_.get() : store_.get(); }
   [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
@@ -147,6 +117,8 @@ class Server {
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Store> new_store_;     // With a migration, and ...
+  std::unique_ptr<MovingStore> moving_;  // ... over both.
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
@@ -157,62 +129,22 @@ class Server {
   bool store_was_trusted_ = true;
 };
 
-std::optional<int> Server::open_store() {
-  if (config_.shared_store) return open_shared();
-  if (config_.memcached_store) return open_memcached();
-  if (config_.firestore_store) return open_firestore();
-  return config_.data_dir.empty() ? std::nullopt : open_embedded();
-}
-
-// The options with their passwords, which stand in files; a fault is told, and its exit code here.
-template <class Shared>
-std::expected<decltype(Shared::options), int> with_passwords(const Shared& shared) {
-  auto options = shared.options;
-  auto password = read_key(shared.password_file);
-  auto of_sentinels = read_key(shared.sentinel_password_file);
-  if (!password || !of_sentinels) {
-    const std::string& what = password ? of_sentinels.error().what : password.error().what;
-    return std::unexpected(refuse(what, "Write the password into its first line.", exit_config));
-  }
-  options.password = std::move(*password);
-  options.sentinel_password = std::move(*of_sentinels);
-  return options;
-}
-
-// Whoever cannot be reached now may be later: reads go to the sources meanwhile.
-std::optional<int> Server::open_shared() {
-  auto options = with_passwords(*config_.shared_store);
-  if (!options) return options.error();
-  auto opened = open_valkey_store(*std::move(options), runtime_);
-  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
+std::optional<int> Server::open_stores() {
+  auto opened = open_store(config_, "[store]", runtime_,
+                           [](const std::string& what) { log_warning("store: " + what); });
+  if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   store_ = std::move(*opened);
-  const Result<Token> there = wait(store_->incarnation());
-  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
-  return std::nullopt;
-}
-
-std::optional<int> Server::open_memcached() {
-  MemcachedStoreOptions options = *config_.memcached_store;
-  options.notice = [](std::string what) { log_warning("store: " + what); };
-  auto opened = open_memcached_store(std::move(options), runtime_);
-  if (!opened) {
-    const bool is_wrong = opened.error().code == Code::invalid_argument;
-    return refuse(opened.error().what, "Mend [store], or the server.",
-                  is_wrong ? exit_config : exit_unavailable);
-  }
-  store_ = std::move(*opened);
-  return std::nullopt;
-}
-
-std::optional<int> Server::open_firestore() {
-  const config::FirestoreStoreConfig& shared = *config_.firestore_store;
-  auto database = open_firestore_database(shared.database, runtime_, runtime_, runtime_);
-  if (!database) return refuse(database.error().what, "Mend [store].", exit_config);
-  auto opened = open_firestore_store(std::move(*database), shared.options, runtime_, runtime_);
-  if (!opened) return refuse(opened.error().what, "Mend [store].", exit_config);
-  store_ = std::move(*opened);
-  const auto there = wait(store_->look(StoreKey{}, {}, Store::Payload::without));
-  if (!there) log_warning("store: " + there.error().what + "; reads go to the sources meanwhile");
+  if (!config_.migration) return std::nullopt;
+  const config::MigrationConfig& migration = *config_.migration;
+  opened = open_store(migration.to, "[migration.to]", runtime_,
+                      [](const std::string& what) { log_warning("new store: " + what); });
+  if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
+  new_store_ = std::move(*opened);
+  moving_ = make_moving_store(
+      {.phase = migration.phase, .beside_lasts_max = migration.new_after},
+      {.from = *store_, .to = *new_store_, .clock = runtime_, .random = runtime_});
+  // Whoever knows from the start which they are does not take them for others later.
+  (void)wait(moving_->incarnation());
   return std::nullopt;
 }
 
@@ -223,13 +155,13 @@ std::optional<int> Server::open_bus() {
   Result<std::unique_ptr<Bus>> opened;
   if (valkey != nullptr) {
     auto options = with_passwords(*valkey);
-    if (!options) return options.error();
+    if (!options) return refuse(options.error().what, password_advice, exit_config);
     opened = open_valkey_bus(*std::move(options), runtime_);
   } else {
     PostgresBusOptions options = postgres->options;
-    auto password = read_key(postgres->password_file);
+    auto password = first_line_of(postgres->password_file);
     if (!password) {
-      return refuse(password.error().what, "Write the password into its first line.", exit_config);
+      return refuse(password.error().what, password_advice, exit_config);
     }
     options.password = std::move(*password);
     opened = open_postgres_bus(std::move(options), runtime_);
@@ -252,20 +184,6 @@ std::optional<int> Server::make_data_folder() const {
   return refuse(
       fmt::format("the data folder {} cannot be made: {}", config_.data_dir, fault.message()),
       "Name another with --data-dir, or none to keep values in memory alone.", exit_config);
-}
-
-std::optional<int> Server::open_embedded() {
-  EmbeddedStoreOptions options = config_.store;
-  options.path = config_.data_dir + "/store.sqlite";
-  options.notice = [](std::string what) { log_warning("store: " + what); };
-  auto opened = open_embedded_store(std::move(options), runtime_, runtime_, runtime_);
-  if (!opened) {
-    return refuse(opened.error().what,
-                  "Give each server a data folder of its own with --data-dir, or mend this one.",
-                  exit_unavailable);
-  }
-  store_ = std::move(*opened);
-  return std::nullopt;
 }
 
 std::optional<int> Server::open_journal() {
@@ -293,7 +211,7 @@ std::optional<int> Server::bind() {
 }
 
 std::optional<int> Server::listen() {
-  auto key = read_key(config_.api_key_file);
+  auto key = first_line_of(config_.api_key_file);
   if (!key) return refuse(key.error().what, "Write the key into its first line.", exit_config);
   ServerOptions options{.listen = config_.listen,
                         .api_key = std::move(*key),
@@ -303,7 +221,9 @@ std::optional<int> Server::listen() {
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
   options.shutdown_within = config_.shutdown_timeout;
-  auto server = HttpServer::make(std::move(options), runtime_, *engine_, store_.get());
+  if (moving_)
+    options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));
+  auto server = HttpServer::make(std::move(options), runtime_, *engine_, kept_in());
   if (!server) {
     return refuse(server.error().what,
                   "Choose where to listen with --listen, as tcp://127.0.0.1:8081.",
@@ -315,13 +235,13 @@ std::optional<int> Server::listen() {
 
 std::optional<int> Server::start() {
   if (auto refused = make_data_folder()) return refused;
-  if (auto refused = open_store()) return refused;
+  if (auto refused = open_stores()) return refused;
   if (auto refused = open_bus()) return refused;
   if (auto refused = open_journal()) return refused;
   engine_ = std::make_unique<Engine>(config_.engine, Engine::Ports{.clock = runtime_,
                                                                    .executor = runtime_,
                                                                    .random = runtime_,
-                                                                   .store = store_.get(),
+                                                                   .store = kept_in(),
                                                                    .bus = bus_.get(),
                                                                    .journal = journal_.get()});
   if (auto refused = bind()) return refused;
@@ -331,16 +251,9 @@ std::optional<int> Server::start() {
 }
 
 std::string Server::store_text() const {
-  if (config_.shared_store) return place_of(config_.shared_store->options);
-  if (config_.memcached_store) {
-    return fmt::format("memcached at {}", fmt::join(config_.memcached_store->servers, ", "));
-  }
-  if (config_.firestore_store) {
-    return fmt::format("firestore collection {} of project {}",
-                       config_.firestore_store->options.collection,
-                       config_.firestore_store->database.project);
-  }
-  return store_ ? "embedded in " + config_.data_dir : std::string("memory alone");
+  if (!moving_) return place_of(config_);
+  return fmt::format("{}, moving to {} (phase {})", place_of(config_),
+                     place_of(config_.migration->to), name_of(moving_->phase()));
 }
 
 void Server::greet() const {
@@ -366,6 +279,7 @@ void Server::warn_of_restart(const Config& next) const {
   warn(next.threads != config_.threads, "threads");
   warn(next.api_key_file != config_.api_key_file, "api_key_file");
   warn(next.engine.bytes_max != config_.engine.bytes_max, "max_memory");
+  warn(next.migration.has_value() != config_.migration.has_value(), "migration");
 }
 
 void Server::reload() {
@@ -445,12 +359,14 @@ void Server::end() {
   engine_.reset();
   if (bus_) bus_->close();
   if (journal_) journal_->close();
-  if (store_) store_->close();
+  if (kept_in() != nullptr) kept_in()->close();
   // Sources hand their last answers to the runtime, so they go before it stops.
   bindings_.reset();
   runtime_.stop();
   bus_.reset();
   journal_.reset();
+  moving_.reset();
+  new_store_.reset();
   store_.reset();
 }
 

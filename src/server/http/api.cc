@@ -37,6 +37,7 @@ Api::Api(const ServerOptions& options, Parts parts)
       invalidations_(parts_.engine, options.json_depth_max),
       writes_(parts_.engine, options.json_depth_max),
       policies_(parts_.engine, options.json_depth_max),
+      migration_(options_.migration, options.json_depth_max),
       began_(parts_.clock.now()),
       prices_(std::make_shared<const Prices>(options.prices)) {
   for (std::size_t i = 0; i < parts_.loops; ++i) counters_.push_back(std::make_unique<Counters>());
@@ -44,6 +45,7 @@ Api::Api(const ServerOptions& options, Parts parts)
   invalidations_.add_to(router_);
   writes_.add_to(router_);
   policies_.add_to(router_);
+  migration_.add_to(router_);
   add_health_routes();
 }
 

@@ -18,6 +18,7 @@
 #include "headrace/random.h"
 #include "server/http/counters.h"
 #include "server/http/invalidate_routes.h"
+#include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
 #include "server/http/router.h"
@@ -83,6 +84,7 @@ class Api final : public Service {
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;
   PolicyRoutes policies_;
+  MigrationRoutes migration_;
   Router router_;
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;

@@ -82,6 +82,7 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .policies = parts_.engine.policies(),
                      .prices = prices()};
   if (parts_.store) input.store = parts_.store->usage();
+  if (options_.migration.view) input.migration = options_.migration.view();
   co_return text_answer(metrics_text(input), metrics_type);
 }
 

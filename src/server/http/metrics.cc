@@ -265,6 +265,21 @@ void write_store(Exposition& to, const Store::Usage& usage) {
       .sample(usage.failed_total);
 }
 
+void write_migration(Exposition& to, const MigrationView& view) {
+  to.gauge("headrace_migration_phase", "1, labelled with the phase: off, dual or new.")
+      .sample(1, {{"phase", view.phase}});
+  to.gauge("headrace_migration_phase_seconds", "Since when.")
+      .real(std::chrono::duration<double>(view.since).count());
+  to.counter("headrace_migration_copied_total", "Fills that are in the new store as well.")
+      .sample(view.copied_total);
+  to.counter("headrace_migration_left_out_total",
+             "Fills that were not copied: too many at once, guarded, or filled by another.")
+      .sample(view.left_out_total);
+  to.counter("headrace_migration_failed_total", "Copies that a store could not do.")
+      .sample(view.failed_total);
+  to.gauge("headrace_migration_copying", "Copies under way.").sample(view.copying);
+}
+
 // The sum over all loops of what `count` reads.
 template <class F>
 std::uint64_t sum_of(const MetricsInput& input, F count) {
@@ -323,6 +338,7 @@ std::string metrics_text(const MetricsInput& input) {
   write_engine(to, input.engine);
   write_budgets(to, input.engine.budgets);
   if (input.store) write_store(to, *input.store);
+  if (input.migration) write_migration(to, *input.migration);
   write_requests(to, input);
   return to.take();
 }

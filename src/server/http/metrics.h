@@ -17,6 +17,7 @@
 #include "headrace/stats.h"
 #include "headrace/store.h"
 #include "server/http/counters.h"
+#include "server/http/migration.h"
 #include "server/http/prices.h"
 
 namespace headrace::http {
@@ -26,6 +27,7 @@ inline constexpr std::string_view metrics_type = "text/plain; version=0.0.4; cha
 struct MetricsInput {
   EngineStats engine{};
   std::optional<Store::Usage> store{};
+  std::optional<MigrationView> migration{};
   const std::vector<std::unique_ptr<Counters>>& loops;
   std::size_t connections = 0;
   std::string version{};

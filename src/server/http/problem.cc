@@ -38,6 +38,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"method-not-allowed", 405, false, "The route has no such method",
      "The header Allow lists the methods that it has."},
     {"request-timeout", 408, true, "The request came too slowly", "Send the request in one go."},
+    {"phase-refused", 409, true, "The migration cannot go to that phase now",
+     "The detail says why, and for how long yet."},
     {"value-too-large", 413, false, "Too large", "The detail names the limit."},
     {"uri-too-long", 414, false, "The request target is too long",
      "Entities have at most 1024 bytes; many are read with POST /v1/read."},

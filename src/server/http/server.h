@@ -19,6 +19,7 @@
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "server/http/migration.h"
 #include "server/http/prices.h"
 
 namespace headrace {
@@ -28,6 +29,7 @@ struct ServerOptions {
   std::string api_key{};  // Empty: everybody may ask, which is allowed on the loopback alone.
   std::string version = "0.0.0";
   http::Prices prices{};
+  http::MigrationControl migration{};  // Of the store, if it moves.
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.

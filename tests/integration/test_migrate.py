@@ -1,0 +1,295 @@
+"""A fleet moves from one real Valkey to another, under reads and writes that are all judged.
+
+HEADRACE_MIGRATE_ENTRIES says how many entries there are, 20,000 unless told otherwise.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BINARY, Case, Traffic, clean_environment
+from test_shared import SERVERS, Valkey
+
+ENTRIES = int(os.environ.get("HEADRACE_MIGRATE_ENTRIES", "20000"))
+BATCH = 1000
+POLICY = """
+[policies.user]
+source = "db"
+table = "users"
+fields = ["id", "name", "version"]
+tags = ["user:{entity}"]
+rollout = "on"
+level = "strict"
+fresh_for = "2h"
+absent_for = "1h"
+"""
+RUN_SECONDS_MAX = 90 + ENTRIES / 500  # Of one stage of the tool, on a slow machine.
+
+
+def entries_in(valkey):
+    """Names that it has, which are a few more than entries."""
+    with valkey.connect() as connection:
+        connection.sendall(b"DBSIZE\r\n")
+        return int(connection.recv(100)[1:])
+
+
+class Judge:
+    """Writes and reads that know what each read must at least see."""
+
+    def __init__(self, case, servers, first, last):
+        self.case = case
+        self.servers = servers
+        self.first, self.last = first, last
+        self.floors = {}
+        self.lock = threading.Lock()
+        self.reads = self.writes = 0
+        self.goes = threading.Event()
+        self.goes.set()
+        self.random = random.Random(7)
+
+    def _choose(self):
+        with self.lock:
+            return (self.random.choice(self.servers),
+                    self.random.randint(self.first, self.last))
+
+    def write(self):
+        server, entity = self._choose()
+        with self.lock:  # Of one entity one after the other, as SQLite would have it anyway.
+            written = self.case.write(entity)
+        if self.writes % 2 == 0:
+            held = server.invalidate(keys=[{"policy": "user", "entity": str(entity)}])
+        else:
+            held = server.invalidate(tags=[f"user:{entity}"])
+        with self.lock:
+            self.writes += 1
+            if held == 200:
+                self.floors[entity] = max(self.floors.get(entity, 1), written)
+
+    def read(self):
+        server, entity = self._choose()
+        with self.lock:
+            floor = self.floors.get(entity, 1)
+        version = server.read(entity)[0]["version"]
+        if version < floor:
+            raise AssertionError(f"user {entity}: version {version} came back after {floor}")
+        self.reads += 1
+
+    def goes_on(self):
+        """Until some more has been written, and read."""
+        writes, reads = self.writes, self.reads
+        self.case.wait_until(lambda: self.writes > writes + 50 and self.reads > reads + 50,
+                             "more traffic")
+
+    def work(self):
+        self.goes.wait()
+        self.write()
+        for _ in range(4):
+            self.read()
+
+
+@unittest.skipUnless((SERVERS / "valkey-server").exists(), "there is no Valkey here")
+class Migration(Case):
+    def setUp(self):
+        super().setUp()
+        self.database.execute("BEGIN")
+        self.database.executemany("INSERT INTO users VALUES (?, ?, 'secret', 1)",
+                                  ((i, f"User {i}") for i in range(100, ENTRIES + 100)))
+        self.database.execute("COMMIT")
+        self.old, self.new = (self.valkey(name) for name in ("old", "new"))
+        self.bus = f'[bus]\naddress = "127.0.0.1:{self.old.port}"\n'
+
+    def valkey(self, name):
+        folder = self.folder / name
+        folder.mkdir()
+        valkey = Valkey(folder)
+        self.addCleanup(valkey.kill)
+        return valkey
+
+    def on(self, valkey, section="store"):
+        return f'[{section}]\nkind = "valkey"\naddress = "127.0.0.1:{valkey.port}"\n'
+
+    def migrating(self, phase):
+        return (self.on(self.old) + self.bus + self.on(self.new, "migration.to") +
+                f'[migration]\nphase = "{phase}"\nnew_after = "2s"\n')
+
+    def on_stores(self, top):
+        """The configuration of the servers that start from here on."""
+        self.standard(data=False, top=top, policies=POLICY)
+
+    def restart(self, servers):
+        """One after the other, with the configuration of now."""
+        for i, server in enumerate(servers):
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.ended(), 0, server.log())
+            servers[i] = self.serve()
+
+    def wait_long(self, condition, what):
+        """As wait_until(), for what takes the longer the more entries there are."""
+        deadline = time.monotonic() + RUN_SECONDS_MAX
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.01)
+
+    def fill(self, server, first, last, valkey):
+        """Has these entities read, and so kept."""
+        before = entries_in(valkey)
+        for begin in range(first, last, BATCH):
+            entities = [str(i) for i in range(begin, min(begin + BATCH, last))]
+            status, _, body = server.ask("POST", "/v1/read",
+                                         {"policy": "user", "entities": entities})
+            self.assertEqual(status, 200, body[:300])
+        self.wait_long(lambda: entries_in(valkey) >= before + last - first, "entries in the store")
+
+    def arguments(self, stage, servers, *more):
+        return [BINARY, "migrate", stage, "--state", str(self.folder / "state.json"), "--json",
+                *more, *(word for server in servers for word in ("--server", server.url))]
+
+    def migrate(self, stage, servers, *more):
+        """Runs a stage to its end: exit code, what it says, what it complains of."""
+        if "--from" not in more:
+            more = ("--config", str(self.config), *more)
+        done = subprocess.run(self.arguments(stage, servers, *more), capture_output=True, text=True,
+                              env=clean_environment(), timeout=RUN_SECONDS_MAX, check=False)
+        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+    def kill_half_way(self, servers):
+        """Starts the copying, and kills it when some pages are done and others are not."""
+        state = self.folder / "state.json"
+        with subprocess.Popen(
+                self.arguments("run", servers, "--config", str(self.config), "--rate",
+                               str(ENTRIES // 6)),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as tool:
+
+            def is_half_way():
+                self.assertIsNone(tool.poll(), "it ended by itself")
+                if not state.exists():
+                    return False
+                told = json.loads(state.read_text(encoding="utf-8"))
+                return told["progress"]["listed"] > ENTRIES // 3
+
+            self.wait_long(is_half_way, "a third of the copying")
+            tool.kill()
+            tool.communicate()
+        told = json.loads(state.read_text(encoding="utf-8"))
+        self.assertEqual(told["stage"], "copying")
+        self.assertLess(told["progress"]["listed"], ENTRIES * 3 // 4)
+
+    def no_faults(self, verify):
+        for fault in ("lost", "resurrected", "different", "time_left_differs"):
+            self.assertEqual(verify[fault], 0, verify)
+        self.assertLessEqual(verify["time_left_difference_max_s"], 1, verify)
+        self.assertTrue(verify["new_was_listed"])
+        self.assertGreater(verify["compared"], ENTRIES * 7 // 10)
+
+    def phases(self, servers):
+        return [json.loads(server.ask("GET", "/v1/admin/migration")[2])["phase"]
+                for server in servers]
+
+    def all_are_hits(self, server, entities):
+        for entity in entities:
+            value, hit = server.read(entity)
+            self.assertEqual((value["version"], hit), (1, True), f"user {entity}")
+
+    def started_in_dual(self):
+        """Two servers that had filled the old store; the new one holds something of long ago."""
+        self.on_stores(self.on(self.new))
+        long_ago = self.serve()
+        self.fill(long_ago, 0, 50, self.new)
+        long_ago.kill()
+        for entity in range(50):
+            self.write(entity)
+        self.on_stores(self.on(self.old) + self.bus)
+        servers = [self.serve(), self.serve()]
+        self.fill(servers[0], 50, ENTRIES, self.old)
+        self.on_stores(self.migrating("dual"))
+        code, _, complaint = self.migrate("run", servers)
+        self.assertEqual(code, 6, complaint)
+        self.assertIn("has no [migration]", complaint)
+        self.restart(servers)
+        return servers
+
+    def test_a_fleet_moves_while_it_reads_and_writes(self):
+        servers = self.started_in_dual()
+        # Traffic is on the last quarter, so that the rest is as it was copied.
+        judge = Judge(self, servers, ENTRIES * 3 // 4, ENTRIES - 1)
+        with Traffic(judge.work, threads=2) as traffic:
+            self.kill_half_way(servers)
+            code, ended, complaint = self.migrate("run", servers)
+            self.assertEqual(code, 0, (ended, complaint))
+            self.assertNotIn("emptied", ended, "what was copied before the kill stays")
+            self.assertLess(ended["copying"]["listed"], ENTRIES * 3 // 2, "and is not listed again")
+            self.no_faults(ended["verify"])
+
+            code, ended, complaint = self.migrate("cut-over", servers)
+            self.assertEqual(code, 0, (ended, complaint))
+            self.no_faults(ended["verify"])
+            self.assertEqual(self.phases(servers), ["new", "new"])
+            self.all_are_hits(servers[0], range(100, ENTRIES // 2, ENTRIES // 200))
+            judge.goes_on()
+            judge.goes.clear()
+            self.after_it(servers)
+            judge.goes.set()
+
+            code, ended, complaint = self.migrate("roll-back", servers)
+            self.assertEqual(code, 0, (ended, complaint))
+            self.assertEqual(self.phases(servers), ["dual", "dual"])
+            judge.goes_on()
+        self.assertEqual(traffic.faults, [])
+        print(f"\nA migration of {ENTRIES:,} entries under write traffic ({judge.writes:,} writes, "
+              f"{judge.reads:,} reads), killed and resumed once: verify says 0 lost, "
+              "0 resurrected, TTLs within 1 s.")
+
+    def after_it(self, servers):
+        """Who knows the new store alone finds what was moved, and nothing of long ago."""
+        self.on_stores(self.on(self.new) + self.bus)
+        alone = self.serve()
+        # What was invalidated a moment ago two stores have acknowledged, of which it knows one:
+        # it tells that one again before it counts on it.
+        self.wait_until(lambda: alone.read(100)[1], "trust in the store")
+        self.all_are_hits(alone, range(101, ENTRIES // 2, ENTRIES // 100))
+        for entity in range(50):
+            self.assertEqual(alone.read(entity)[0]["version"], 2, "from before the migration")
+        alone.signal(signal.SIGTERM)
+        self.assertEqual(alone.ended(), 0)
+        self.on_stores(self.migrating("dual"))
+        code, _, complaint = self.migrate("verify", servers)
+        self.assertEqual(code, 6, complaint)
+        self.assertIn("is in phase new", complaint)
+
+    def test_an_embedded_store_moves_while_no_server_runs(self):
+        count = 300
+        self.standard(policies=POLICY)
+        server = self.serve()
+        entities = [str(i) for i in range(count)]
+        server.ask("POST", "/v1/read", {"policy": "user", "entities": entities})
+        self.wait_stored(server, count - 1)
+        self.wait_stored(server, 0)
+        before, after = self.folder / "before.toml", self.folder / "after.toml"
+        before.write_bytes(self.config.read_bytes())
+        self.on_stores(self.on(self.new))
+        after.write_bytes(self.config.read_bytes())
+        files = ("--from", str(before), "--to", str(after))
+        code, _, complaint = self.migrate("run", [], *files)
+        self.assertEqual(code, 5, complaint)
+        self.assertIn("belongs to its process", complaint)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.ended(), 0)
+        code, ended, complaint = self.migrate("run", [], *files)
+        self.assertEqual(code, 0, (ended, complaint))
+        self.assertEqual((ended["copying"]["copied"], ended["verify"]["compared"]), (count, count))
+        self.all_are_hits(self.serve(), range(0, count, 10))
+        # The state is of this migration.
+        self.on_stores(self.on(self.old))
+        after.write_bytes(self.config.read_bytes())
+        code, _, complaint = self.migrate("run", [], *files)
+        self.assertEqual(code, 2, complaint)
+        self.assertIn("is the state of the migration from", complaint)
+
+
+if __name__ == "__main__":
+    unittest.main()
