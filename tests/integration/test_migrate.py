@@ -3,6 +3,8 @@
 HEADRACE_MIGRATE_ENTRIES says how many entries there are, 20,000 unless told otherwise.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import random
@@ -36,6 +38,53 @@ def entries_in(valkey):
     with valkey.connect() as connection:
         connection.sendall(b"DBSIZE\r\n")
         return int(connection.recv(100)[1:])
+
+
+def clients_of(valkey):
+    with valkey.connect() as connection:
+        connection.sendall(b"INFO clients\r\n")
+        return int(connection.recv(4096).split(b"connected_clients:")[1].split()[0])
+
+
+class Refuser:
+    """Stands before a server, and refuses what has certain bytes in its body."""
+
+    def __init__(self, server, refused):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.pass_on(None)
+
+            def do_POST(self):
+                self.pass_on(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+            def pass_on(self, body):
+                is_refused = body is not None and refused in body.encode()
+                status, _, answer = (503, None, b"{}") if is_refused else server.ask(
+                    self.command, self.path, body, {"Content-Type": "application/json"},
+                    is_text=True)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@contextlib.contextmanager
+def refusing(server, refused):
+    refuser = Refuser(server, refused)
+    thread = threading.Thread(target=refuser.http.serve_forever)
+    thread.start()
+    try:
+        yield refuser
+    finally:
+        refuser.http.shutdown()
+        thread.join()
+        refuser.http.server_close()
 
 
 class Judge:
@@ -260,6 +309,36 @@ class Migration(Case):
         code, _, complaint = self.migrate("verify", servers)
         self.assertEqual(code, 6, complaint)
         self.assertIn("is in phase new", complaint)
+
+    def test_all_servers_go_or_none(self):
+        self.on_stores(self.migrating("dual").replace('"2s"', '"0s"'))
+        servers = [self.serve(), self.serve()]
+        with refusing(servers[1], b'"new"') as refuser:
+            code, _, complaint = self.migrate("cut-over", [servers[0], refuser], "--unverified")
+        self.assertEqual(code, 5, complaint)
+        self.assertIn("did not go to phase new", complaint)
+        self.assertIn("The others are in dual again.", complaint)
+        self.assertEqual(self.phases(servers), ["dual", "dual"])
+        code, _, complaint = self.migrate("cut-over", servers, "--unverified")
+        self.assertEqual((code, self.phases(servers)), (0, ["new", "new"]), complaint)
+
+    def test_nobody_goes_before_the_guards_have_ended(self):
+        self.on_stores(self.migrating("dual").replace('"2s"', '"1h"'))
+        servers = [self.serve()]
+        status, _, body = servers[0].ask("POST", "/v1/admin/migration", {"phase": "new"})
+        self.assertEqual((status, json.loads(body)["code"]), (409, "phase-refused"))
+        before = clients_of(self.new)
+        with subprocess.Popen(
+                self.arguments("cut-over", servers, "--unverified", "--config", str(self.config)),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env=clean_environment()) as tool:
+            # Once it has opened both stores it waits.
+            self.wait_until(lambda: clients_of(self.new) > before, "the tool at the new store")
+            tool.send_signal(signal.SIGINT)
+            _, complaint = tool.communicate(timeout=RUN_SECONDS_MAX)
+        self.assertEqual(tool.returncode, 130, complaint)
+        self.assertIn("Go on with `headrace migrate cut-over`", complaint)
+        self.assertEqual(self.phases(servers), ["dual"])
 
     def test_an_embedded_store_moves_while_no_server_runs(self):
         count = 300
