@@ -37,12 +37,17 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
     : since_(around.timeline.now()),
       host_(around.timeline, id, seed, traits),
       to_store_(around.timeline, host_, around.store_weather, Code::store_unavailable, seed + 1),
+      to_new_store_(around.timeline, host_, around.store_weather, Code::store_unavailable,
+                    seed + 6),
       to_source_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 2),
       to_bus_(around.timeline, host_, around.bus_weather, Code::bus_unavailable, seed + 3),
       to_disk_(around.timeline, host_, disk_weather_, Code::journal_unavailable, seed + 5),
       store_(around.shelf, to_store_, host_),
       bus_(around.channel, around.timeline, host_, to_bus_, around.bus_delivery, seed + 4),
       journal_(around.disk, to_disk_) {
+  if (around.plan.moves) {
+    mover_ = std::make_unique<Mover>(store_, around.new_shelf, to_new_store_, host_, around.phase);
+  }
   engine_ = std::make_unique<Engine>(
       Engine::Limits{.bytes_max = around.plan.bytes_max,
                      .entry_bytes_max = around.plan.bytes_max,
@@ -59,8 +64,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
                      .bus_within = std::chrono::milliseconds(500),
                      .bus_silence_max = around.plan.bus_bound,
                      .clock_drift_ppm_max = drift_ppm_max},
-      Engine::Ports{host_, host_, host_, around.plan.with_store ? &store_ : nullptr,
-                    around.plan.with_bus ? &bus_ : nullptr,
+      Engine::Ports{host_, host_, host_, store(around.plan), around.plan.with_bus ? &bus_ : nullptr,
                     around.plan.with_journal ? &journal_ : nullptr});
   for (PolicyNumber i = 0; i < around.plan.policies.size(); ++i) {
     watches_.push_back(std::make_unique<Watch>(around, id, i));
@@ -82,12 +86,19 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
 
 Instance::~Instance() = default;
 
+Store* Instance::store(const Plan& plan) {
+  if (!plan.with_store) return nullptr;
+  if (mover_) return &mover_->store();
+  return &store_;
+}
+
 bool Instance::is_quiet() const {
   const EngineStats stats = engine_->stats();
   return stats.flights == 0 && stats.waiters == 0 && stats.invalidations_pending == 0;
 }
 
 void Instance::close(std::function<void()> ended) {
+  if (mover_) mover_->stop();
   start(engine_->close(), std::move(ended));
 }
 
@@ -95,7 +106,7 @@ bool Instance::crash() {
   host_.die();
   auto closed = std::make_shared<bool>(false);
   close([closed] { *closed = true; });
-  const bool ended = host_.live_on_until([closed] { return *closed; });
+  const bool ended = host_.live_on_until([closed, this] { return *closed && moves_nothing(); });
   if (ended) end();
   return ended;
 }

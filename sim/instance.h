@@ -9,6 +9,7 @@
 #include "headrace/engine.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
+#include "sim/mover.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
@@ -22,6 +23,8 @@ struct Surroundings {
   Truth& truth;
   Oracle& oracle;
   Shelf& shelf;
+  Shelf& new_shelf;
+  MovingPhase phase;  // In which it starts, if the plan moves.
   Channel& channel;
   Disk& disk;  // Of the machine on which it starts.
   const Weather& store_weather;
@@ -42,6 +45,7 @@ class Instance {
   [[nodiscard]] Instant since() const noexcept { return since_; }
   [[nodiscard]] Host& host() noexcept { return host_; }
   [[nodiscard]] Link& to_store() noexcept { return to_store_; }
+  [[nodiscard]] Link& to_new_store() noexcept { return to_new_store_; }
   [[nodiscard]] Link& to_source() noexcept { return to_source_; }
   [[nodiscard]] Link& to_bus() noexcept { return to_bus_; }
   [[nodiscard]] ChannelBus& bus() noexcept { return bus_; }
@@ -62,18 +66,25 @@ class Instance {
   // Ends the engine in an orderly way; `ended` is called then.
   void close(std::function<void()> ended);
   void end() { engine_.reset(); }
+  // If the plan moves.
+  [[nodiscard]] Mover& mover() noexcept { return *mover_; }
+  [[nodiscard]] bool moves_nothing() const { return !mover_ || mover_->is_quiet(); }
 
  private:
   class Watch;
 
+  [[nodiscard]] Store* store(const Plan& plan);
+
   const Instant since_;
   Host host_;
   Link to_store_;
+  Link to_new_store_;
   Link to_source_;
   Link to_bus_;
   const Weather disk_weather_{.delay_max = std::chrono::milliseconds(10)};
   Link to_disk_;
   ShelfStore store_;
+  std::unique_ptr<Mover> mover_;
   ChannelBus bus_;
   DiskJournal journal_;
   std::vector<std::unique_ptr<Watch>> watches_;

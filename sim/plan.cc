@@ -96,6 +96,25 @@ void draw_budgets(std::uint64_t seed, Plan& plan) {
   for (Policy& policy : plan.policies) policy.source_calls_max = 1 + chance.below(3);
 }
 
+// From a chance of its own, as well.  Its steps come beside the others.
+void draw_move(std::uint64_t seed, Plan& plan) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 6);
+  plan.moves = plan.with_store && chance.percent(20);
+  if (!plan.moves) return;
+  plan.features.emplace_back("a move to another store");
+  plan.length += seconds(6);  // Guards and floors have to end before the new store is read.
+  plan.calm = plan.races_are_known = false;
+  const auto add = [&](Step::What what) {
+    plan.steps.push_back({.what = what,
+                          .at = chance.between(Duration::zero(), plan.length),
+                          .host = chance.below(plan.hosts),
+                          .extra = chance.bits()});
+  };
+  for (std::uint64_t i = 0; i < 10 + plan.hosts * 10; ++i) add(Step::What::move);
+  for (std::uint64_t i = 0; i < 8; ++i) add(Step::What::fill_back);
+  std::ranges::sort(plan.steps, {}, &Step::at);
+}
+
 // What goes with a source that is behind: nothing is put or bumped without a revision, and no floor
 // is lost.  A commit that the primary does not show yet is known by its floor alone: so where there
 // are such, the store is there, tells at once whether it answers, and every read asks it.
@@ -288,11 +307,12 @@ Plan plan_of(std::uint64_t seed) {
   plan.length = chance.between(seconds(2), seconds(20));
   draw_steps(chance, swarm, plan);
   draw_budgets(seed, plan);
+  draw_move(seed, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 21> names{"read",
+  static constexpr std::array<std::string_view, 23> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -312,7 +332,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "cut off from the bus",
                                                           "bus away",
                                                           "replication",
-                                                          "failover"};
+                                                          "failover",
+                                                          "move",
+                                                          "back-fill"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -43,6 +43,8 @@ struct Step {
     bus_down,       // Nobody does.
     replicate,      // The store's replica has all that the store has.
     fail_over,      // The replica takes the store's place.
+    move,           // A host goes to another phase of the move to a new store, if it may.
+    fill_back,      // A host empties the new store, and copies what the old one holds.
   };
   What what = What::read;
   Duration at{0};
@@ -69,6 +71,7 @@ struct Plan {
   std::size_t batch_max = 1;
   bool fails_over = false;  // The store does, to a replica.
   std::size_t replay_max = 1000;
+  bool moves = false;        // From one store to another.
   bool guarded = false;      // All that is written is written under guards.
   bool words_arrive = true;  // What is said on the bus is heard by all.
   bool deletes = false;

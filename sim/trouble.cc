@@ -60,22 +60,27 @@ void World::crash_now(HostId host) {
 // What befalls the servers and the ways to them.
 void World::trouble(const Step& step) {
   using What = Step::What;
-  tell([&] { return std::string(name_of(step.what)); });
+  const bool is_new = plan_.moves && step.entity % 2 == 1;
+  Shelf& shelf = is_new ? new_shelf_ : shelf_;
+  tell([&] {
+    return fmt::format("{}{}", name_of(step.what), is_new ? ", of the new one if a store" : "");
+  });
   switch (step.what) {
-    case What::evict: oracle_.store_lost_something(); return shelf_.evict(step.extra);
-    case What::store_restart: oracle_.store_lost_something(); return shelf_.restart_empty();
+    case What::evict: oracle_.store_lost_something(); return shelf.evict(step.extra);
+    case What::store_restart: oracle_.store_lost_something(); return shelf.restart_empty();
     case What::cut_store: {
       Instance* const who = instances_[step.host].get();
       if (who == nullptr) return;
-      who->to_store().cut(true);
-      timeline_.after(step.length, the_world, [who] { who->to_store().cut(false); });
+      Link& way = is_new ? who->to_new_store() : who->to_store();
+      way.cut(true);
+      timeline_.after(step.length, the_world, [&way] { way.cut(false); });
       return;
     }
-    case What::replicate: return shelf_.replicate();
+    case What::replicate: return shelf.replicate();
     case What::fail_over:
       oracle_.store_lost_something();
       oracle_.store_went_back();
-      return shelf_.fail_over();
+      return shelf.fail_over();
     case What::cut_bus: return cut_bus(step);
     case What::store_down: return take_away(store_weather_, store_downs_, step.length);
     case What::source_down: return take_away(source_weather_, source_downs_, step.length);

@@ -50,6 +50,8 @@ World::World(const Plan& plan, bool tell)
                .bus_is_sound = plan.bus_is_sound,
                .policies = plan.policies}),
       shelf_(timeline_, plan.seed * 3 + 2),
+      new_shelf_(timeline_, plan.seed * 3 + 4),
+      phases_(plan.hosts, MovingPhase::off),
       store_weather_(plan.store_weather),
       source_weather_(plan.source_weather),
       bus_weather_(plan.bus_weather),
@@ -77,7 +79,8 @@ void World::start_instance(std::size_t place) {
   const Surroundings around{
       plan_,           timeline_,
       truth_,          oracle_,
-      shelf_,          channel_,
+      shelf_,          new_shelf_,
+      phases_[place],  channel_,
       disks_[place],   store_weather_,
       source_weather_, bus_weather_,
       bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); }};
@@ -154,6 +157,8 @@ void World::perform(const Step& step) {
     case What::read_many: return read_many(*instance, step);
     case What::write_through: return write_through(*instance, step);
     case What::roll: return roll(*instance, step);
+    case What::move: return move(step);
+    case What::fill_back: return fill_back(step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));
@@ -173,14 +178,16 @@ void World::heal() {
     if (!instances_[place]) start_instance(place);
     if (instances_[place]->host().stands_still()) instances_[place]->host().go_on();
     instances_[place]->to_store().cut(false);
+    instances_[place]->to_new_store().cut(false);
     instances_[place]->to_bus().cut(false);
   }
 }
 
 void World::come_to_rest() {
   const auto at_rest = [this] {
-    return under_way_.empty() &&
-           std::ranges::all_of(instances_, [](const auto& one) { return one->is_quiet(); });
+    return under_way_.empty() && std::ranges::all_of(instances_, [](const auto& one) {
+             return one->is_quiet() && one->moves_nothing();
+           });
   };
   if (!run_until(at_rest, rest_within)) {
     oracle_.violated("the world does not come to rest after all was healed");
@@ -229,9 +236,9 @@ void World::close_all() {
     auto closed = std::make_shared<bool>(false);
     instance->close([closed] { *closed = true; });
     const Instant end = timeline_.now() + closes_within;
-    while (!*closed && timeline_.step(end)) {
+    while (!(*closed && instance->moves_nothing()) && timeline_.step(end)) {
     }
-    if (!*closed) {
+    if (!*closed || !instance->moves_nothing()) {
       oracle_.violated("an engine does not close");
       if (!instance->crash()) std::abort();
       continue;

@@ -77,6 +77,10 @@ class World {
   void crash_now(HostId host);
   void trouble(const Step& step);
   void cut_bus(const Step& step);
+  // move.cc
+  void move(const Step& step);
+  [[nodiscard]] bool may_move(std::size_t place, MovingPhase to) const;
+  void fill_back(const Step& step);
   void swallow_words_of(HostId host);
   void take_away(Weather& weather, int& downs, Duration length);
   void heal();
@@ -117,6 +121,10 @@ class World {
   Chance rare_chance_;
   Oracle oracle_;
   Shelf shelf_;
+  Shelf new_shelf_;
+  std::vector<MovingPhase> phases_;        // Of each place, as its configuration says.
+  std::optional<Instant> all_dual_since_;  // None: somebody is off.
+  bool new_is_true_ = false;  // It was emptied since then: nothing is there from before.
   Weather store_weather_;
   Weather source_weather_;
   Channel channel_;

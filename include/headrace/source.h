@@ -68,6 +68,9 @@ struct Write {
   // Names and their new values as JSON.  JSON null is a value; fields not named stay as they are.
   std::vector<std::pair<std::string, std::string>> fields{};
   Instant deadline{};
+  // Changes of a store in the source's own database (Store::voiding), to be made in the very commit
+  // of this change or not at all, and once at most.  Set by the engine.
+  std::vector<std::string> along{};
 };
 
 struct Written {
@@ -81,6 +84,7 @@ struct Written {
   // All that changed, where that is more than the named fields of the one entity: by triggers,
   // cascades, computed columns.  Empty: just those.
   std::vector<Dependency> changed{};
+  bool along = false;  // Write::along was made with it, all of it.
 };
 
 // The source side of one policy: it knows which fields to ask for and where.
@@ -123,6 +127,12 @@ class Source {
 
   // Whether write() does anything but refuse.
   [[nodiscard]] virtual bool is_writable() const noexcept { return false; }
+
+  // The database in which write() can make changes of a store along with its own, and how many; one
+  // name for those who reach the same database in the same way (Store::commits_in), and for nobody
+  // else.  Empty: it makes none.
+  [[nodiscard]] virtual std::string commits_in() const { return {}; }
+  [[nodiscard]] virtual std::size_t along_max() const noexcept { return 0; }
 
   // Changes the source.  After timed_out, source_unavailable or cancelled nobody knows whether the
   // change was made.  May return besides: invalid_argument (the source refuses these fields or

@@ -168,6 +168,21 @@ class Store {
   [[nodiscard]] virtual Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                                                 Payload payload) = 0;
 
+  // The database that the records are kept in, if changes of them can be made in a commit of
+  // somebody else's there: the same text as Source::commits_in() of a source of that very database.
+  // Empty: in none.  A store that names one forgets nothing: its incarnation is the none token.
+  [[nodiscard]] virtual std::string commits_in() const { return {}; }
+
+  // What invalidate(keys) and renew(watermarks) would do, as changes for such a commit
+  // (Write::along), which only that database's own source can read.  Once the commit has been made
+  // it is as if both calls had been acknowledged.  Each answer is for one commit, to be made soon
+  // and once at most.  Empty: not now, or never; nothing is asked and nothing has changed.
+  [[nodiscard]] virtual std::vector<std::string> voiding(
+      [[maybe_unused]] const std::vector<StoreKey>& keys,
+      [[maybe_unused]] const std::vector<WatermarkId>& watermarks) const {
+    return {};
+  }
+
   // Some of the keys whose slots hold an envelope, and where to go on.
   struct Page {
     std::vector<StoreKey> keys{};

@@ -113,6 +113,7 @@ struct Outdating {
   Invalidation names{};
   Orders orders{};
   bool one_by_one = true;                // How it is held in quarantine.
+  Orders done{};                         // Of the orders, what the store has confirmed before.
   std::vector<std::uint64_t> records{};  // In the journal.
 };
 
@@ -133,6 +134,7 @@ struct Writing {
   PolicyHandle policy{};
   std::shared_ptr<const Compiled> compiled{};
   Write write{};
+  Orders along{};                     // What the store is told by write.along.
   std::atomic<bool> given_up{false};  // Nobody waits for its end: it must invalidate by itself.
   // Under a guard: what came of it, and where it holds what that outdates.
   Result<Written> outcome{};
@@ -257,13 +259,14 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // invalidate.cc
   void forget_stored(const Compiled& compiled);
   [[nodiscard]] Result<void> check(const Invalidation& what) const;
+  [[nodiscard]] Result<Orders> orders_of(const Invalidation& what) const;
   Result<Orders> resolve(const Invalidation& what);
   void outdate(const Invalidation& what);
   void let_go(const Invalidation& what);
   void renew_scope(PolicyState& policy);
   void cut_off(std::uint32_t scope);
   void sweep_soon();
-  Task<Held> invalidate_now(Invalidation what);
+  Task<Held> invalidate_now(Invalidation what, Orders done);
   Task<Held> deliver(Outdating what, Wait wait);
   Task<Result<Token>> send(Orders orders);
   Task<Result<Token>> raise_some(Orders& orders);
@@ -324,6 +327,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // write.cc
   Task<Result<WriteOutcome>> write_linearizably(std::shared_ptr<Writing> writing);
   Task<Result<void>> change_under_guard(std::shared_ptr<Writing> writing, Instant deadline);
+  void take_along(Writing& writing) const;
   Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
   Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
   [[nodiscard]] Invalidation outdated_by(const Writing& writing,

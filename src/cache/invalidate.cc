@@ -29,6 +29,18 @@ bool is_tag(std::string_view tag) {
   return !tag.empty() && tag.size() <= tag_bytes_max;
 }
 
+// Neither list is long: a write's, of keys and tags that its policies name.
+template <class T>
+void take_out(std::vector<T>& from, const std::vector<T>& what) {
+  std::erase_if(from, [&what](const T& one) { return std::ranges::count(what, one) > 0; });
+}
+
+Orders without(Orders orders, const Orders& done) {
+  take_out(orders.keys, done.keys);
+  take_out(orders.watermarks, done.watermarks);
+  return orders;
+}
+
 bool is_policy_name(std::string_view name) {
   return !name.empty() && name.size() <= name_bytes_max && name.find('/') == std::string_view::npos;
 }
@@ -37,7 +49,7 @@ bool is_policy_name(std::string_view name) {
 
 // What the store will be told, and the keys that this instance may hold.  Names are checked first,
 // so that a bad one leaves nothing half done.
-Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
+Result<Orders> Engine::Impl::orders_of(const Invalidation& what) const {
   const std::string default_tenant = Policy{}.tenant;
   Orders orders;
   for (const auto& [policy, entity, revision] : what.keys) {
@@ -57,7 +69,6 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
     if (known) {
       const std::shared_ptr<const Compiled> compiled = known->snapshot().compiled;
       tenant = compiled->policy.tenant;
-      known->count(Count::invalidations);
       if (compiled->policy.level == Level::critical) {
         orders.denied.push_back(store_key_of(tenant, policy, entity));
         orders.denied_for = std::max(orders.denied_for, bound_of(compiled->policy));
@@ -81,9 +92,20 @@ Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
     const PolicyHandle known = find(policy);
     const std::string tenant = known ? known->snapshot().compiled->policy.tenant : default_tenant;
     orders.watermarks.push_back(WatermarkId::of(policy_watermark(tenant, policy)));
-    if (known) known->count(Count::invalidations);
   }
   if (what.everything) orders.watermarks.push_back(WatermarkId::of(cache_watermark));
+  return orders;
+}
+
+// The same for an invalidation that is now made.
+Result<Orders> Engine::Impl::resolve(const Invalidation& what) {
+  Result<Orders> orders = orders_of(what);
+  if (!orders) return orders;
+  const auto count = [this](const std::string& policy) {
+    if (const PolicyHandle known = find(policy)) known->count(Count::invalidations);
+  };
+  for (const Invalidation::KeyName& key : what.keys) count(key.policy);
+  for (const std::string& policy : what.policies) count(policy);
   return orders;
 }
 
@@ -178,8 +200,8 @@ Task<Result<Held>> Engine::Impl::invalidate(Invalidation what, Wait wait) {
 }
 
 // The same for names of the engine's own, however many, and after close() too: what has changed
-// must be outdated.
-Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
+// must be outdated.  The store need not be told what is `done`.
+Task<Held> Engine::Impl::invalidate_now(Invalidation what, Orders done) {
   Result<Orders> orders = resolve(what);
   if (!orders) {  // No name of ours is refused; but if one were, nothing may stay.
     what = {.everything = true};
@@ -188,7 +210,8 @@ Task<Held> Engine::Impl::invalidate_now(Invalidation what) {
   const bool one_by_one = quarantine_.hold(*orders);
   floors_.raise(orders->floors, ports_.clock.now());
   outdate(what);
-  auto delivering = deliver({std::move(what), *std::move(orders), one_by_one}, Wait::confirmed);
+  Outdating outdating{std::move(what), *std::move(orders), one_by_one, std::move(done)};
+  auto delivering = deliver(std::move(outdating), Wait::confirmed);
   const Held held = co_await std::move(delivering);
   co_return held;
 }
@@ -201,7 +224,7 @@ Task<Held> Engine::Impl::deliver(Outdating what, Wait wait) {
   }
   Token incarnation;
   if (ports_.store != nullptr) {
-    auto sending = send(what.orders);
+    auto sending = send(without(what.orders, what.done));
     const Result<Token> sent = co_await std::move(sending);
     if (!sent) {
       auto leaving = leave_pending(std::move(what));

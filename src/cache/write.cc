@@ -4,6 +4,11 @@
 // A load that read the old value is cut off by the invalidation, whichever side of the source's
 // commit it read; a load that starts after the write has ended reads the new value.  What the
 // engine does not hear of is a crash between the two steps: then only the bound helps.
+//
+// Where the store is kept in the source's own database there is no such step between: what the
+// change is known to outdate in the store goes along in the source's commit.  A lease from before
+// the commit is void with it, and whoever has one from after it reads the new value.  What only the
+// outcome tells, and all of it if the outcome is not known, is invalidated afterwards as elsewhere.
 #include <algorithm>
 #include <cassert>
 
@@ -147,12 +152,35 @@ Task<Held> Engine::Impl::settle_write(std::shared_ptr<Writing> writing, Result<W
   const bool may_lag = writing->compiled->source->may_lag();
   std::string revision = outcome && may_lag ? outcome->revision : std::string();
   if (revision.size() > revision_bytes_max) revision.clear();
-  auto invalidation = invalidate_now(outdated_by(*writing, changes, revision, of_entity_alone));
+  Orders done;
+  if (outcome && outcome->along) done = writing->along;
+  auto invalidation =
+      invalidate_now(outdated_by(*writing, changes, revision, of_entity_alone), std::move(done));
   co_return co_await std::move(invalidation);
+}
+
+// Where the store is kept in the source's database: what the change is known to outdate there.
+// Markers and floors need an answer of the store's and stay behind.
+void Engine::Impl::take_along(Writing& writing) const {
+  const Source& source = *writing.compiled->source;
+  if (ports_.store == nullptr || source.may_lag()) return;
+  const std::string database = source.commits_in();
+  if (database.empty() || database != ports_.store->commits_in()) return;
+  const std::vector<Dependency> changes = named_changes(*writing.compiled, writing.write);
+  Result<Orders> orders = orders_of(outdated_by(writing, changes, {}, false));
+  if (!orders) return;
+  std::erase_if(orders->keys, [&denied = orders->denied](const StoreKey& key) {
+    return std::ranges::count(denied, key) > 0;
+  });
+  std::vector<std::string> along = ports_.store->voiding(orders->keys, orders->watermarks);
+  if (along.empty() || along.size() > source.along_max()) return;
+  writing.write.along = std::move(along);
+  writing.along = {.keys = std::move(orders->keys), .watermarks = std::move(orders->watermarks)};
 }
 
 // The source's part.  If nobody waits for it any more it invalidates by itself when it has ended.
 Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writing) {
+  take_along(*writing);
   Write write = writing->write;
   auto task = writing->compiled->source->write(std::move(write));
   Result<Written> outcome = co_await std::move(task);
@@ -214,6 +242,7 @@ Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write)
     co_return failure(Code::too_large, "the entity makes a tag of more than 1280 bytes");
   }
   const Instant latest = ports_.clock.now() + declared.load_within;
+  write.along.clear();
   write.deadline = write.deadline == Instant{} ? latest : std::min(write.deadline, latest);
   const Instant deadline = write.deadline;
   writing->write = std::move(write);

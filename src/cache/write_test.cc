@@ -309,5 +309,201 @@ TEST_F(WriteTest, APolicyIsOnlyWritableWhereItsSourceIs) {
   EXPECT_THAT(defined.error().what, HasSubstr("writable: its source cannot be written to"));
 }
 
+// The store is kept in the source's database: what a write outdates there goes along with it.
+class WriteAlong : public WriteTest {
+ protected:
+  WriteAlong() {
+    store.database = source->database = "test database";
+    source->make_along = [this](const std::vector<std::string>& changes) { store.make(changes); };
+    world.run();
+    store.asked_to_void = 0;
+  }
+  // The write is made, and before the engine hears of it another one has its place.
+  void write_and_die(Write write) {
+    source->hold_after = true;
+    (void)begin(std::move(write));
+    EXPECT_EQ(source->held_writes(), 1u);
+    source->hold_after = false;
+    dead = std::exchange(engine, nullptr);
+    make_engine();
+    define(writable_policy());
+  }
+  void TearDown() override {
+    let_go();
+    if (dead) start(dead->close(), [] {});
+    let_go();
+    if (dead) EXPECT_THAT(dead->audit(), testing::IsEmpty());
+    WriteTest::TearDown();
+  }
+  // Of the policy that is written to, another by the same key, and a query.
+  std::string read_of_all() {
+    return text(read("1")) + " " + read_of(other("profile", reads_of({"name"})), "1") + " " +
+           read_of(other("query", reads_of({"name"}, false)), "1");
+  }
+  std::size_t went_along() const { return source->wrote.back().along.size(); }
+
+  std::unique_ptr<Engine> dead;
+};
+
+TEST_F(WriteAlong, WhoDiesBehindTheCommitLeavesNothingOldInTheStore) {
+  EXPECT_EQ(read_of_all(), "v1 v1 v1");
+  write_and_die(change("1", "v2"));
+  EXPECT_EQ(read_of_all(), "v2 v2 v2");
+}
+
+// What it is for.
+TEST_F(WriteAlong, InAnotherDatabaseSomethingOldStays) {
+  source->database = "another database";
+  EXPECT_EQ(read_of_all(), "v1 v1 v1");
+  write_and_die(change("1", "v2"));
+  EXPECT_EQ(read_of_all(), "v1 v1 v1");
+}
+
+TEST_F(WriteAlong, AFillUnderWayKeepsNothingInTheStoreBehindTheCommit) {
+  source->hold = true;
+  const Outcome early = ask("1");  // Reads v1, and is held.
+  world.run();
+  ASSERT_EQ(source->held(), 1u);
+  source->hold = false;
+  write_and_die(change("1", "v2"));
+  source->release();
+  world.run();
+  EXPECT_NE(text(early), "pending");
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(WriteAlong, TheStoreIsNotAskedAgain) {
+  const auto query = other("query", reads_of({"name"}, false));
+  EXPECT_EQ(text(read("1")) + read_of(query, "1"), "v1v1");
+  others["query"]->rows["1"] = "v2";
+  store.fails_invalidations = true;
+  const auto outcome = write(change("1", "v2"));
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->held, Held::everywhere);
+  EXPECT_EQ(went_along(), 3u);  // The key, its tag, and the query's watermark.
+  EXPECT_EQ(store.asked_to_void, 0u);
+  EXPECT_EQ(text(read("1")) + read_of(query, "1"), "v2v2");
+  for (const PolicyStats& one : engine->stats().policies) EXPECT_EQ(one.invalidations, 1u);
+}
+
+TEST_F(WriteAlong, WhatOnlyTheOutcomeTellsIsVoidedAfterwards) {
+  source->also_changes = {reads_of({"name"}), reads_of({}, false, "audit")};
+  for (const bool fails : {false, true}) {
+    ASSERT_TRUE(invalidate(everything())->has_value());
+    source->rows["2"] = "w1";
+    const auto audit = other("audit", reads_of({"text"}, true, "audit"));
+    EXPECT_EQ(read_of(audit, "2"), "w1");
+    others["audit"]->rows["2"] = "w2";
+    store.fails_invalidations = fails;
+    store.asked_to_void = 0;
+    const auto outcome = write(change("1", "v2"));
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_EQ(outcome->held, fails ? Held::pending : Held::everywhere);
+    EXPECT_EQ(store.asked_to_void, 1u);  // For the one watermark.
+    EXPECT_EQ(read_of(audit, "2"), "w2");
+    store.fails_invalidations = false;
+    world.advance(seconds(2));
+    EXPECT_EQ(engine->stats().invalidations_pending, 0u);
+    // In the store too.
+    ASSERT_TRUE(close());
+    make_engine();
+    define(writable_policy());
+    source->rows["2"] = "w3";
+    EXPECT_NE(read_of(other("audit", reads_of({"text"}, true, "audit")), "2"), "w1");
+  }
+}
+
+TEST_F(WriteAlong, WhatIsNotKnownToBeMadeIsVoidedAfterwards) {
+  source->make_along = [](const std::vector<std::string>&) {};
+  for (const Code code : {Code::timed_out, Code::source_unavailable}) {
+    source->rows["1"] = "old";
+    ASSERT_TRUE(invalidate(key("1"))->has_value());
+    EXPECT_EQ(text(read("1")), "old");
+    source->write_fault = Error{code, "lost"};
+    store.asked_to_void = 0;
+    EXPECT_FALSE(write(change("1", "new")).has_value());
+    EXPECT_EQ(went_along(), 2u);
+    EXPECT_EQ(store.asked_to_void, 2u);
+    EXPECT_EQ(text(read("1")), "new");
+  }
+  // The source says that it was made, and not what went along.
+  source->write_fault.reset();
+  source->make_along = {};
+  store.asked_to_void = 0;
+  ASSERT_TRUE(write(change("1", "newer")).has_value());
+  EXPECT_EQ(went_along(), 2u);
+  EXPECT_EQ(store.asked_to_void, 2u);
+  ASSERT_TRUE(close());
+  make_engine();
+  EXPECT_EQ(text(read("1")), "newer");
+}
+
+TEST_F(WriteAlong, AWriteThatIsMadeAfterItsDeadlineVoidsWithItsCommit) {
+  source->hold_writes = true;
+  const Ended ended = begin(change("1", "v2"));
+  world.advance(seconds(10));  // load_within
+  ASSERT_TRUE(ended->has_value());
+  EXPECT_EQ(store.asked_to_void, 2u);  // Nobody knew.
+  EXPECT_EQ(text(read("1")), "v1");
+  source->release_writes();
+  world.run();
+  EXPECT_EQ(store.asked_to_void, 2u);
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
+TEST_F(WriteAlong, WhatCannotGoAlongIsVoidedAsElsewhere) {
+  const auto went_along_of = [this] {
+    store.asked_to_void = 0;
+    EXPECT_EQ(text(read("1")), source->rows["1"]);
+    EXPECT_TRUE(write(change("1", source->rows["1"] + "+")).has_value());
+    EXPECT_EQ(text(read("1")), source->rows["1"]);
+    return went_along();
+  };
+  EXPECT_EQ(went_along_of(), 2u);
+  source->most_along = 1;
+  EXPECT_EQ(went_along_of(), 0u);
+  EXPECT_EQ(store.asked_to_void, 2u);
+  source->most_along = 2;
+  source->shows_late = true;  // A floor is to be raised, under the revision of the change.
+  EXPECT_EQ(went_along_of(), 0u);
+  EXPECT_EQ(store.floors(), 1u);
+  source->shows_late = false;
+  store.database = source->database = "";
+  EXPECT_EQ(went_along_of(), 0u);
+}
+
+TEST_F(WriteAlong, TheMarkerOfWhatIsCriticalIsLeftAllTheSame) {
+  Policy critical = plain_policy();
+  critical.name = "roles";
+  critical.tags = {};
+  critical.level = Level::critical;
+  auto behind = std::make_shared<kit::HeldSource>();
+  behind->made_of = {reads_of({"name"})};
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+  ASSERT_TRUE(engine->define(critical, codec, behind).has_value());
+  ASSERT_TRUE(write(change("1", "v2")).has_value());
+  EXPECT_EQ(went_along(), 2u);
+  EXPECT_EQ(store.guards(), 1u);
+}
+
+TEST_F(WriteAlong, AGuardStandsAroundItAsEver) {
+  Policy policy = writable_policy();
+  policy.level = Level::linearizable;
+  define(policy);
+  world.run();
+  store.asked_to_void = 0;
+  source->hold_after = true;
+  const Ended ended = begin(change("1", "v2"));
+  EXPECT_EQ(store.guards(), 1u);
+  EXPECT_EQ(went_along(), 2u);
+  source->hold_after = false;
+  source->release_writes();
+  world.run();
+  ASSERT_TRUE(ended->has_value() && (*ended)->has_value());
+  EXPECT_EQ(store.guards(), 0u);
+  EXPECT_EQ(store.asked_to_void, 2u);  // At the end of the guard.
+  EXPECT_EQ(text(read("1")), "v2");
+}
+
 }  // namespace
 }  // namespace headrace

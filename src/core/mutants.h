@@ -49,6 +49,9 @@ enum class Mechanism : std::uint8_t {
   floor,                // What does not contain a change that has a name is not kept, nor answered.
   floor_without_lease,  // Nor where it would not be kept anyway.
   primary_in_doubt,     // Where nobody has told of the floors, no replica may answer.
+  old_store_first,      // In a move between stores the old one is voided before the new one.
+  copy_lease_first,     // A copy takes its lease in the new store before it looks at the old one.
+  copy_age,             // A copy is as old as its original.
   last,
 };
 
@@ -89,6 +92,9 @@ enum class Mechanism : std::uint8_t {
       "floor",
       "floor_without_lease",
       "primary_in_doubt",
+      "old_store_first",
+      "copy_lease_first",
+      "copy_age",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }

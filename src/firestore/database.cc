@@ -98,6 +98,10 @@ std::string FirestoreDatabase::where() const {
          (options_.emulator.empty() ? options_.endpoint : options_.emulator);
 }
 
+std::string FirestoreDatabase::place() const {
+  return where() + (options_.emulator.empty() ? "" : ", an emulator");
+}
+
 firestore::Stub& FirestoreDatabase::next_stub() {
   const std::size_t turn = next_stub_.fetch_add(1, std::memory_order_relaxed);
   return *stubs_[turn % stubs_.size()]->async();

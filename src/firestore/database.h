@@ -29,6 +29,11 @@
 
 namespace headrace {
 
+namespace firestore {
+// Firestore's own limit.
+inline constexpr std::size_t writes_per_commit_max = 500;
+}  // namespace firestore
+
 class FirestoreDatabase {
  public:
   // REQUIRES: options that are sound.
@@ -51,6 +56,8 @@ class FirestoreDatabase {
 
   [[nodiscard]] const FirestoreDatabaseOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  // Its name and where it is asked: an emulator has databases of the same names.
+  [[nodiscard]] std::string place() const;
   [[nodiscard]] Executor& executor() const noexcept { return executor_; }
   [[nodiscard]] Clock& clock() const noexcept { return clock_; }
 

@@ -107,7 +107,7 @@ Task<Result<Replies>> Client::call(RespCommands commands, Duration within) {
     const std::scoped_lock lock(line->mutex);
     asks_time = line->server && line->server->clock.is_old(sent);
   }
-  if (asks_time) commands.add({"TIME"});
+  if (asks_time) commands.add({"TIME"}).add({"TIME"});
   const std::size_t wanted = commands.size();
   auto calling = way.pipeline->call(std::move(commands).take(), wanted, within);
   Result<io::Pipeline::Answer> answer = co_await std::move(calling);
@@ -141,9 +141,12 @@ Task<Result<Replies>> Client::call(RespCommands commands, Duration within) {
     co_return failure(options_.code, to_string(options_.to) + ": " + std::string(value.text));
   }
   if (asks_time) {
-    const Result<std::int64_t> time = read_time(replies.values.back());
-    if (time) replies.server->clock.sample(*time, sent, runtime_.now());
+    const Result<std::int64_t> second = read_time(replies.values.back());
     replies.values.pop_back();
+    const Result<std::int64_t> first = read_time(replies.values.back());
+    replies.values.pop_back();
+    // One that cannot be is asked for again with the next call.
+    if (first && second) (void)replies.server->clock.sample(*first, *second, sent, runtime_.now());
   }
   co_return replies;
 }

@@ -27,6 +27,7 @@ std::vector<std::string> sound_answers() {
           bulk("role:master\r\nmaster_replid:b\r\n"),
           bulk("maxmemory_policy:noeviction\r\n"),
           "*2\r\n$2\r\n10\r\n$1\r\n5\r\n",
+          "*2\r\n$2\r\n10\r\n$1\r\n7\r\n",
           bulk("sha"),
           ":0\r\n",
           "+OK\r\n",
@@ -72,11 +73,11 @@ TEST_F(GreetingTest, ASoundServerIsKnown) {
 
 // Each step of the proof, answered as by something that does not compare, or does not delete.
 TEST_F(GreetingTest, WhoeverFailsOneStepOfTheProofIsRefused) {
-  for (std::size_t step = 6; step <= 14; ++step) {
+  for (std::size_t step = 7; step <= 15; ++step) {
     answers = sound_answers();
     const std::string& right = answers[step];
     answers[step] = right == ":0\r\n" ? ":1\r\n" : right == "_\r\n" ? "+OK\r\n" : ":0\r\n";
-    EXPECT_THAT(fault(), HasSubstr("breaks compare-and-set: step " + std::to_string(step - 5)));
+    EXPECT_THAT(fault(), HasSubstr("breaks compare-and-set: step " + std::to_string(step - 6)));
   }
   answers = sound_answers();
   EXPECT_EQ(fault(), "none");
@@ -97,6 +98,14 @@ TEST_F(GreetingTest, WhatIsMissingIsNamed) {
   answers[2] = bulk("role:slave\r\nmaster_replid:b\r\n");
   EXPECT_THAT(fault(), HasSubstr("replica"));
   answers = sound_answers();
+  std::swap(answers[4], answers[5]);
+  EXPECT_THAT(fault(), HasSubstr("times that cannot be"));
+  for (const char* const wrong : {"5x", "-5", "1000000"}) {
+    answers = sound_answers();
+    answers[5] = "*2\r\n$2\r\n10\r\n" + bulk(wrong);
+    EXPECT_THAT(fault(), HasSubstr("TIME is answered by")) << wrong;
+  }
+  answers = sound_answers();
   answers.pop_back();
   EXPECT_THAT(fault(), HasSubstr("not answered"));
 }
@@ -105,10 +114,10 @@ TEST_F(GreetingTest, ConditionalCommandsCountOnlyIfTheyDoWhatTheyShould) {
   const auto with = [this](std::string taken, std::string refused, std::string kept,
                            std::string gone) {
     answers = sound_answers();
-    answers[15] = std::move(taken);
-    answers[16] = std::move(refused);
-    answers[17] = std::move(kept);
-    answers[18] = std::move(gone);
+    answers[16] = std::move(taken);
+    answers[17] = std::move(refused);
+    answers[18] = std::move(kept);
+    answers[19] = std::move(gone);
     return std::pair((*read())->has_set_ifeq, (*read())->has_delifeq);
   };
   EXPECT_EQ(with("+OK\r\n", "_\r\n", ":0\r\n", ":1\r\n"), std::pair(true, true));

@@ -1,6 +1,7 @@
 #include "valkey/greeting.h"
 
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "valkey/scripts.h"
@@ -93,6 +94,9 @@ Result<void> check_proof(std::span<const RespValue> replies, std::string_view pr
   return {};
 }
 
+// HELLO, INFO three times, and TIME twice: see ServerClock.
+constexpr std::size_t before_scripts = 6;
+
 }  // namespace
 
 Greeting make_greeting(const Login& login, std::span<const std::string_view> scripts,
@@ -110,6 +114,7 @@ Greeting make_greeting(const Login& login, std::span<const std::string_view> scr
       .add({"INFO", "server"})
       .add({"INFO", "replication"})
       .add({"INFO", "memory"})
+      .add({"TIME"})
       .add({"TIME"});
   for (const std::string_view script : scripts) say.add({"SCRIPT", "LOAD", script});
   if (probe.empty()) return greeting;
@@ -129,7 +134,13 @@ Result<std::int64_t> read_time(const RespValue& value) {
   for (std::size_t i = 0; i < 2; ++i) {
     const std::string_view text = value.items[i].text;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parts[i]);
-    if (error != std::errc()) return refused("TIME is not answered by numbers");
+    if (error != std::errc() || end != text.data() + text.size() || parts[i] < 0) {
+      return refused("TIME is answered by what is no number");
+    }
+  }
+  constexpr std::int64_t second = 1'000'000;
+  if (parts[1] >= second || parts[0] > std::numeric_limits<std::int64_t>::max() / second - 1) {
+    return refused("TIME is answered by a time that cannot be");
   }
   return parts[0] * 1'000'000 + parts[1];
 }
@@ -145,15 +156,17 @@ Result<std::shared_ptr<Server>> read_greeting(const Greeting& greeting, std::str
   }
   if (values.size() != greeting.commands.size()) return refused("the greeting is not answered");
   if (auto sound = check_hello(values[0]); !sound) return std::unexpected(sound.error());
-  for (std::size_t i = 1; i < 5 + greeting.scripts; ++i) {
+  for (std::size_t i = 1; i < before_scripts + greeting.scripts; ++i) {
     if (values[i].is_error()) {
       return refused("the user may not do what Headrace needs: " + std::string(values[i].text));
     }
   }
   const auto incarnation = incarnation_of(values[1].text, values[2].text);
   if (!incarnation) return std::unexpected(incarnation.error());
-  const auto time = read_time(values[4]);
-  if (!time) return std::unexpected(time.error());
+  const auto first = read_time(values[4]);
+  if (!first) return std::unexpected(first.error());
+  const auto second = read_time(values[5]);
+  if (!second) return std::unexpected(second.error());
 
   auto server = std::make_shared<Server>();
   server->incarnation = *incarnation;
@@ -163,13 +176,18 @@ Result<std::shared_ptr<Server>> read_greeting(const Greeting& greeting, std::str
   server->version = valkey.empty() ? info_field(values[1].text, "redis_version") : valkey;
   server->is_replica = info_field(values[2].text, "role") == "slave";
   server->eviction = info_field(values[3].text, "maxmemory_policy");
-  server->clock.sample(*time, sent, now);
-  for (std::size_t i = 0; i < greeting.scripts; ++i) server->shas.emplace_back(values[5 + i].text);
+  if (!server->clock.sample(*first, *second, sent, now)) {
+    return refused("TIME is answered by times that cannot be, one after the other");
+  }
+  for (std::size_t i = 0; i < greeting.scripts; ++i) {
+    server->shas.emplace_back(values[before_scripts + i].text);
+  }
   if (server->is_replica && greeting.accepts == Accepts::primary) {
     return refused("it is a replica, which may be behind; name the primary");
   }
   if (!greeting.proves_compare_and_set) return server;
-  const std::span<const RespValue> rest = std::span(values).subspan(5 + greeting.scripts);
+  const std::span<const RespValue> rest =
+      std::span(values).subspan(before_scripts + greeting.scripts);
   if (auto sound = check_proof(rest, "probe"); !sound) return std::unexpected(sound.error());
   const std::span<const RespValue> extras = rest.last(5);
   server->has_set_ifeq = extras[0].is("OK") && extras[1].is_null();

@@ -13,11 +13,16 @@ std::int64_t scaled(Duration time, double rate) {
 
 }  // namespace
 
-void ServerClock::sample(std::int64_t microseconds, Instant sent, Instant received) {
+bool ServerClock::sample(std::int64_t first, std::int64_t second, Instant sent, Instant received) {
+  const std::int64_t apart_max =
+      std::chrono::duration_cast<std::chrono::microseconds>(received - sent).count() + 1000;
+  if (second < first || second - first > apart_max) return false;
   const std::scoped_lock lock(mutex_);
-  said_ = microseconds;
+  said_first_ = first;
+  said_second_ = second;
   sent_ = sent;
   received_ = received;
+  return true;
 }
 
 bool ServerClock::is_old(Instant now) const {
@@ -27,12 +32,12 @@ bool ServerClock::is_old(Instant now) const {
 
 std::int64_t ServerClock::at_least(Instant now) const {
   const std::scoped_lock lock(mutex_);
-  return said_ + scaled(now - received_, 1 - drift);
+  return said_first_ + scaled(now - received_, 1 - drift);
 }
 
 std::int64_t ServerClock::at_most(Instant now) const {
   const std::scoped_lock lock(mutex_);
-  return said_ + scaled(now - sent_, 1 + drift) + 1;
+  return said_second_ + scaled(now - sent_, 1 + drift) + 1;
 }
 
 std::string_view info_field(std::string_view info, std::string_view name) {

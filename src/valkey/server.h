@@ -25,8 +25,11 @@ class ServerClock {
   static constexpr double drift = 1e-3;  // Far above what clocks that are in order do.
   static constexpr Duration old_after = std::chrono::seconds(10);
 
-  // It said `microseconds` at some moment between `sent` and `received`.
-  void sample(std::int64_t microseconds, Instant sent, Instant received);
+  // It said `first`, and then `second`, in microseconds since 1970, between `sent` and `received`.
+  // Each serves for the bound that the other would not give away: so one that was spoiled on its
+  // way, as no sum would tell, makes the bounds wider or is noticed.  False if it is: nothing has
+  // changed.
+  bool sample(std::int64_t first, std::int64_t second, Instant sent, Instant received);
   [[nodiscard]] bool is_old(Instant now) const;
 
   // What it says at `now`, in microseconds since 1970: not less, and not more.
@@ -35,7 +38,8 @@ class ServerClock {
 
  private:
   mutable std::mutex mutex_;
-  std::int64_t said_ = 0;
+  std::int64_t said_first_ = 0;
+  std::int64_t said_second_ = 0;
   Instant sent_{};
   Instant received_{};
 };

@@ -1,7 +1,9 @@
 #include "wire/resp.h"
 
+#include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -25,7 +27,20 @@ struct Head {
   bool is_attribute = false;          // And then the value that they belong to.
 };
 
+// What nearly every number is: a length, of a few digits.  None if it is something else.
+std::optional<std::int64_t> small_number(std::string_view text) {
+  constexpr std::size_t digits_max = 18;  // Which cannot be too much.
+  if (text.empty() || text.size() > digits_max) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
 Result<std::int64_t> number(std::string_view text) {
+  if (const auto small = small_number(text)) return *small;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -102,22 +117,35 @@ std::unexpected<Error> too_deep() {
 
 }  // namespace
 
+// A mark, a number and the end of the line.
+void RespCommands::head(char mark, std::size_t number) {
+  char line[1 + 20 + line_end.size()];
+  line[0] = mark;
+  char* const end = std::to_chars(line + 1, std::end(line), number).ptr;
+  const std::size_t size = static_cast<std::size_t>(end - line) + line_end.copy(end, 2);
+  bytes_.append(line, size);
+}
+
 void RespCommands::open(std::size_t words) {
-  bytes_ += '*';
-  bytes_ += std::to_string(words);
-  bytes_ += line_end;
+  head('*', words);
   ++size_;
 }
 
 void RespCommands::append(std::string_view word) {
-  bytes_ += '$';
-  bytes_ += std::to_string(word.size());
-  bytes_ += line_end;
+  head('$', word.size());
   bytes_ += word;
   bytes_ += line_end;
 }
 
 RespCommands& RespCommands::add(std::initializer_list<std::string_view> words) {
+  return add(std::span<const std::string_view>(words.begin(), words.size()));
+}
+
+RespCommands& RespCommands::add(std::span<const std::string_view> words) {
+  constexpr std::size_t about_each = 8;  // Besides the word.
+  std::size_t size = bytes_.size() + about_each;
+  for (const std::string_view word : words) size += word.size() + about_each;
+  if (size > bytes_.capacity()) bytes_.reserve(std::max(size, 2 * bytes_.capacity()));
   open(words.size());
   for (const std::string_view word : words) append(word);
   return *this;
@@ -186,6 +214,9 @@ Result<RespValue> RespReplies::value(std::size_t depth) {
     if (first->front() == '=' && value.text.size() >= 4) value.text.remove_prefix(4);
     return value;
   }
+  // What is said to come may never do so.
+  constexpr std::size_t believed_max = 64;
+  value.items.reserve(std::min(head->items, believed_max));
   for (std::size_t i = 0; i < head->items; ++i) {
     Result<RespValue> item = this->value(depth + 1);
     if (!item) return item;

@@ -31,6 +31,7 @@ inline constexpr std::size_t resp_depth_max = 8;
 class RespCommands {
  public:
   RespCommands& add(std::initializer_list<std::string_view> words);
+  RespCommands& add(std::span<const std::string_view> words);
   RespCommands& add(std::span<const std::string> words);
   RespCommands& add(const RespCommands& others);
 
@@ -42,6 +43,7 @@ class RespCommands {
   [[nodiscard]] std::string take() && { return std::move(bytes_); }
 
  private:
+  void head(char mark, std::size_t number);
   void open(std::size_t words);
   void append(std::string_view word);
 

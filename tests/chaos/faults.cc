@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -267,6 +268,40 @@ class Full final : public Fault {
   }
 };
 
+// Slots move from node to node, with their keys, and stay half moved for a while; among the first
+// is that of the bus.
+class Reshard final : public Fault {
+ public:
+  void begin(Fleet& fleet, Chance& chance) override {
+    begin_move(fleet, chance, fleet.cluster().slot_of("headrace:bus"));
+  }
+  void go_on(Fleet& fleet, Chance& chance) override {
+    end_moves(fleet);
+    for (int i = 0; i < slots_at_once; ++i) {
+      begin_move(fleet, chance, static_cast<int>(chance.below(kit::ValkeyCluster::slots)));
+    }
+  }
+  void heal(Fleet& fleet, Chance&) override { end_moves(fleet); }
+
+ private:
+  static constexpr int slots_at_once = 40;
+
+  void begin_move(Fleet& fleet, Chance& chance, int slot) {
+    kit::ValkeyCluster& cluster = fleet.cluster();
+    if (moving_.contains(slot)) return;
+    const std::size_t further = 1 + static_cast<std::size_t>(chance.below(cluster.size() - 1));
+    const std::size_t to = (cluster.owner_of(slot) + further) % cluster.size();
+    expect(cluster.begin_move(slot, to));
+    moving_[slot] = to;
+  }
+  void end_moves(Fleet& fleet) {
+    for (const auto& [slot, to] : moving_) expect(fleet.cluster().end_move(slot, to));
+    moving_.clear();
+  }
+
+  std::map<int, std::size_t> moving_;  // Slots, and where they go.
+};
+
 class Clock final : public Fault {
  public:
   void begin(Fleet&, Chance&) override {}
@@ -346,6 +381,10 @@ constexpr FaultKind kinds[] = {
          },
      .loses_guards = true},
     {.name = "full", .says = "the server has no room and refuses for 2 s", .make = make<Full>},
+    {.name = "reshard",
+     .says = "slots of a cluster move from node to node under traffic",
+     .make = make<Reshard>,
+     .prepare = [](FleetOptions& options) { options.clustered = true; }},
     {.name = "clock",
      .says = "the instances' calendar steps by up to two hours",
      .make = make<Clock>,

@@ -89,7 +89,8 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
                                                    .program = fleet->options_.program,
                                                    .environment = std::move(environment),
                                                    .settings = fleet->settings(place),
-                                                   .server_port = fleet->server().port()}));
+                                                   .server_port = fleet->server_port(),
+                                                   .cluster = fleet->nodes()}));
     if (Result<void> started = fleet->restart(place); !started) {
       return std::unexpected(started.error());
     }
@@ -97,7 +98,21 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
   return fleet;
 }
 
+int Fleet::server_port() const {
+  return options_.clustered ? 0 : servers_.at(primary_)->port();
+}
+
+std::vector<std::string> Fleet::nodes() const {
+  return options_.clustered ? cluster_->addresses() : std::vector<std::string>();
+}
+
 Result<void> Fleet::start_servers() {
+  if (options_.clustered) {
+    auto started = kit::ValkeyCluster::start(options_.server);
+    if (!started) return std::unexpected(std::move(started.error()));
+    cluster_ = std::move(*started);
+    return {};
+  }
   const Environment moved(options_.steps_server ? server_calendar_.environment()
                                                 : std::vector<std::string>{});
   for (std::size_t i = 0; i < (options_.replicated ? 2u : 1u); ++i) {

@@ -14,6 +14,7 @@
 #include "chaos/instance.h"
 #include "chaos/origin.h"
 #include "headrace/result.h"
+#include "kit/valkey_cluster.h"
 #include "kit/valkey_server.h"
 
 namespace headrace::chaos {
@@ -28,6 +29,7 @@ struct FleetOptions {
   std::vector<std::string> environment{};
   kit::ValkeyOptions server{};
   bool replicated = false;    // A second server follows the first.
+  bool clustered = false;     // A cluster takes the place of the server.
   bool steps_clocks = false;  // The instances' calendar can be moved ...
   bool steps_server = false;  // ... and the server's.
 };
@@ -41,6 +43,8 @@ class Fleet {
   [[nodiscard]] std::size_t size() const noexcept { return instances_.size(); }
   [[nodiscard]] Instance& instance(std::size_t place) { return *instances_.at(place); }
   [[nodiscard]] kit::ValkeyServer& server() { return *servers_.at(primary_); }
+  // If it is clustered; there is no server() then.
+  [[nodiscard]] kit::ValkeyCluster& cluster() { return *cluster_; }
   [[nodiscard]] Calendar& calendar() noexcept { return calendar_; }
   [[nodiscard]] Calendar& server_calendar() noexcept { return server_calendar_; }
   // What this thread has seen.
@@ -74,6 +78,8 @@ class Fleet {
 
  private:
   [[nodiscard]] Result<void> start_servers();
+  [[nodiscard]] int server_port() const;
+  [[nodiscard]] std::vector<std::string> nodes() const;
   [[nodiscard]] Result<void> make_registers();
   // `follower` becomes the replica of the other.
   [[nodiscard]] Result<void> follow(std::size_t follower);
@@ -86,6 +92,7 @@ class Fleet {
   Calendar calendar_;
   Calendar server_calendar_;
   Origin origin_;
+  std::unique_ptr<kit::ValkeyCluster> cluster_;
   std::vector<std::unique_ptr<kit::ValkeyServer>> servers_;
   std::vector<std::unique_ptr<kit::TcpGate>> to_primary_;  // For replicas: one before each server.
   std::size_t primary_ = 0;

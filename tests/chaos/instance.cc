@@ -13,11 +13,20 @@ constexpr std::chrono::milliseconds look_patience{1000};
 Instance::Instance(Setup setup)
     : setup_(std::move(setup)), store_gate_(setup_.server_port), bus_gate_(setup_.server_port) {}
 
+std::string Instance::where() const {
+  if (setup_.cluster.empty()) {
+    return "address = \"" + store_gate_.address() + "\"\n[bus]\naddress = \"" +
+           bus_gate_.address() + "\"\n";
+  }
+  std::string nodes;
+  for (const std::string& node : setup_.cluster) nodes += "\"" + node + "\", ";
+  return "cluster = [" + nodes + "]\n";
+}
+
 Result<void> Instance::start() {
-  const std::string own =
-      "listen = \"tcp://127.0.0.1:" + std::to_string(port()) + "\"\ndata_dir = \"" +
-      process_.folder().file("data") + "\"\nthreads = 1\n[store]\nkind = \"valkey\"\naddress = \"" +
-      store_gate_.address() + "\"\n[bus]\naddress = \"" + bus_gate_.address() + "\"\n";
+  const std::string own = "listen = \"tcp://127.0.0.1:" + std::to_string(port()) +
+                          "\"\ndata_dir = \"" + process_.folder().file("data") +
+                          "\"\nthreads = 1\n[store]\nkind = \"valkey\"\n" + where();
   const std::string file = process_.folder().write("headrace.toml", own + setup_.settings);
   std::filesystem::create_directories(process_.folder().file("data"));
   std::vector<std::string> command{"/usr/bin/env"};

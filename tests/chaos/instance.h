@@ -25,7 +25,8 @@ class Instance {
     std::string program{};                   // Its full name.
     std::vector<std::string> environment{};  // "NAME=value"
     std::string settings{};                  // What is the same for all: sources and policies.
-    int server_port = 0;                     // Of the store and the bus.
+    int server_port = 0;                     // Of the store and the bus; or else ...
+    std::vector<std::string> cluster{};      // ... its nodes, before which there are no gates.
   };
   explicit Instance(Setup setup);
 
@@ -49,6 +50,9 @@ class Instance {
   [[nodiscard]] std::string log() const { return process_.said(); }
 
  private:
+  // Where the configuration says that the store and the bus are.
+  [[nodiscard]] std::string where() const;
+
   const Setup setup_;
   kit::TcpGate store_gate_;
   kit::TcpGate bus_gate_;

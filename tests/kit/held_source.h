@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,11 @@ class HeldSource final : public Source {
   std::string written_revision = "r2";
   std::vector<Dependency> made_of{};
   std::vector<Dependency> also_changes{};  // What Written::changed says.
+  // The database in whose commits it makes a store's changes along with its own, and by what.
+  std::string database{};
+  std::size_t most_along = 100;
+  std::function<void(const std::vector<std::string>&)> make_along{};
+  std::vector<Write> wrote;  // All that it was asked for.
 
   [[nodiscard]] std::size_t held() const { return waiting_.size(); }
   void release() {
@@ -79,6 +85,8 @@ class HeldSource final : public Source {
   }
   std::vector<Dependency> dependencies() const override { return made_of; }
   bool is_writable() const noexcept override { return true; }
+  std::string commits_in() const override { return database; }
+  std::size_t along_max() const noexcept override { return most_along; }
 
   [[nodiscard]] std::size_t held_writes() const { return writing_.size(); }
   void release_writes() {
@@ -89,6 +97,7 @@ class HeldSource final : public Source {
       const HeldWrite held{*this};
       co_await held;
     }
+    wrote.push_back(write);
     const bool found = write.mode == Write::Mode::upsert || rows.contains(write.entity);
     Written written{.found = found, .revision = written_revision, .changed = also_changes};
     if (found && write.mode == Write::Mode::remove) {
@@ -97,6 +106,10 @@ class HeldSource final : public Source {
     } else if (found) {
       rows[write.entity] = write.fields.front().second;
       written.writes = 1;
+    }
+    if (found && make_along && !write.along.empty()) {
+      make_along(write.along);
+      written.along = true;
     }
     if (hold_after) {
       const HeldWrite held{*this};

@@ -3,6 +3,8 @@
 // Correct, and as bad as the test wants: it can fail, hang, and lose records.
 #pragma once
 
+#include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,8 @@ class PlainStore final : public Store {
   Mood mood = Mood::well;
   bool fails_invalidations = false;  // Renewals and floors too; nothing else.
   std::uint64_t writes = 0;
+  std::uint64_t asked_to_void = 0;  // Calls that invalidate or renew.
+  std::string database{};           // What it is kept in.
   // What it answers as its incarnation.
   Token present_incarnation{};
 
@@ -97,6 +101,7 @@ class PlainStore final : public Store {
 
   Task<Result<Token>> invalidate(std::vector<StoreKey> keys) override {
     co_await trouble();
+    ++asked_to_void;
     if (mood == Mood::failing || fails_invalidations) co_return failed();
     slots_.invalidate(keys);
     co_return present_incarnation;
@@ -104,6 +109,7 @@ class PlainStore final : public Store {
 
   Task<Result<Token>> renew(std::vector<WatermarkId> watermarks) override {
     co_await trouble();
+    ++asked_to_void;
     if (mood == Mood::failing || fails_invalidations) co_return failed();
     slots_.renew(watermarks, world_);
     co_return present_incarnation;
@@ -162,6 +168,31 @@ class PlainStore final : public Store {
     if (mood == Mood::failing) co_return failed();
     if (!Slots::is_next(from)) co_return failure(Code::invalid_argument, "no key to list on from");
     co_return slots_.list(from, keys_max, world_.now());
+  }
+
+  std::string commits_in() const override { return database; }
+  std::vector<std::string> voiding(const std::vector<StoreKey>& keys,
+                                   const std::vector<WatermarkId>& watermarks) const override {
+    std::vector<std::string> changes;
+    for (const StoreKey& key : keys) changes.emplace_back(key.bytes());
+    for (const WatermarkId& id : watermarks) {
+      changes.emplace_back(reinterpret_cast<const char*>(&id), sizeof id);
+    }
+    return changes;
+  }
+  // Makes such changes, as the database would.
+  void make(const std::vector<std::string>& changes) {
+    for (const std::string& one : changes) {
+      if (one.size() == sizeof(StoreKey::words)) {
+        StoreKey key;
+        std::memcpy(key.words, one.data(), one.size());
+        slots_.invalidate({key});
+      } else {
+        WatermarkId id;
+        std::memcpy(&id, one.data(), sizeof id);
+        slots_.renew({id}, world_);
+      }
+    }
   }
 
   Usage usage() const override { return {.entries = slots_.slots(), .guards = guards()}; }

@@ -9,6 +9,9 @@
 // Each Firestore type has one form in JSON, which loses nothing: see docs/firestore.md.  The
 // revision is the moment at which Firestore read, as text that sorts by time.
 //
+// A write takes along the changes of a store in the same database, in its first try alone; where
+// both are opened with the same project, database and endpoint (or emulator) they are in one.
+//
 // Each document costs one read, and so does a missing one, and a query that finds nothing.  What is
 // charged for an answer that fails here (too many documents, too large) is not counted.
 //

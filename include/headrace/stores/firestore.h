@@ -18,6 +18,7 @@
 //   invalidate     1 delete for each key, empty or not;  renew: 1 write for each watermark
 //   guard          for each key 1 read, 1 write, 1 delete;  raise_floors: the same
 //   unguard        for each key 1 read, and 1 write or delete if the guard stood
+// What goes along with a source's write (voiding) bills the same and is no call of its own.
 // A watermark that is asked for first costs a write; what was refused may cost a read, and what is
 // repeated under contention costs again.  What the TTL policy removes costs a delete.
 //

@@ -98,6 +98,10 @@ class FirestoreSource final : public Source {
   bool is_writable() const noexcept override {
     return database_->options().writable && !question_.is_query();
   }
+  std::string commits_in() const override {
+    return is_writable() ? database_->place() : std::string();
+  }
+  std::size_t along_max() const noexcept override { return firestore::writes_per_commit_max - 1; }
   Task<Result<Written>> write(Write write) override;
 
  private:
@@ -321,6 +325,16 @@ bool left_all_as_it_was(Code code) noexcept {
   return code == Code::refused || code == Code::invalid_argument;
 }
 
+// Adds what is to be made in the same Commit; false if that cannot be read, or is nothing.
+bool add_along(const std::vector<std::string>& along, api::CommitRequest& request) {
+  std::vector<api::Write> writes(along.size());
+  for (std::size_t i = 0; i < along.size(); ++i) {
+    if (!writes[i].ParseFromString(along[i])) return false;
+  }
+  for (api::Write& one : writes) *request.add_writes() = std::move(one);
+  return !along.empty();
+}
+
 // A Commit that was lost on the way may have been made.  To make an update again changes nothing
 // that it would not have changed: it sets the same fields of its mask to the same values, and who
 // wrote in between wrote before it.  A removal is not made again: it would find the document gone,
@@ -328,6 +342,10 @@ bool left_all_as_it_was(Code code) noexcept {
 //
 // What a later try is told says nothing of an earlier one that may have been made: then neither
 // "refused" nor "invalid_argument", after which nothing would have changed, may be the last word.
+//
+// What goes along goes with the first try alone.  If that one was made, to make it again could undo
+// what others have done since; and if it was not because others are at the documents that come
+// along ("aborted"), the change itself need not wait for them.
 Task<Result<Written>> FirestoreSource::write(Write write) {
   if (question_.is_query()) {
     co_return failure(Code::invalid_argument, "a Firestore query cannot be written to");
@@ -340,6 +358,7 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
   api::CommitRequest request;
   request.set_database(database_->name());
   *request.add_writes() = std::move(*change);
+  bool along = add_along(write.along, request);
   const std::stop_token never;
   std::optional<Error> unknown;  // Of the first try that may have been made.
   for (std::size_t next = 2;; ++next) {
@@ -355,14 +374,20 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
     Result<void> ran = co_await std::move(running);
     Result<Written> outcome = ran ? written(write, call.status(), call.response())
                                   : std::unexpected(std::move(ran.error()));
-    if (outcome) co_return outcome;
+    if (outcome) {
+      outcome->along = along && outcome->found;
+      co_return outcome;
+    }
     if (unknown && left_all_as_it_was(outcome.error().code)) {
       co_return std::unexpected(std::move(*unknown));
     }
-    const bool may_retry =
+    const bool is_undone = ran && call.status().error_code() == grpc::ABORTED;
+    const bool may_repeat =
         outcome.error().code == Code::source_unavailable && write.mode != Write::Mode::remove;
-    if (!may_retry) co_return outcome;
-    if (!unknown) unknown = outcome.error();
+    if (!is_undone && !may_repeat) co_return outcome;
+    if (!is_undone && !unknown) unknown = outcome.error();
+    along = false;
+    request.mutable_writes()->DeleteSubrange(1, request.writes_size() - 1);
     Task<bool> pausing = database_->pause(next, write.deadline, never);
     const bool go_on = co_await std::move(pausing);
     if (!go_on) co_return outcome;

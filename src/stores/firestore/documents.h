@@ -71,6 +71,8 @@ class Documents {
   [[nodiscard]] const ServerTime& time() const noexcept { return time_; }
   [[nodiscard]] Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] const std::string& database() const noexcept { return database_->name(); }
+  // Of that database, FirestoreDatabase::place().
+  [[nodiscard]] std::string place() const { return database_->place(); }
   // Why the last call failed; empty if it did not.
   [[nodiscard]] std::string trouble() const;
   [[nodiscard]] std::uint64_t failed_total() const noexcept { return failed_total_.load(); }

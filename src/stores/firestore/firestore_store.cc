@@ -11,6 +11,7 @@
 #include "stores/firestore/firestore_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace headrace::firestore {
@@ -19,7 +20,6 @@ namespace {
 
 // How often a call finds that what it has read was changed before it wrote.
 constexpr std::size_t rounds_max = 32;
-constexpr std::size_t writes_per_commit_max = 500;
 // A key's change writes what stands beside it and empties its slot.
 constexpr std::size_t keys_per_commit_max = writes_per_commit_max / 2;
 // After everything that may stand beside a slot has ended.
@@ -334,7 +334,7 @@ Task<Result<Token>> FirestoreStore::commit_all(std::vector<api::Write> writes,
   co_return Token();
 }
 
-Task<Result<Token>> FirestoreStore::invalidate(std::vector<StoreKey> keys) {
+std::vector<api::Write> FirestoreStore::removals_of(const std::vector<StoreKey>& keys) const {
   std::vector<std::string> names;
   for (const StoreKey& key : keys) names.push_back(names_.slot(key));
   std::ranges::sort(names);
@@ -342,7 +342,25 @@ Task<Result<Token>> FirestoreStore::invalidate(std::vector<StoreKey> keys) {
   names.erase(doubled.begin(), doubled.end());
   std::vector<api::Write> writes;
   for (std::string& name : names) writes.push_back(removal(std::move(name)));
-  auto committing = commit_all(std::move(writes), Documents::Repeat::if_unknown);
+  return writes;
+}
+
+std::vector<api::Write> FirestoreStore::renewals_of(const std::vector<WatermarkId>& watermarks,
+                                                    Moment latest) const {
+  std::map<std::string, api::Write> writes;
+  for (const WatermarkId& id : watermarks) {
+    const std::string name = names_.watermark(id);
+    api::Document& document = *writes[name].mutable_update();
+    document.set_name(name);
+    write_watermark(document, random_.token(), end_of(latest, watermark_lasts_));
+  }
+  std::vector<api::Write> all;
+  for (auto& [name, write] : writes) all.push_back(std::move(write));
+  return all;
+}
+
+Task<Result<Token>> FirestoreStore::invalidate(std::vector<StoreKey> keys) {
+  auto committing = commit_all(removals_of(keys), Documents::Repeat::if_unknown);
   Result<Token> outcome = co_await std::move(committing);
   co_return outcome;
 }
@@ -351,20 +369,25 @@ Task<Result<Token>> FirestoreStore::renew(std::vector<WatermarkId> watermarks) {
   auto asking = now();
   const Result<ServerTime::Bounds> now = co_await std::move(asking);
   if (!now) co_return std::unexpected(now.error());
-  std::map<std::string, api::Write> writes;
-  for (const WatermarkId& id : watermarks) {
-    const std::string name = names_.watermark(id);
-    api::Document& document = *writes[name].mutable_update();
-    document.set_name(name);
-    write_watermark(document, random_.token(), end_of(now->latest, watermark_lasts_));
-  }
-  std::vector<api::Write> all;
-  for (auto& [name, write] : writes) all.push_back(std::move(write));
   // A token that was lost on its way back may have been renewed by others since; to set it again
   // would bring back what they have outdated.  Who repeats the call brings another.
-  auto committing = commit_all(std::move(all), Documents::Repeat::never);
+  auto committing = commit_all(renewals_of(watermarks, now->latest), Documents::Repeat::never);
   Result<Token> outcome = co_await std::move(committing);
   co_return outcome;
+}
+
+// Before the first answer nobody knows Firestore's time, and a watermark cannot say when it may go.
+std::vector<std::string> FirestoreStore::voiding(const std::vector<StoreKey>& keys,
+                                                 const std::vector<WatermarkId>& watermarks) const {
+  std::vector<api::Write> writes = removals_of(keys);
+  if (!watermarks.empty()) {
+    const auto now = documents_.time().at(documents_.clock().now());
+    if (!now) return {};
+    std::ranges::move(renewals_of(watermarks, now->latest), std::back_inserter(writes));
+  }
+  std::vector<std::string> changes;
+  for (const api::Write& one : writes) changes.push_back(one.SerializeAsString());
+  return changes;
 }
 
 Task<Result<Token>> FirestoreStore::guard(std::vector<StoreKey> keys, Token guard, Duration lasts) {

@@ -51,6 +51,9 @@ class FirestoreStore final : public Store {
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
   Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
+  std::string commits_in() const override { return documents_.place(); }
+  std::vector<std::string> voiding(const std::vector<StoreKey>& keys,
+                                   const std::vector<WatermarkId>& watermarks) const override;
   Usage usage() const override;
   void close() override { documents_.close(); }
 
@@ -71,6 +74,9 @@ class FirestoreStore final : public Store {
   [[nodiscard]] Task<Result<std::optional<Seen::Holder>>> holder_of(StoreKey key, Token expected);
   [[nodiscard]] Task<Result<Published>> replace(StoreKey key, Token expected, api::Write write,
                                                 Token made, Duration lives);
+  [[nodiscard]] std::vector<api::Write> removals_of(const std::vector<StoreKey>& keys) const;
+  [[nodiscard]] std::vector<api::Write> renewals_of(const std::vector<WatermarkId>& watermarks,
+                                                    Moment latest) const;
   [[nodiscard]] Task<Result<Token>> commit_all(std::vector<api::Write> writes,
                                                Documents::Repeat repeat);
   [[nodiscard]] Task<Result<Token>> change(Changes changes);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/mutants.h"
 #include "stores/moving/held.h"
 
 namespace headrace::moving {
@@ -55,6 +56,8 @@ class Attempt {
   Token from_{};
   Token to_{};
   bool was_replaced_ = false;
+  std::optional<Result<Slot>> early_;  // Only a mutant looks so early.
+  Instant early_at_{};
 };
 
 // What the entry depends on, so that the new store can be asked for that with the lease.
@@ -113,9 +116,13 @@ Step Attempt::note_marks(Slot* under_lease) {
 
 // The look that counts, and the publish of what it has seen.
 Task<Step> Attempt::carry() {
-  const Instant looked = ports_.clock.now();
+  Instant looked = ports_.clock.now();
   auto looking = ports_.from.look(key_, ids_, Store::Payload::with);
   Result<Slot> slot = co_await std::move(looking);
+  if (early_) {
+    slot = *std::move(early_);
+    looked = early_at_;
+  }
   if (!slot) co_return failed(old_store, slot.error());
   // Another incarnation may have brought back what was voided, and is about to be told again.
   if (slot->incarnation != from_) co_return Outcome::busy;
@@ -130,7 +137,7 @@ Task<Step> Attempt::carry() {
   const Duration keep_for = slot->kept_for - since;
   if (keep_for <= Duration(0)) co_return Outcome::gone;
   envelope.lease = lease_;
-  envelope.age_at_publish += slot->stored_for + since;
+  if (!removed(Mechanism::copy_age)) envelope.age_at_publish += slot->stored_for + since;
   for (std::size_t i = 0; i < marks_.size(); ++i) envelope.watermarks[i].token = marks_[i];
   auto publishing = ports_.to.publish(key_, lease_, std::move(envelope), keep_for);
   const Result<Published> published = co_await std::move(publishing);
@@ -139,6 +146,11 @@ Task<Step> Attempt::carry() {
 }
 
 Task<Step> Attempt::fill(Duration lease_for) {
+  if (removed(Mechanism::copy_lease_first)) {
+    early_at_ = ports_.clock.now();
+    auto looking = ports_.from.look(key_, ids_, Store::Payload::with);
+    early_ = co_await std::move(looking);
+  }
   auto taking = take(lease_for);
   Step step = co_await std::move(taking);
   if (step && !*step) {

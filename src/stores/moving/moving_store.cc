@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/hash.h"
+#include "core/mutants.h"
 #include "headrace/stores/moving.h"
 #include "stores/moving/copier.h"
 
@@ -220,6 +221,13 @@ Task<Result<void>> Moving::put_new(StoreKey key, Envelope envelope, Duration kee
 // less to fear.
 
 Task<Result<Token>> Moving::invalidate(std::vector<StoreKey> keys) {
+  if (removed(Mechanism::old_store_first) && phase() != MovingPhase::off) {
+    auto early = to_.invalidate(keys);
+    const Result<Token> to = co_await std::move(early);
+    auto late = from_.invalidate(std::move(keys));
+    const Result<Token> from = co_await std::move(late);
+    co_return both(from, to);
+  }
   auto voiding = from_.invalidate(keys);
   const Result<Token> from = co_await std::move(voiding);
   if (phase() == MovingPhase::off) co_return alone(from);
@@ -229,6 +237,13 @@ Task<Result<Token>> Moving::invalidate(std::vector<StoreKey> keys) {
 }
 
 Task<Result<Token>> Moving::renew(std::vector<WatermarkId> watermarks) {
+  if (removed(Mechanism::old_store_first) && phase() != MovingPhase::off) {
+    auto early = to_.renew(watermarks);
+    const Result<Token> to = co_await std::move(early);
+    auto late = from_.renew(std::move(watermarks));
+    const Result<Token> from = co_await std::move(late);
+    co_return both(from, to);
+  }
   auto renewing = from_.renew(watermarks);
   const Result<Token> from = co_await std::move(renewing);
   if (phase() == MovingPhase::off) co_return alone(from);

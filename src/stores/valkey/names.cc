@@ -18,13 +18,21 @@ void append_readable(std::string& text, std::string_view bytes) {
   const std::size_t before = text.size();
   text.resize(before + (bytes.size() * 8 + 5) / 6);
   char* to = text.data() + before;
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char byte : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(byte);
-    for (held += 8; held >= 6; held -= 6) *to++ = digits[bits >> (held - 6) & 63];
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::size_t left = bytes.size();
+  for (; left >= 3; left -= 3, from += 3) {
+    const std::uint32_t bits = std::uint32_t{from[0]} << 16 | std::uint32_t{from[1]} << 8 | from[2];
+    *to++ = digits[bits >> 18];
+    *to++ = digits[bits >> 12 & 63];
+    *to++ = digits[bits >> 6 & 63];
+    *to++ = digits[bits & 63];
   }
-  if (held > 0) *to = digits[bits << (6 - held) & 63];
+  if (left == 0) return;
+  const std::uint32_t second = left > 1 ? from[1] : 0;
+  const std::uint32_t bits = std::uint32_t{from[0]} << 16 | second << 8;
+  *to++ = digits[bits >> 18];
+  *to++ = digits[bits >> 12 & 63];
+  if (left > 1) *to = digits[bits >> 6 & 63];
 }
 
 std::string name_of(std::string_view prefix, std::string_view mark, std::string_view bytes,

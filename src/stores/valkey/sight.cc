@@ -17,7 +17,9 @@ void ask_record(RespCommands& commands, const Question& question) {
 // One moment is seen.
 Ask ask_together(const Question& question) {
   Ask ask;
-  std::vector<std::string> words{"MGET"};
+  std::vector<std::string_view> words;
+  words.reserve(3 + question.marks.size());
+  words.emplace_back("MGET");
   if (question.head_bytes == 0) {
     words.push_back(question.slot);
   } else {
@@ -41,6 +43,7 @@ Result<Sight> read_together(const Question& question, Answers answers) {
   Sight sight{.record = has_record ? got[0].text : answer.values.front().text,
               .beside = got[first_mark - 1].text,
               .server = answer.server};
+  sight.marks.reserve(question.marks.size());
   for (std::size_t i = first_mark; i < got.size(); ++i) sight.marks.push_back(got[i].text);
   sight.answers = std::move(answers);
   return sight;

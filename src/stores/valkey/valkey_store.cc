@@ -115,6 +115,7 @@ void ValkeyStore::fill_in(Slot& slot, std::string_view record, std::string_view 
 Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, Payload payload) {
   Question question{.slot = names_.slot(key), .beside = names_.beside(key)};
   if (payload == Payload::without) question.head_bytes = head_bytes(ids.size());
+  question.marks.reserve(ids.size());
   for (const WatermarkId& id : ids) question.marks.push_back(names_.watermark(id));
   auto asking = ask(asks_of(question, *router_));
   Result<Answers> answers = co_await std::move(asking);
@@ -131,6 +132,7 @@ Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, 
     if (whole) whole->envelope.payload.clear();
     co_return whole;
   }
+  slot.watermarks.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const std::string_view token = sight->marks[i];
     slot.watermarks.push_back(token.size() == 16 ? token_of(token) : Token{});
