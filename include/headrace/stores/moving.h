@@ -20,6 +20,9 @@
 // was told everything; a fill whose lease is of the other store is refused, which costs a load.  A
 // phase that changes while something is voided is noticed: the new store is told as well.
 //
+// It names no database in which its changes could be made along with a source's (commits_in), even
+// if one of the stores does: such a commit would not tell the other.
+//
 // The incarnation is made of those of both stores, that which this call was answered in and of the
 // other the last that was seen; in `off` it is the old store's.
 //

@@ -93,6 +93,12 @@ class GatedStore final : public Store {
   Task<Result<Page>> list(std::string from, std::size_t keys_max) override {
     return lists ? inner_.list(std::move(from), keys_max) : Store::list(std::move(from), keys_max);
   }
+  // What is committed in its database is told to nobody else.
+  std::string commits_in() const override { return "a database"; }
+  std::vector<std::string> voiding(const std::vector<StoreKey>&,
+                                   const std::vector<WatermarkId>&) const override {
+    return {"a change"};
+  }
   Usage usage() const override { return inner_.usage(); }
   void close() override {
     log_.push_back(name_ + " close");

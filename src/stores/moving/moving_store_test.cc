@@ -229,6 +229,14 @@ TEST_F(MovingStoreTest, WhatIsPutVoidsTheOtherStoresEntry) {
   EXPECT_EQ(answer(plain_to_), "put again");
 }
 
+TEST_F(MovingStoreTest, NothingIsCommittedInTheDatabaseOfOneStoreAlone) {
+  for (const MovingPhase phase : {MovingPhase::off, MovingPhase::dual, MovingPhase::next}) {
+    const MovingStore& moving = make(phase);
+    EXPECT_EQ(moving.commits_in(), "");
+    EXPECT_TRUE(moving.voiding({key()}, {a_}).empty());
+  }
+}
+
 TEST_F(MovingStoreTest, AGuardStandsInBothStoresAndGoesFromBoth) {
   MovingStore& moving = make(MovingPhase::dual);
   ok(moving.guard({key()}, {1, 2}, 1h));
