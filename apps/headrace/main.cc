@@ -255,10 +255,11 @@ void add_migrate(CLI::App& app, Run& run) {
                   "File with the servers' API key; without it HEADRACE_API_KEY is taken");
   sub->add_option("--state", command->state, "Where is written how far the copying has come")
       ->capture_default_str();
-  sub->add_option("--rate", command->rate, "Entries copied in a second; 0: as many as can be")
+  sub->add_option("--rate", command->rate,
+                  "Entries copied or compared in a second; 0: as many as can be")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
-  sub->add_option("--at-once", command->at_once, "Entries copied at the same time")
+  sub->add_option("--at-once", command->at_once, "Entries copied or compared at the same time")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   sub->add_flag("--anew", command->anew, "Begin from the start, whatever the state file says");
