@@ -38,6 +38,7 @@ class Mover {
   Store& from_;
   ShelfStore to_;
   std::unique_ptr<MovingStore> moving_;
+  std::vector<std::unique_ptr<moving::Walk>> walks_;
   std::vector<std::unique_ptr<moving::Backfill>> backfills_;
   std::atomic<std::uint64_t> emptied_{0};
   int working_ = 0;
