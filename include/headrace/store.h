@@ -211,6 +211,7 @@ class Store {
     std::uint64_t refused_total = 0;  // Publishes that lost their lease.
     std::uint64_t failed_total = 0;   // Operations that ended in store_unavailable.
     std::string trouble{};            // What is wrong now, in words; empty if nothing is.
+    std::string warning{};            // What works, and some day may not; the same.
   };
   [[nodiscard]] virtual Usage usage() const = 0;
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import pathlib
 import signal
@@ -52,6 +53,11 @@ class Process:
 class Valkey(Process):
     ask, reply = b"PING\r\n", b"+PONG"
 
+    @property
+    def says(self):
+        """The section of a configuration that names it as a store."""
+        return f'kind = "valkey"\naddress = "127.0.0.1:{self.port}"\n'
+
     def command(self):
         return [SERVERS / "valkey-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir",
                 str(self.folder), "--save", "", "--appendonly", "no"]
@@ -59,6 +65,10 @@ class Valkey(Process):
 
 class Memcached(Process):
     ask, reply = b"mn\r\n", b"MN"
+
+    @property
+    def says(self):
+        return f'kind = "memcached"\nservers = ["127.0.0.1:{self.port}"]\n'
 
     def command(self):
         return [SERVERS / "memcached", "-p", str(self.port), "-l", "127.0.0.1", "-m", "64", "-u",
@@ -71,7 +81,7 @@ class Shared(Case):
         super().setUp()
         self.valkey = Valkey(self.folder)
         self.addCleanup(self.valkey.kill)
-        self.store = f'[store]\nkind = "valkey"\naddress = "127.0.0.1:{self.valkey.port}"\n'
+        self.store = f"[store]\n{self.valkey.says}"
         self.standard(data=False, top=self.store)
         self.here, self.there = self.serve(), self.serve()
 
@@ -132,6 +142,19 @@ class Shared(Case):
         self.wait_until(lambda: self.there.read(2)[1], "hits again")
         self.assertEqual(self.version(self.there, 1), written)
         self.assertEqual(self.version(self.here, 1), written)
+
+    def test_a_store_that_may_evict_guards_is_up_and_warned_of(self):
+        with self.valkey.connect() as connection:
+            connection.sendall(b"CONFIG SET maxmemory-policy allkeys-lru\r\n")
+            self.assertEqual(connection.recv(100), b"+OK\r\n")
+        late = self.serve()
+        self.assertIn("its maxmemory-policy is allkeys-lru", late.log())
+        metrics = late.ask("GET", "/metrics")[2].decode()
+        self.assertIn("\nheadrace_store_up 1\n", metrics)
+        self.assertIn("\nheadrace_store_warning 1\n", metrics)
+        store = json.loads(late.ask("GET", "/v1/stats")[2])["store"]
+        self.assertEqual(store["trouble"], "")
+        self.assertIn("allkeys-lru", store["warning"])
 
     def test_a_server_that_starts_without_its_store_serves(self):
         self.valkey.kill()

@@ -30,6 +30,7 @@ Opened open_shared(const config::ValkeyStoreConfig& shared, const std::string& m
   if (!opened) return refused(opened.error().what, mend);
   const Result<Token> there = wait((*opened)->incarnation());
   if (!there) warn(there.error().what + "; reads go to the sources meanwhile");
+  if (std::string odd = (*opened)->usage().warning; !odd.empty()) warn(std::move(odd));
   return std::move(*opened);
 }
 

@@ -250,6 +250,9 @@ void write_budgets(Exposition& to, const std::vector<BudgetStats>& budgets) {
 void write_store(Exposition& to, const Store::Usage& usage) {
   to.gauge("headrace_store_up", "0 if the store is in trouble.")
       .sample(usage.trouble.empty() ? 1 : 0);
+  to.gauge("headrace_store_warning",
+           "1 if the store works and is set up so that it may fail some day; /v1/stats says how.")
+      .sample(usage.warning.empty() ? 0 : 1);
   to.gauge("headrace_store_entries", "Envelopes in the store.").sample(usage.entries);
   to.gauge("headrace_store_bytes", "What they occupy.").sample(usage.bytes);
   to.gauge("headrace_store_bytes_max", "Its limit.").sample(usage.bytes_max);

@@ -68,6 +68,7 @@ void append_store(std::string& out, const Store::Usage& usage) {
   json.number("bytes", whole(usage.bytes));
   json.number("bytes_max", whole(usage.bytes_max));
   json.text("trouble", usage.trouble);
+  json.text("warning", usage.warning);
 }
 
 }  // namespace

@@ -364,11 +364,14 @@ Store::Usage Moving::usage() const {
   if (phase() == MovingPhase::off) return usage;
   const Usage other = store(which == Which::from ? Which::to : Which::from).usage();
   usage.failed_total += other.failed_total;
-  if (!other.trouble.empty()) {
-    usage.trouble += usage.trouble.empty() ? "" : "; ";
-    usage.trouble += which == Which::from ? "the new store: " : "the old store: ";
-    usage.trouble += other.trouble;
-  }
+  const auto add = [which](std::string& to, const std::string& text) {
+    if (text.empty()) return;
+    to += to.empty() ? "" : "; ";
+    to += which == Which::from ? "the new store: " : "the old store: ";
+    to += text;
+  };
+  add(usage.trouble, other.trouble);
+  add(usage.warning, other.warning);
   return usage;
 }
 

@@ -236,10 +236,9 @@ Store::Usage ValkeyStore::usage() const {
   Usage usage{.refused_total = refused_total_, .failed_total = failed_total_};
   const std::scoped_lock lock(mutex_);
   usage.trouble = trouble_;
-  if (!usage.trouble.empty()) return usage;
   for (const std::shared_ptr<Server>& server : router_->servers()) {
     if (server->eviction == "noeviction") continue;
-    usage.trouble = server->name + ": its maxmemory-policy is " + server->eviction +
+    usage.warning = server->name + ": its maxmemory-policy is " + server->eviction +
                     ", by which it may evict write guards and floors; noeviction keeps them";
   }
   return usage;
