@@ -341,6 +341,8 @@ int Move::run() {
   // Who was in off has voided things in the old store alone.
   const bool was_off =
       std::ranges::any_of(*phases, [](const ServerPhase& server) { return server.is("off"); });
+  const auto alone = StateLock::take(command_.state);
+  if (!alone) return complain(alone.error().what, "", exit_conflict);
   if (auto wrong = open()) return *wrong;
   say("from {}\nto   {}", from_name_, to_name_);
   if (auto ended = copy(command_.anew || was_off)) return end(*ended);
@@ -410,6 +412,8 @@ int Move::cut_over() {
   }
   const auto phases = servers_in_dual(false);
   if (!phases) return phases.error();
+  const auto alone = StateLock::take(command_.state);
+  if (!alone) return complain(alone.error().what, "", exit_conflict);
   if (auto wrong = open()) return *wrong;
   if (!command_.unverified) {
     if (auto differ = compare_all()) return end(*differ);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "headrace/result.h"
 #include "stores/moving/backfill.h"
@@ -41,5 +42,26 @@ struct MigrationState {
                                                                   const std::string& to);
 
 [[nodiscard]] Result<void> write_state(const std::string& path, const MigrationState& state);
+
+// Held by whoever works with a state, so that no other does at the same time: two would each
+// write how far they have come, and the newer file would forget what the other left for later.
+// Ends with its process, however that ends.
+class StateLock {
+ public:
+  // refused while another holds it, or where the file beside the state cannot be made.
+  [[nodiscard]] static Result<StateLock> take(const std::string& path);
+
+  StateLock(StateLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  StateLock& operator=(StateLock&& other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~StateLock();
+
+ private:
+  explicit StateLock(int file) : file_(file) {}
+
+  int file_;
+};
 
 }  // namespace headrace::app

@@ -63,6 +63,21 @@ TEST_F(StateFileTest, HalfOfTheNextFileHarmsNothing) {
   EXPECT_EQ(**read_state(path_), sample(Stage::copied));
 }
 
+TEST_F(StateFileTest, OneWorksWithAStateAtATime) {
+  {
+    const auto one = StateLock::take(path_);
+    ASSERT_TRUE(one.has_value());
+    const auto two = StateLock::take(path_);
+    ASSERT_FALSE(two.has_value());
+    EXPECT_NE(two.error().what.find("is at work with " + path_), std::string::npos);
+    EXPECT_TRUE(StateLock::take(folder_.file("other.json")).has_value());
+  }
+  EXPECT_TRUE(StateLock::take(path_).has_value());
+  const auto nowhere = StateLock::take(folder_.file("none/migration.json"));
+  ASSERT_FALSE(nowhere.has_value());
+  EXPECT_NE(nowhere.error().what.find("--state"), std::string::npos);
+}
+
 TEST_F(StateFileTest, WhatIsNoStateIsRefused) {
   ASSERT_TRUE(write_state(path_, sample()).has_value());
   const std::string whole = bytes();
