@@ -187,12 +187,14 @@ class Case(unittest.TestCase):
                 self.fail(f"this never happened: {what}")
             time.sleep(0.01)
 
+    @staticmethod
+    def is_stored(server, entity):
+        _, _, body = server.ask("GET", f"/v1/explain/user/{entity}")
+        return json.loads(body).get("store", {}).get("present", False)
+
     def wait_stored(self, server, entity):
         """Until the store holds the entry: an answer does not wait for that."""
-        def is_stored():
-            _, _, body = server.ask("GET", f"/v1/explain/user/{entity}")
-            return json.loads(body).get("store", {}).get("present", False)
-        self.wait_until(is_stored, f"user {entity} in the store")
+        self.wait_until(lambda: self.is_stored(server, entity), f"user {entity} in the store")
 
 
 class Traffic:

@@ -7,32 +7,16 @@ import contextlib
 import http.server
 import json
 import os
-import random
 import signal
 import subprocess
 import threading
-import time
 import unittest
 
-from harness import BINARY, Case, Traffic, clean_environment
-from test_shared import SERVERS, Valkey
+from harness import Traffic, clean_environment
+from moving import BATCH, POLICY, Judge, Moving
+from test_shared import SERVERS
 
 ENTRIES = int(os.environ.get("HEADRACE_MIGRATE_ENTRIES", "20000"))
-BATCH = 500
-POLICY = """
-[policies.user]
-source = "db"
-table = "users"
-fields = ["id", "name", "version"]
-tags = ["user:{entity}"]
-rollout = "on"
-level = "strict"
-fresh_for = "2h"
-absent_for = "1h"
-fetch_within = "25s"
-load_within = "25s"
-"""
-RUN_SECONDS_MAX = 90 + ENTRIES / 500  # Of one stage of the tool, on a slow machine.
 
 
 def entries_in(valkey):
@@ -89,102 +73,14 @@ def refusing(server, refused):
         refuser.http.server_close()
 
 
-class Judge:
-    """Writes and reads that know what each read must at least see."""
-
-    def __init__(self, case, servers, first, last):
-        self.case = case
-        self.servers = servers
-        self.first, self.last = first, last
-        self.floors = {}
-        self.lock = threading.Lock()
-        self.reads = self.writes = 0
-        self.goes = threading.Event()
-        self.goes.set()
-        self.random = random.Random(7)
-
-    def _choose(self):
-        with self.lock:
-            return (self.random.choice(self.servers),
-                    self.random.randint(self.first, self.last))
-
-    def write(self):
-        server, entity = self._choose()
-        with self.lock:  # Of one entity one after the other, as SQLite would have it anyway.
-            written = self.case.write(entity)
-        if self.writes % 2 == 0:
-            held = server.invalidate(keys=[{"policy": "user", "entity": str(entity)}])
-        else:
-            held = server.invalidate(tags=[f"user:{entity}"])
-        with self.lock:
-            self.writes += 1
-            if held == 200:
-                self.floors[entity] = max(self.floors.get(entity, 1), written)
-
-    def read(self):
-        server, entity = self._choose()
-        with self.lock:
-            floor = self.floors.get(entity, 1)
-        version = server.read(entity)[0]["version"]
-        if version < floor:
-            raise AssertionError(f"user {entity}: version {version} came back after {floor}")
-        self.reads += 1
-
-    def goes_on(self):
-        """Until some more has been written, and read."""
-        writes, reads = self.writes, self.reads
-        self.case.wait_until(lambda: self.writes > writes + 50 and self.reads > reads + 50,
-                             "more traffic")
-
-    def work(self):
-        self.goes.wait()
-        self.write()
-        for _ in range(4):
-            self.read()
-
-
 @unittest.skipUnless((SERVERS / "valkey-server").exists(), "there is no Valkey here")
-class Migration(Case):
+class Migration(Moving):
+    entries = ENTRIES
+
     def setUp(self):
         super().setUp()
-        self.database.execute("BEGIN")
-        self.database.executemany("INSERT INTO users VALUES (?, ?, 'secret', 1)",
-                                  ((i, f"User {i}") for i in range(100, ENTRIES + 100)))
-        self.database.execute("COMMIT")
         self.old, self.new = (self.valkey(name) for name in ("old", "new"))
         self.bus = f'[bus]\naddress = "127.0.0.1:{self.old.port}"\n'
-
-    def valkey(self, name):
-        folder = self.folder / name
-        folder.mkdir()
-        valkey = Valkey(folder)
-        self.addCleanup(valkey.kill)
-        return valkey
-
-    def on(self, valkey, section="store"):
-        return f'[{section}]\nkind = "valkey"\naddress = "127.0.0.1:{valkey.port}"\n'
-
-    def migrating(self, phase):
-        return (self.on(self.old) + self.bus + self.on(self.new, "migration.to") +
-                f'[migration]\nphase = "{phase}"\nnew_after = "2s"\n')
-
-    def on_stores(self, top):
-        """The configuration of the servers that start from here on."""
-        self.standard(data=False, top=top, policies=POLICY)
-
-    def restart(self, servers):
-        """One after the other, with the configuration of now."""
-        for i, server in enumerate(servers):
-            server.signal(signal.SIGTERM)
-            self.assertEqual(server.ended(), 0, server.log())
-            servers[i] = self.serve()
-
-    def wait_long(self, condition, what):
-        """As wait_until(), for what takes the longer the more entries there are."""
-        deadline = time.monotonic() + RUN_SECONDS_MAX
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.01)
 
     def fill(self, server, first, last, valkey):
         """Has these entities read until all are kept: an entry and its tag, each a name."""
@@ -197,27 +93,6 @@ class Migration(Case):
             return entries_in(valkey) >= expected
 
         self.wait_long(are_kept, "entries in the store")
-
-    def are_read(self, server, entities):
-        """On a busy machine a batch may take longer than anybody waits; it is then asked again."""
-        with contextlib.suppress(TimeoutError):
-            status, _, body = server.ask("POST", "/v1/read",
-                                         {"policy": "user", "entities": entities})
-            self.assertEqual(status, 200, body[:300])
-            return True
-        return False
-
-    def arguments(self, stage, servers, *more):
-        return [BINARY, "migrate", stage, "--state", str(self.folder / "state.json"), "--json",
-                *more, *(word for server in servers for word in ("--server", server.url))]
-
-    def migrate(self, stage, servers, *more):
-        """Runs a stage to its end: exit code, what it says, what it complains of."""
-        if "--from" not in more:
-            more = ("--config", str(self.config), *more)
-        done = subprocess.run(self.arguments(stage, servers, *more), capture_output=True, text=True,
-                              env=clean_environment(), timeout=RUN_SECONDS_MAX, check=False)
-        return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
     def kill_half_way(self, servers):
         """Starts the copying, and kills it when some pages are done and others are not."""
@@ -236,28 +111,14 @@ class Migration(Case):
                 return told["progress"]["listed"] > ENTRIES // 3
 
             self.wait_long(is_half_way, "a third of the copying")
+            code, _, complaint = self.migrate("run", servers)
+            self.assertEqual(code, 6, complaint)
+            self.assertIn("is at work with", complaint)
             tool.kill()
             tool.communicate()
         told = json.loads(state.read_text(encoding="utf-8"))
         self.assertEqual(told["stage"], "copying")
         self.assertLess(told["progress"]["listed"], ENTRIES * 3 // 4)
-
-    def no_faults(self, verify):
-        for fault in ("lost", "resurrected", "different", "time_left_differs"):
-            self.assertEqual(verify[fault], 0, verify)
-        self.assertLessEqual(verify["time_left_difference_max_s"], 1, verify)
-        self.assertTrue(verify["new_was_listed"])
-        self.assertGreater(verify["compared"], ENTRIES * 7 // 10)
-
-    def phases(self, servers):
-        return [json.loads(server.ask("GET", "/v1/admin/migration")[2])["phase"]
-                for server in servers]
-
-    def nearly_all_are_hits(self, server, entities):
-        """On a busy machine a store may answer too late now and then."""
-        answers = [server.read(entity) for entity in entities]
-        self.assertEqual({value["version"] for value, _ in answers}, {1})
-        self.assertGreater(sum(hit for _, hit in answers), 0.9 * len(answers))
 
     def started_in_dual(self):
         """Two servers that had filled the old store; the new one holds something of long ago."""
@@ -350,7 +211,7 @@ class Migration(Case):
             # Once it has opened both stores it waits.
             self.wait_until(lambda: clients_of(self.new) > before, "the tool at the new store")
             tool.send_signal(signal.SIGINT)
-            _, complaint = tool.communicate(timeout=RUN_SECONDS_MAX)
+            _, complaint = tool.communicate(timeout=self.run_seconds_max)
         self.assertEqual(tool.returncode, 130, complaint)
         self.assertIn("Go on with `headrace migrate cut-over`", complaint)
         self.assertEqual(self.phases(servers), ["dual"])
