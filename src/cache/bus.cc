@@ -61,7 +61,7 @@ Task<void> Engine::Impl::prove() {
 // Returns once the bus has taken the message; if that lasts too long it is taken later.
 Task<Result<void>> Engine::Impl::say(BusMessage message) {
   message.origin = hearing_.self();
-  auto race = std::make_shared<detail::Race<void>>(ports_.executor);
+  auto race = std::make_shared<detail::Race<void>>(ports_.executor, bus_is_late());
   const bool must_empty = outbox_.push(
       std::move(message), [race](Result<void> outcome) { race->settle(std::move(outcome)); });
   if (must_empty) {
@@ -69,7 +69,7 @@ Task<Result<void>> Engine::Impl::say(BusMessage message) {
     start(empty_outbox(), [self = shared_from_this()] { self->gate_.leave(); });
   }
   detail::WithinAwaiter<void> taken{ports_.executor, std::move(race),
-                                    ports_.clock.now() + limits_.bus_within, bus_is_late()};
+                                    ports_.clock.now() + limits_.bus_within};
   const Result<void> outcome = co_await taken;
   co_return outcome;
 }

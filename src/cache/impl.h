@@ -213,7 +213,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] FlightKey flight_key(const Read& read) const;
 
   // load.cc
-  void launch(Load load, std::shared_ptr<Flight> flight);
+  void launch(LoadRef load, std::shared_ptr<Flight> flight);
   Task<void> fly(LoadRef load);
   [[nodiscard]] bool prepare(Load& load);
   Task<void> run_fill(LoadRef load);

@@ -7,7 +7,8 @@ namespace headrace {
 // Ends after `pause` at the latest.  The first look again costs nobody else anything: only who
 // finds the lease still there has it said that somebody waits.
 Task<void> Engine::Impl::wait_for_lease(LoadRef load, Token lease, Duration pause) {
-  auto race = std::make_shared<detail::Race<void>>(ports_.executor);
+  Error unused{.code = Code::timed_out, .what = "the lease is not over yet"};
+  auto race = std::make_shared<detail::Race<void>>(ports_.executor, std::move(unused));
   // Not on the thread on which the bus is heard, which has more to hear.
   const Wakes::Id id = wakes_.add(lease, [this, race] {
     ports_.executor.post([race] {
@@ -20,9 +21,7 @@ Task<void> Engine::Impl::wait_for_lease(LoadRef load, Token lease, Duration paus
   }
   if (load->lease_met != lease) load->lease_met_again = false;
   load->lease_met = lease;
-  Error unused{.code = Code::timed_out, .what = "the lease is not over yet"};
-  detail::WithinAwaiter<void> over{ports_.executor, std::move(race), ports_.clock.now() + pause,
-                                   std::move(unused)};
+  detail::WithinAwaiter<void> over{ports_.executor, std::move(race), ports_.clock.now() + pause};
   (void)co_await over;
   wakes_.forget(lease, id);
 }

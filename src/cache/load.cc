@@ -15,11 +15,10 @@ namespace headrace {
 
 using Count = PolicyState::Count;
 
-void Engine::Impl::launch(Load load, std::shared_ptr<Flight> flight) {
-  auto shared = std::make_shared<Load>(std::move(load));
-  shared->flight = std::move(flight);
+void Engine::Impl::launch(LoadRef load, std::shared_ptr<Flight> flight) {
+  load->flight = std::move(flight);
   gate_.enter();
-  start(fly(std::move(shared)), [self = shared_from_this()] { self->gate_.leave(); });
+  start(fly(std::move(load)), [self = shared_from_this()] { self->gate_.leave(); });
 }
 
 Task<void> Engine::Impl::fly(LoadRef load) {

@@ -132,14 +132,14 @@ void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::
                                  const EntryRef& entry, SharedLoader loader) {
   if (closed_.load()) return;
   if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns()) return;
-  Load load{.policy = policy,
-            .snapshot = snapshot,
-            .entity = std::string(entry->entity()),
-            .hash = entry->hash(),
-            .loader = std::move(loader),
-            .purpose = Fill::Purpose::refresh,
-            .reason = Reason::stale};
-  flights_.board({.key = {.scope = snapshot.scope, .hash = entry->hash(), .entity = load.entity},
+  auto load = std::make_shared<Load>(Load{.policy = policy,
+                                          .snapshot = snapshot,
+                                          .entity = std::string(entry->entity()),
+                                          .hash = entry->hash(),
+                                          .loader = std::move(loader),
+                                          .purpose = Fill::Purpose::refresh,
+                                          .reason = Reason::stale});
+  flights_.board({.key = {.scope = snapshot.scope, .hash = entry->hash(), .entity = load->entity},
                   .unattended = true,
                   .launch = [self = shared_from_this(),
                              load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
@@ -184,15 +184,15 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
     finish(read, failure(Code::closed, "the engine is closed"));
     return;
   }
-  Load load{.policy = read->policy,
-            .snapshot = read->snapshot,
-            .entity = read->entity,
-            .hash = read->hash,
-            .loader = read->loader,
-            .purpose = alone ? Fill::Purpose::bypass : read->purpose,
-            .reason = read->reason,
-            .strict = read->level != Level::bounded,
-            .alone = alone};
+  auto load = std::make_shared<Load>(Load{.policy = read->policy,
+                                          .snapshot = read->snapshot,
+                                          .entity = read->entity,
+                                          .hash = read->hash,
+                                          .loader = read->loader,
+                                          .purpose = alone ? Fill::Purpose::bypass : read->purpose,
+                                          .reason = read->reason,
+                                          .strict = read->level != Level::bounded,
+                                          .alone = alone});
   auto opened = std::make_shared<std::atomic<bool>>(false);
   const auto self = shared_from_this();
   const FlightTable::Boarding boarding = flights_.board(

@@ -62,15 +62,16 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
   }
   const PolicyState::Snapshot snapshot = read->policy->snapshot();
   const std::uint64_t hash = PolicyState::hash_of(snapshot.scope, read->entity);
-  Load load{.policy = read->policy,
-            .snapshot = snapshot,
-            .entity = read->entity,
-            .hash = hash,
-            .loader = read->loader,
-            .strict = read->level != Level::bounded};
+  const bool is_strict = read->level != Level::bounded;
+  auto load = std::make_shared<Load>(Load{.policy = read->policy,
+                                          .snapshot = snapshot,
+                                          .entity = read->entity,
+                                          .hash = hash,
+                                          .loader = read->loader,
+                                          .strict = is_strict});
   const auto self = shared_from_this();
   (void)flights_.board({.key = {.scope = snapshot.scope, .hash = hash, .entity = read->entity},
-                        .join = load.strict ? FlightTable::Join::unissued : FlightTable::Join::any,
+                        .join = is_strict ? FlightTable::Join::unissued : FlightTable::Join::any,
                         .waiter =
                             [self, read, said](const Landing& landing) {
                               if (!landing.result || landing.result->origin() == Origin::source)

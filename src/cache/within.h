@@ -23,9 +23,9 @@ namespace detail {
 template <class T>
 class Race {
  public:
-  explicit Race(Executor& executor) : executor_(executor) {}
+  Race(Executor& executor, Error late) : executor_(executor), late_(std::move(late)) {}
 
-  bool settle(Result<T> outcome) {
+  bool settle(Result<T>&& outcome) {
     std::coroutine_handle<> waiting;
     Executor::TimerId timer{};
     {
@@ -39,6 +39,9 @@ class Race {
     if (waiting) waiting.resume();
     return true;
   }
+
+  // The time is up.
+  void expire() { settle(std::unexpected(late_)); }
 
   [[nodiscard]] bool is_settled() {
     const std::scoped_lock lock(mutex_);
@@ -63,6 +66,7 @@ class Race {
 
  private:
   Executor& executor_;
+  const Error late_;
   std::mutex mutex_;
   std::optional<Result<T>> outcome_;
   std::coroutine_handle<> waiting_;
@@ -74,14 +78,12 @@ struct WithinAwaiter {
   Executor& executor;
   std::shared_ptr<Race<T>> race;
   Instant deadline;
-  Error late;
 
   [[nodiscard]] bool await_ready() const { return race->is_settled(); }
   bool await_suspend(std::coroutine_handle<> awaiting) {
     // The awaiter may be gone as soon as the timer is set: only locals from here on.
     const auto here = race;
-    const auto timer =
-        executor.post_at(deadline, [here, error = late] { here->settle(std::unexpected(error)); });
+    const auto timer = executor.post_at(deadline, [here] { here->expire(); });
     return here->wait(awaiting, timer);
   }
   [[nodiscard]] Result<T> await_resume() { return race->take(); }
@@ -93,13 +95,13 @@ struct WithinAwaiter {
 template <class T>
 detail::WithinAwaiter<T> within(Executor& executor, Gate& gate, Task<Result<T>> task,
                                 Instant deadline, Error late) {
-  auto race = std::make_shared<detail::Race<T>>(executor);
+  auto race = std::make_shared<detail::Race<T>>(executor, std::move(late));
   gate.enter();
   start(std::move(task), [race, &gate](Result<T> outcome) {
     race->settle(std::move(outcome));
     gate.leave();
   });
-  return {executor, std::move(race), deadline, std::move(late)};
+  return {executor, std::move(race), deadline};
 }
 
 // Suspends until `when`.

@@ -225,7 +225,7 @@ TEST_F(WithinTest, WhatEndsBetweenTheLookAndTheWaitDoesNotSuspend) {
 }
 
 TEST_F(WithinTest, OnlyTheFirstSettles) {
-  const auto race = std::make_shared<detail::Race<int>>(world);
+  const auto race = std::make_shared<detail::Race<int>>(world, Error{});
   EXPECT_FALSE(race->is_settled());
   EXPECT_TRUE(race->settle(1));
   EXPECT_FALSE(race->settle(2));

@@ -1,5 +1,6 @@
 #include "stores/valkey/sight.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace headrace::valkey {
@@ -42,7 +43,8 @@ Result<Sight> read_together(const Question& question, Answers answers) {
   }
   Sight sight{.record = has_record ? got[0].text : answer.values.front().text,
               .beside = got[first_mark - 1].text,
-              .server = answer.server};
+              .server = answer.server,
+              .incarnation = answers.incarnation};
   sight.marks.reserve(question.marks.size());
   for (std::size_t i = first_mark; i < got.size(); ++i) sight.marks.push_back(got[i].text);
   sight.answers = std::move(answers);
@@ -50,6 +52,18 @@ Result<Sight> read_together(const Question& question, Answers answers) {
 }
 
 }  // namespace
+
+std::optional<Error> first_error(const Answers& answers) {
+  for (const Answer& answer : answers.all) {
+    const auto found = std::ranges::find_if(answer.values, [](const RespValue& value) {
+      return value.is_error() && !value.text.starts_with("NOSCRIPT");
+    });
+    if (found == answer.values.end()) continue;
+    return Error{.code = Code::store_unavailable,
+                 .what = answer.server->name + ": " + std::string(found->text)};
+  }
+  return std::nullopt;
+}
 
 std::vector<Ask> asks_of(const Question& question, const Router& router) {
   std::vector<Ask> asks;
@@ -71,8 +85,10 @@ std::vector<Ask> asks_of(const Question& question, const Router& router) {
 Result<Sight> read_sight(const Question& question, Answers answers, const Router& router) {
   if (router.is_one()) return read_together(question, std::move(answers));
   const Answer& first = answers.all.front();
-  Sight sight{
-      .record = first.values[0].text, .beside = first.values[1].text, .server = first.server};
+  Sight sight{.record = first.values[0].text,
+              .beside = first.values[1].text,
+              .server = first.server,
+              .incarnation = answers.incarnation};
   for (std::size_t i = 1; i < answers.all.size(); ++i) {
     sight.marks.push_back(answers.all[i].values.front().text);
   }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@
 #include "valkey/router.h"
 
 namespace headrace::valkey {
+
+// What an error among the replies says, but for a script that a server has lost.
+[[nodiscard]] std::optional<Error> first_error(const Answers& answers);
 
 // The names of what is to be read.
 struct Question {
@@ -33,6 +37,7 @@ struct Sight {
   std::string_view beside{};
   std::vector<std::string_view> marks{};
   std::shared_ptr<Server> server{};  // That has the slot.
+  Token incarnation{};
   Answers answers{};
 };
 [[nodiscard]] Result<Sight> read_sight(const Question& question, Answers answers,

@@ -13,18 +13,6 @@ constexpr auto lives_max = std::chrono::hours(24 * 365 * 10);
 
 }  // namespace
 
-std::optional<Error> first_error(const Answers& answers) {
-  for (const Answer& answer : answers.all) {
-    const auto found = std::ranges::find_if(answer.values, [](const RespValue& value) {
-      return value.is_error() && !value.text.starts_with("NOSCRIPT");
-    });
-    if (found == answer.values.end()) continue;
-    return Error{.code = Code::store_unavailable,
-                 .what = answer.server->name + ": " + std::string(found->text)};
-  }
-  return std::nullopt;
-}
-
 std::int64_t whole_ms(Duration lives) {
   const Duration bounded = std::min<Duration>(lives, lives_max);
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(bounded).count();
@@ -43,7 +31,8 @@ ValkeyStore::ValkeyStore(ValkeyStoreOptions options, std::unique_ptr<Router> rou
     : options_(std::move(options)),
       names_(options_.prefix),
       runtime_(runtime),
-      router_(std::move(router)) {}
+      router_(std::move(router)),
+      looks_(runtime, names_, *router_) {}
 
 ValkeyStore::~ValkeyStore() {
   router_->close();
@@ -62,16 +51,19 @@ std::unexpected<Error> ValkeyStore::failed(Error error) {
   return std::unexpected(std::move(error));
 }
 
+void ValkeyStore::worked() {
+  if (!is_troubled_.exchange(false, std::memory_order_relaxed)) return;
+  const std::scoped_lock lock(mutex_);
+  trouble_.clear();
+}
+
 // Errors among the replies fail the call too, but for a script that the server has lost.
 Task<Result<Answers>> ValkeyStore::ask(std::vector<Ask> asks, Copies copies) {
   auto asking = router_->ask(std::move(asks), copies);
   Result<Answers> answers = co_await std::move(asking);
   if (!answers) co_return failed(std::move(answers.error()));
   if (auto error = first_error(*answers)) co_return failed(*std::move(error));
-  if (is_troubled_.exchange(false, std::memory_order_relaxed)) {
-    const std::scoped_lock lock(mutex_);
-    trouble_.clear();
-  }
+  worked();
   co_return std::move(*answers);
 }
 
@@ -112,7 +104,7 @@ void ValkeyStore::fill_in(Slot& slot, std::string_view record, std::string_view 
   slot.floors = stands.floors;
 }
 
-Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, Payload payload) {
+Task<Result<Sight>> ValkeyStore::read(StoreKey key, std::vector<WatermarkId> ids, Payload payload) {
   Question question{.slot = names_.slot(key), .beside = names_.beside(key)};
   if (payload == Payload::without) question.head_bytes = head_bytes(ids.size());
   question.marks.reserve(ids.size());
@@ -120,10 +112,25 @@ Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, 
   auto asking = ask(asks_of(question, *router_));
   Result<Answers> answers = co_await std::move(asking);
   if (!answers) co_return std::unexpected(std::move(answers.error()));
-  const Result<Sight> sight = read_sight(question, std::move(*answers), *router_);
-  if (!sight) co_return failed(sight.error());
+  Result<Sight> sight = read_sight(question, std::move(*answers), *router_);
+  if (!sight) co_return failed(std::move(sight.error()));
+  co_return sight;
+}
 
-  Slot slot{.incarnation = sight->answers.incarnation};
+Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, Payload payload) {
+  Result<Sight> sight;
+  if (payload == Payload::with && router_->is_one() && looks_.are_here()) {
+    Looks::Look looking(looks_, key, ids);
+    sight = co_await looking;
+    if (!sight) co_return failed(std::move(sight.error()));
+    worked();
+  } else {
+    auto reading = read(key, ids, payload);
+    sight = co_await std::move(reading);
+    if (!sight) co_return std::unexpected(std::move(sight.error()));
+  }
+
+  Slot slot{.incarnation = sight->incarnation};
   fill_in(slot, sight->record, sight->beside, *sight->server, payload);
   const bool is_cut = payload == Payload::without && slot.state == Slot::State::damaged;
   if (is_cut) {  // Or its envelope has another number of watermarks.
@@ -182,10 +189,16 @@ Task<Result<void>> ValkeyStore::make_missing(std::vector<WatermarkId> ids,
 Task<Result<Store::Claim>> ValkeyStore::get_or_lease(StoreKey key, Token lease, Duration lease_for,
                                                      std::vector<WatermarkId> watermarks) {
   if (lease.is_none()) co_return no_token();
-  auto seeing = look(key, std::move(watermarks), Payload::with);
+  auto seeing = see(key, std::move(watermarks), Payload::with);
   Result<Slot> seen = co_await std::move(seeing);
-  if (!seen) co_return std::unexpected(seen.error());
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
   Claim claim{.slot = std::move(*seen)};
+  if (claim.slot.state == Slot::State::leased) {
+    auto asking = lease_left(key);
+    const Result<Duration> left = co_await std::move(asking);
+    if (!left) co_return std::unexpected(left.error());
+    claim.slot.lease_left = *left;
+  }
   if (claim.slot.state != Slot::State::empty) co_return claim;
 
   const std::string name = names_.slot(key);
@@ -213,6 +226,15 @@ Task<Result<Slot>> ValkeyStore::look(StoreKey key, std::vector<WatermarkId> wate
   auto seeing = see(key, std::move(watermarks), payload);
   Result<Slot> slot = co_await std::move(seeing);
   if (!slot || slot->state != Slot::State::leased) co_return slot;
+  auto asking = lease_left(key);
+  const Result<Duration> left = co_await std::move(asking);
+  if (!left) co_return std::unexpected(left.error());
+  slot->lease_left = *left;
+  co_return slot;
+}
+
+// Of the lease that stands there.
+Task<Result<Duration>> ValkeyStore::lease_left(StoreKey key) {
   const std::string name = names_.slot(key);
   RespCommands commands;
   commands.add({"PTTL", name});
@@ -221,8 +243,7 @@ Task<Result<Slot>> ValkeyStore::look(StoreKey key, std::vector<WatermarkId> wate
   if (!answers) co_return std::unexpected(answers.error());
   // It may have gone meanwhile: then it is about to end.
   const auto left = std::chrono::milliseconds(answers->all.front().values.front().integer);
-  slot->lease_left = std::max<Duration>(left, std::chrono::milliseconds(1));
-  co_return slot;
+  co_return std::max<Duration>(left, std::chrono::milliseconds(1));
 }
 
 Task<Result<Token>> ValkeyStore::incarnation() {

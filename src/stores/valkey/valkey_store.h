@@ -14,6 +14,7 @@
 
 #include "headrace/stores/valkey.h"
 #include "stores/valkey/beside.h"
+#include "stores/valkey/looks.h"
 #include "stores/valkey/names.h"
 #include "stores/valkey/record.h"
 #include "stores/valkey/sight.h"
@@ -31,9 +32,6 @@ namespace headrace::valkey {
 inline constexpr std::size_t compare_and_set_script = 0;
 inline constexpr std::size_t change_beside_script = 1;
 inline constexpr std::array<std::string_view, 2> scripts{compare_and_set, change_beside};
-
-// What an error among the replies says, but for a script that a server has lost.
-[[nodiscard]] std::optional<Error> first_error(const Answers& answers);
 
 class ValkeyStore final : public Store {
  public:
@@ -76,7 +74,9 @@ class ValkeyStore final : public Store {
   Task<Result<bool>> replace(std::string name, Token expected, std::string record, Duration lives);
   Task<Result<std::string>> order_now();
   Task<Result<std::vector<StoreKey>>> held_of(std::vector<std::string> names);
+  Task<Result<Sight>> read(StoreKey key, std::vector<WatermarkId> ids, Payload payload);
   Task<Result<Slot>> see(StoreKey key, std::vector<WatermarkId> ids, Payload payload);
+  Task<Result<Duration>> lease_left(StoreKey key);
   Task<Result<void>> make_missing(std::vector<WatermarkId> ids, std::vector<Token>& tokens);
   Task<Result<Token>> remove(std::vector<std::string> names);
   Task<Result<Token>> change(std::vector<Run> runs, Copies copies);
@@ -89,11 +89,13 @@ class ValkeyStore final : public Store {
   // Of each of the keys.
   Task<Result<std::vector<std::shared_ptr<Server>>>> servers_of(std::vector<StoreKey> keys);
   [[nodiscard]] std::unexpected<Error> failed(Error error);
+  void worked();  // What was in trouble is not any more.
 
   const ValkeyStoreOptions options_;
   const Names names_;
   Runtime& runtime_;
   const std::unique_ptr<Router> router_;
+  Looks looks_;
   std::atomic<std::uint64_t> refused_total_ = 0;
   std::atomic<std::uint64_t> failed_total_ = 0;
   std::atomic<bool> is_troubled_ = false;  // There is something in `trouble_`.

@@ -1,0 +1,127 @@
+#include "stores/valkey/looks.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "io/loops.h"
+
+namespace headrace::valkey {
+
+namespace {
+
+struct Mention {
+  WatermarkId id{};
+  std::size_t at = 0;  // Among all that are mentioned.
+
+  [[nodiscard]] auto order() const noexcept { return std::pair(id.high, id.low); }
+};
+
+}  // namespace
+
+// Records with what stands beside each, and then every watermark once.
+struct Looks::Question {
+  std::vector<std::string> names{};  // Of what stands beside; a slot's has one letter less.
+  std::vector<std::string> marks{};
+  std::vector<std::size_t> places{};  // Of each look's marks among them, one look after the other.
+};
+
+Looks::Looks(Runtime& runtime, const Names& names, Router& router)
+    : runtime_(runtime), names_(names), router_(router), queues_(runtime.loops().count()) {}
+
+bool Looks::are_here() const noexcept {
+  return runtime_.loops().current().has_value();
+}
+
+void Looks::join(Look& look) {
+  Queue& queue = queues_[*runtime_.loops().current()];
+  queue.waiting.push_back(&look);
+  if (queue.is_on_its_way) return;
+  queue.is_on_its_way = true;
+  runtime_.post([this, &queue] { go(queue); });
+}
+
+void Looks::go(Queue& queue) {
+  queue.is_on_its_way = false;
+  const std::vector<Look*> all = std::exchange(queue.waiting, {});
+  const std::size_t together = std::clamp<std::size_t>(
+      bytes_aimed_at / std::max<std::size_t>(queue.record_bytes, 1), 1, together_max);
+  for (auto from = all.begin(); from != all.end();) {
+    const auto to = from + std::min(all.end() - from, static_cast<std::ptrdiff_t>(together));
+    start(see(queue, {from, to}));
+    from = to;
+  }
+}
+
+Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
+  const Question question = question_of(looks);
+  std::vector<std::string_view> words{"MGET"};
+  words.reserve(1 + question.names.size() * 2 + question.marks.size());
+  for (const std::string_view beside : question.names) {
+    words.push_back(beside.substr(0, beside.size() - 1));
+    words.push_back(beside);
+  }
+  words.insert(words.end(), question.marks.begin(), question.marks.end());
+  std::vector<Ask> asks(1);
+  asks.front().commands.add(words);
+  auto asking = router_.ask(std::move(asks), Copies::as_they_come);
+  const Result<Answers> answers = co_await std::move(asking);
+  if (answers) {
+    answer(looks, question, *answers);
+  } else {
+    refuse(looks, answers.error());
+  }
+  std::size_t bytes = 0;
+  for (const Look* look : looks) bytes += look->seen_ ? look->seen_->record.size() : 0;
+  queue.record_bytes = (queue.record_bytes * 3 + bytes / looks.size()) / 4;
+  // Once it goes on, a look is gone.
+  for (const Look* look : looks) look->reader_.resume();
+}
+
+Looks::Question Looks::question_of(std::span<Look* const> looks) const {
+  Question question;
+  question.names.reserve(looks.size());
+  std::vector<Mention> mentions;
+  for (const Look* look : looks) {
+    question.names.push_back(names_.beside(look->key_));
+    for (const WatermarkId& id : look->ids_) mentions.push_back({.id = id, .at = mentions.size()});
+  }
+  std::ranges::sort(mentions, {}, &Mention::order);
+  question.places.resize(mentions.size());
+  for (std::size_t i = 0; i < mentions.size(); ++i) {
+    const bool is_new = i == 0 || !(mentions[i].id == mentions[i - 1].id);
+    if (is_new) question.marks.push_back(names_.watermark(mentions[i].id));
+    question.places[mentions[i].at] = question.marks.size() - 1;
+  }
+  return question;
+}
+
+void Looks::answer(std::span<Look* const> looks, const Question& question, const Answers& answers) {
+  if (const auto error = first_error(answers)) return refuse(looks, *error);
+  const Answer& answer = answers.all.front();
+  const std::vector<RespValue>& got = answer.values.front().items;
+  const std::size_t first_mark = looks.size() * 2;
+  if (got.size() != first_mark + question.marks.size()) {
+    return refuse(looks, {.code = Code::store_unavailable,
+                          .what = answer.server->name + ": MGET answers another number of values"});
+  }
+  auto place = question.places.begin();
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    Sight sight{.record = got[2 * i].text,
+                .beside = got[2 * i + 1].text,
+                .server = answer.server,
+                .incarnation = answers.incarnation};
+    sight.marks.reserve(looks[i]->ids_.size());
+    for (std::size_t mark = 0; mark < looks[i]->ids_.size(); ++mark) {
+      sight.marks.push_back(got[first_mark + *place++].text);
+    }
+    looks[i]->seen_ = std::move(sight);
+  }
+}
+
+void Looks::refuse(std::span<Look* const> looks, const Error& error) {
+  for (Look* look : looks) look->seen_ = std::unexpected(error);
+}
+
+}  // namespace headrace::valkey

@@ -1,0 +1,86 @@
+// stores/valkey/looks.h: reads of slots that begin at the same time are one question to the server.
+//
+// What a loop's thread wants to see before it turns to its next event goes as one command, of one
+// moment: the server carries out one, one answer is awaited, and a watermark on which many of the
+// entries hang is asked for once.  Nobody waits for others: who is alone goes alone.
+//
+// The larger the records are, the fewer go together, so that the first need not wait long for the
+// last.
+//
+// Threads:   join() on a loop of the runtime, on which the reader goes on.
+// Errors:    store_unavailable, the same for all that were asked for together.
+// Lifetimes: outlives its readers.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "headrace/result.h"
+#include "headrace/runtime.h"
+#include "stores/valkey/names.h"
+#include "stores/valkey/sight.h"
+#include "valkey/router.h"
+
+namespace headrace::valkey {
+
+class Looks {
+ public:
+  static constexpr std::size_t together_max = 32;
+  static constexpr std::size_t bytes_aimed_at = 256 << 10;  // Of all records of one answer.
+
+  // REQUIRES: all that the router asks is one server.
+  Looks(Runtime& runtime, const Names& names, Router& router);
+
+  // What a reader awaits, once.  Its Sight points into an answer that lives until the reader waits
+  // for something else.
+  class Look {
+   public:
+    Look(Looks& looks, const StoreKey& key, std::span<const WatermarkId> ids) noexcept
+        : looks_(looks), key_(key), ids_(ids) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting) {
+      reader_ = awaiting;
+      looks_.join(*this);
+    }
+    [[nodiscard]] Result<Sight> await_resume() { return std::move(seen_); }
+
+   private:
+    friend class Looks;
+
+    Looks& looks_;
+    const StoreKey& key_;
+    const std::span<const WatermarkId> ids_;
+    std::coroutine_handle<> reader_{};
+    Result<Sight> seen_{};
+  };
+
+  // Whether this thread is one on which reads can be joined.
+  [[nodiscard]] bool are_here() const noexcept;
+
+ private:
+  // Of one loop, whose thread alone touches it.
+  struct Queue {
+    std::vector<Look*> waiting{};
+    bool is_on_its_way = false;
+    std::size_t record_bytes = 0;  // What one had of late.
+  };
+  struct Question;
+
+  void join(Look& look);
+  void go(Queue& queue);
+  [[nodiscard]] Task<void> see(Queue& queue, std::vector<Look*> looks);
+  [[nodiscard]] Question question_of(std::span<Look* const> looks) const;
+  static void answer(std::span<Look* const> looks, const Question& question,
+                     const Answers& answers);
+  static void refuse(std::span<Look* const> looks, const Error& error);
+
+  Runtime& runtime_;
+  const Names& names_;
+  Router& router_;
+  std::vector<Queue> queues_;
+};
+
+}  // namespace headrace::valkey

@@ -1,0 +1,191 @@
+// Reads that begin together, of a real server that counts its commands.
+#include "stores/valkey/looks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "headrace/stores/valkey.h"
+#include "headrace/sync.h"
+#include "kit/valkey_server.h"
+
+namespace headrace {
+namespace {
+
+using testing::HasSubstr;
+using valkey::Looks;
+
+constexpr Duration long_enough = std::chrono::hours(1);
+const WatermarkId of_all = WatermarkId::of("cache");
+
+class LooksTest : public testing::Test {
+ protected:
+  struct Read {
+    StoreKey key{};
+    std::vector<WatermarkId> tags{};
+    Result<Slot> slot{};
+  };
+
+  void SetUp() override {
+    auto started = kit::ValkeyServer::start();
+    if (!started && started.error().code == Code::source_unavailable) {
+      GTEST_SKIP() << started.error().what;
+    }
+    ASSERT_TRUE(started) << started.error().what;
+    server_ = std::move(*started);
+    auto opened = open_valkey_store({.address = server_->address(),
+                                     .connections = 1,
+                                     .answer_within = std::chrono::milliseconds(500)},
+                                    runtime_);
+    ASSERT_TRUE(opened.has_value());
+    store_ = std::move(*opened);
+  }
+  ~LooksTest() override {
+    if (store_) store_->close();
+    runtime_.stop();
+  }
+
+  static StoreKey key(std::uint64_t i) { return {{i, 2, 3, 4}}; }
+  static WatermarkId tag(std::uint64_t i) { return WatermarkId::of("tag:" + std::to_string(i)); }
+  static std::vector<Read> reads(std::uint64_t count) {
+    std::vector<Read> all;
+    for (std::uint64_t i = 0; i < count; ++i) all.push_back({key(i), {of_all, tag(i)}});
+    return all;
+  }
+  void put(std::uint64_t i, std::string payload) {
+    const Token id = runtime_.token();
+    Envelope envelope{.id = id, .lease = id, .key = "k", .payload = std::move(payload)};
+    ASSERT_TRUE(wait(store_->put(key(i), std::move(envelope), long_enough)).has_value());
+  }
+
+  // All begin on one loop, before it turns to its next event.
+  void look(std::vector<Read>& all) {
+    std::latch ended(static_cast<std::ptrdiff_t>(all.size()));
+    runtime_.post([&] {
+      for (Read& one : all) {
+        start(store_->look(one.key, one.tags, Store::Payload::with), [&](Result<Slot> slot) {
+          one.slot = std::move(slot);
+          ended.count_down();
+        });
+      }
+    });
+    ended.wait();
+  }
+  // How many commands they cost.
+  std::string cost(std::vector<Read>& all) {
+    EXPECT_EQ(server_->command({"CONFIG", "RESETSTAT"}), "OK");
+    look(all);
+    const std::string said = server_->command({"INFO", "commandstats"});
+    const std::string_view name = "cmdstat_mget:calls=";
+    const std::size_t at = said.find(name);
+    if (at == std::string::npos) return "none";
+    const std::size_t from = at + name.size();
+    return said.substr(from, said.find(',', from) - from);
+  }
+
+  Runtime runtime_{{.threads = 1}};
+  std::unique_ptr<kit::ValkeyServer> server_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(LooksTest, ThoseThatBeginTogetherAreOneCommandAndEachIsAnsweredItsOwn) {
+  constexpr std::uint64_t count = Looks::together_max + 3;
+  for (std::uint64_t i = 0; i < count; i += 2) put(i, "value " + std::to_string(i));
+  std::vector<Read> alone = reads(count);
+  for (Read& one : alone) {  // Which makes the watermarks, too.
+    one.slot = wait(store_->look(one.key, one.tags, Store::Payload::with));
+  }
+  std::vector<Read> all = reads(count);
+  EXPECT_EQ(cost(all), "2");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Result<Slot>& slot = all[i].slot;
+    ASSERT_TRUE(slot.has_value()) << slot.error().what;
+    EXPECT_EQ(slot->state, i % 2 == 0 ? Slot::State::held : Slot::State::empty);
+    EXPECT_EQ(slot->envelope.payload, i % 2 == 0 ? "value " + std::to_string(i) : "");
+    EXPECT_EQ(slot->watermarks, alone[i].slot->watermarks);
+    EXPECT_FALSE(slot->watermarks[1].is_none());
+    EXPECT_EQ(slot->incarnation, alone[i].slot->incarnation);
+  }
+  EXPECT_FALSE(all[0].slot->watermarks[1] == all[1].slot->watermarks[1]);
+}
+
+TEST_F(LooksTest, WhatIsBesideIsSeenToo) {
+  put(0, "v");
+  put(1, "v");
+  ASSERT_TRUE(wait(store_->guard({key(1)}, {7, 7}, long_enough)).has_value());
+  std::vector<Read> all = reads(3);
+  look(all);
+  EXPECT_FALSE(all[0].slot->guarded);
+  EXPECT_TRUE(all[1].slot->guarded);
+  EXPECT_FALSE(all[2].slot->guarded);
+}
+
+TEST_F(LooksTest, TheSameSlotTwiceIsAnsweredTwice) {
+  put(0, "v");
+  std::vector<Read> all{{key(0), {of_all, of_all}}, {key(0), {}}, {key(0), {tag(0), of_all}}};
+  look(all);
+  for (const Read& one : all) {
+    EXPECT_EQ(one.slot->envelope.payload, "v");
+    EXPECT_EQ(one.slot->watermarks.size(), one.tags.size());
+  }
+  EXPECT_EQ(all[0].slot->watermarks[0], all[2].slot->watermarks[1]);
+}
+
+// So that nobody waits long for what others wanted.
+TEST_F(LooksTest, TheLargerTheRecordsTheFewerGoTogether) {
+  constexpr std::uint64_t count = 8;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    put(i, std::string(Looks::bytes_aimed_at / 2 - 1000, 'x'));
+  }
+  std::vector<Read> all = reads(count);
+  look(all);
+  EXPECT_EQ(cost(all), "1") << "what one looks like is not known after one answer";
+  for (int i = 0; i < 20; ++i) look(all);
+  EXPECT_EQ(cost(all), std::to_string(count / 2));
+  for (std::uint64_t i = 0; i < count; ++i) put(i, "small");
+  for (int i = 0; i < 100; ++i) look(all);
+  EXPECT_EQ(cost(all), "1");
+}
+
+TEST_F(LooksTest, WithoutAnAnswerAllFail) {
+  std::vector<Read> all = reads(3);
+  look(all);
+  const std::uint64_t before = store_->usage().failed_total;
+  server_->freeze();
+  look(all);
+  for (const Read& one : all) {
+    ASSERT_FALSE(one.slot.has_value());
+    EXPECT_EQ(one.slot.error().code, Code::store_unavailable);
+    EXPECT_THAT(one.slot.error().what, HasSubstr("did not answer in time"));
+  }
+  EXPECT_EQ(store_->usage().failed_total, before + 3);
+  server_->thaw();
+  store_->close();
+  look(all);
+  for (const Read& one : all) EXPECT_FALSE(one.slot.has_value());
+}
+
+// A server that takes GET and no MGET: what it says to that is nobody's value.
+TEST_F(LooksTest, ARefusalIsAnErrorOfAll) {
+  put(0, "v");
+  std::vector<Read> all = reads(2);
+  look(all);
+  ASSERT_EQ(server_->command({"ACL", "SETUSER", "default", "-mget"}), "OK");
+  look(all);
+  for (const Read& one : all) {
+    ASSERT_FALSE(one.slot.has_value());
+    EXPECT_THAT(one.slot.error().what, HasSubstr("NOPERM"));
+  }
+  EXPECT_THAT(store_->usage().trouble, HasSubstr("NOPERM"));
+  ASSERT_EQ(server_->command({"ACL", "SETUSER", "default", "+mget"}), "OK");
+  look(all);
+  EXPECT_EQ(all[0].slot->envelope.payload, "v");
+  EXPECT_EQ(store_->usage().trouble, "");
+}
+
+}  // namespace
+}  // namespace headrace
