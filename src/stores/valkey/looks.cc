@@ -56,15 +56,8 @@ void Looks::go(Queue& queue) {
 
 Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
   const Question question = question_of(looks);
-  std::vector<std::string_view> words{"MGET"};
-  words.reserve(1 + question.names.size() * 2 + question.marks.size());
-  for (const std::string_view beside : question.names) {
-    words.push_back(beside.substr(0, beside.size() - 1));
-    words.push_back(beside);
-  }
-  words.insert(words.end(), question.marks.begin(), question.marks.end());
   std::vector<Ask> asks(1);
-  asks.front().commands.add(words);
+  asks.front().commands = commands_of(looks, question);
   auto asking = router_.ask(std::move(asks), Copies::as_they_come);
   const Result<Answers> answers = co_await std::move(asking);
   if (answers) {
@@ -97,26 +90,57 @@ Looks::Question Looks::question_of(std::span<Look* const> looks) const {
   return question;
 }
 
-void Looks::answer(std::span<Look* const> looks, const Question& question, const Answers& answers) {
-  if (const auto error = first_error(answers)) return refuse(looks, *error);
-  const Answer& answer = answers.all.front();
-  const std::vector<RespValue>& got = answer.values.front().items;
-  const std::size_t first_mark = looks.size() * 2;
-  if (got.size() != first_mark + question.marks.size()) {
-    return refuse(looks, {.code = Code::store_unavailable,
-                          .what = answer.server->name + ": MGET answers another number of values"});
-  }
-  auto place = question.places.begin();
+// What stands beside is read with the slot or after it.
+RespCommands Looks::commands_of(std::span<Look* const> looks, const Question& question) {
+  RespCommands commands;
+  std::vector<std::string_view> words{"MGET"};
+  words.reserve(1 + question.names.size() * 2 + question.marks.size());
   for (std::size_t i = 0; i < looks.size(); ++i) {
-    Sight sight{.record = got[2 * i].text,
-                .beside = got[2 * i + 1].text,
+    const std::string_view beside = question.names[i];
+    const std::string_view slot = beside.substr(0, beside.size() - 1);
+    if (looks[i]->head_bytes_ == 0) {
+      words.push_back(slot);
+    } else {
+      commands.add({"GETRANGE", slot, "0", std::to_string(looks[i]->head_bytes_ - 1)});
+    }
+    words.push_back(beside);
+  }
+  words.insert(words.end(), question.marks.begin(), question.marks.end());
+  commands.add(words);
+  return commands;
+}
+
+void Looks::answer(std::span<Look* const> looks, const Question& question, const Answers& answers) {
+  const Answer& answer = answers.all.front();
+  const RespValue& got = answer.values.back();
+  const auto error = [&answer](std::string_view what) {
+    return Error{.code = Code::store_unavailable,
+                 .what = answer.server->name + ": " + std::string(what)};
+  };
+  if (got.is_error()) return refuse(looks, error(got.text));
+  const std::size_t heads = answer.values.size() - 1;
+  const std::size_t first_mark = looks.size() * 2 - heads;
+  if (got.items.size() != first_mark + question.marks.size()) {
+    return refuse(looks, error("MGET answers another number of values"));
+  }
+  auto head = answer.values.begin();
+  auto item = got.items.begin();
+  auto place = question.places.begin();
+  for (Look* look : looks) {
+    const RespValue& record = look->head_bytes_ == 0 ? *item++ : *head++;
+    Sight sight{.record = record.text,
+                .beside = (*item++).text,
                 .server = answer.server,
                 .incarnation = answers.incarnation};
-    sight.marks.reserve(looks[i]->ids_.size());
-    for (std::size_t mark = 0; mark < looks[i]->ids_.size(); ++mark) {
-      sight.marks.push_back(got[first_mark + *place++].text);
+    sight.marks.reserve(look->ids_.size());
+    for (std::size_t i = 0; i < look->ids_.size(); ++i) {
+      sight.marks.push_back(got.items[first_mark + *place++].text);
     }
-    looks[i]->seen_ = std::move(sight);
+    if (record.is_error()) {
+      look->seen_ = std::unexpected(error(record.text));
+    } else {
+      look->seen_ = std::move(sight);
+    }
   }
 }
 

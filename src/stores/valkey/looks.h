@@ -2,13 +2,15 @@
 //
 // What a loop's thread wants to see before it turns to its next event goes as one command, of one
 // moment: the server carries out one, one answer is awaited, and a watermark on which many of the
-// entries hang is asked for once.  Nobody waits for others: who is alone goes alone.
+// entries hang is asked for once.  Where only heads of records are wanted, each is a command of its
+// own before it.  Nobody waits for others: who is alone goes alone.
 //
 // The larger the records are, the fewer go together, so that the first need not wait long for the
 // last.
 //
 // Threads:   join() on a loop of the runtime, on which the reader goes on.
-// Errors:    store_unavailable, the same for all that were asked for together.
+// Errors:    store_unavailable, the same for all that were asked for together, but for a record of
+//            which the server gives no head.
 // Lifetimes: outlives its readers.
 #pragma once
 
@@ -37,8 +39,10 @@ class Looks {
   // for something else.
   class Look {
    public:
-    Look(Looks& looks, const StoreKey& key, std::span<const WatermarkId> ids) noexcept
-        : looks_(looks), key_(key), ids_(ids) {}
+    // Of the slot's record no more than `head_bytes`; 0: all of it.
+    Look(Looks& looks, const StoreKey& key, std::span<const WatermarkId> ids,
+         std::size_t head_bytes) noexcept
+        : looks_(looks), key_(key), ids_(ids), head_bytes_(head_bytes) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) {
@@ -53,6 +57,7 @@ class Looks {
     Looks& looks_;
     const StoreKey& key_;
     const std::span<const WatermarkId> ids_;
+    const std::size_t head_bytes_;
     std::coroutine_handle<> reader_{};
     Result<Sight> seen_{};
   };
@@ -73,6 +78,8 @@ class Looks {
   void go(Queue& queue);
   [[nodiscard]] Task<void> see(Queue& queue, std::vector<Look*> looks);
   [[nodiscard]] Question question_of(std::span<Look* const> looks) const;
+  [[nodiscard]] static RespCommands commands_of(std::span<Look* const> looks,
+                                                const Question& question);
   static void answer(std::span<Look* const> looks, const Question& question,
                      const Answers& answers);
   static void refuse(std::span<Look* const> looks, const Error& error);

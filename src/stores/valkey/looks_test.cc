@@ -27,6 +27,7 @@ class LooksTest : public testing::Test {
   struct Read {
     StoreKey key{};
     std::vector<WatermarkId> tags{};
+    Store::Payload payload = Store::Payload::with;
     Result<Slot> slot{};
   };
 
@@ -67,7 +68,7 @@ class LooksTest : public testing::Test {
     std::latch ended(static_cast<std::ptrdiff_t>(all.size()));
     runtime_.post([&] {
       for (Read& one : all) {
-        start(store_->look(one.key, one.tags, Store::Payload::with), [&](Result<Slot> slot) {
+        start(store_->look(one.key, one.tags, one.payload), [&](Result<Slot> slot) {
           one.slot = std::move(slot);
           ended.count_down();
         });
@@ -133,6 +134,45 @@ TEST_F(LooksTest, TheSameSlotTwiceIsAnsweredTwice) {
     EXPECT_EQ(one.slot->watermarks.size(), one.tags.size());
   }
   EXPECT_EQ(all[0].slot->watermarks[0], all[2].slot->watermarks[1]);
+}
+
+// As strict reads ask whether what memory holds is still true.
+TEST_F(LooksTest, HeadsGoTogetherWithTheRest) {
+  constexpr std::uint64_t count = 6;
+  for (std::uint64_t i = 0; i < count; ++i) put(i, "value " + std::to_string(i));
+  ASSERT_TRUE(wait(store_->guard({key(4)}, {7, 7}, long_enough)).has_value());
+  std::vector<Read> all = reads(count + 1);
+  look(all);
+  for (std::uint64_t i = 0; i < all.size(); i += 2) all[i].payload = Store::Payload::without;
+  const std::vector<Read> before = all;
+  EXPECT_EQ(cost(all), "1");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ASSERT_TRUE(all[i].slot.has_value()) << all[i].slot.error().what;
+    EXPECT_EQ(all[i].slot->envelope.id, before[i].slot->envelope.id);
+    EXPECT_EQ(all[i].slot->envelope.payload, i % 2 == 0 ? "" : "value " + std::to_string(i));
+    EXPECT_EQ(all[i].slot->watermarks, before[i].slot->watermarks);
+    EXPECT_EQ(all[i].slot->guarded, i == 4);
+  }
+  EXPECT_EQ(all[count].slot->state, Slot::State::empty);
+}
+
+// Somebody else's value in the place of a slot is the fault of that one alone.
+TEST_F(LooksTest, AHeadThatIsRefusedIsOfItsOwnLook) {
+  put(0, "v");
+  put(1, "v");
+  std::vector<Read> all = reads(2);
+  look(all);
+  const std::string keys = server_->command({"KEYS", "headrace:{*}"});
+  ASSERT_THAT(keys, HasSubstr("headrace:{"));
+  const std::string name = keys.substr(keys.find("headrace:{"), 9 + 45);
+  ASSERT_EQ(server_->command({"DEL", name}), "1");
+  ASSERT_EQ(server_->command({"RPUSH", name, "a list"}), "1");
+  for (Read& one : all) one.payload = Store::Payload::without;
+  look(all);
+  EXPECT_EQ(all[0].slot.has_value() + all[1].slot.has_value(), 1);
+  for (const Read& one : all) {
+    if (!one.slot) EXPECT_THAT(one.slot.error().what, HasSubstr("WRONGTYPE"));
+  }
 }
 
 // So that nobody waits long for what others wanted.

@@ -119,8 +119,9 @@ Task<Result<Sight>> ValkeyStore::read(StoreKey key, std::vector<WatermarkId> ids
 
 Task<Result<Slot>> ValkeyStore::see(StoreKey key, std::vector<WatermarkId> ids, Payload payload) {
   Result<Sight> sight;
-  if (payload == Payload::with && router_->is_one() && looks_.are_here()) {
-    Looks::Look looking(looks_, key, ids);
+  if (router_->is_one() && looks_.are_here()) {
+    const std::size_t head = payload == Payload::with ? 0 : head_bytes(ids.size());
+    Looks::Look looking(looks_, key, ids, head);
     sight = co_await looking;
     if (!sight) co_return failed(std::move(sight.error()));
     worked();
