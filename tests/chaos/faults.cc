@@ -155,6 +155,14 @@ class BusCut final : public Network {
   bool silently_ = true;
 };
 
+// The bus's server dies and comes back; the store goes on.
+class BusKill final : public Fault {
+ public:
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(3), .rests = seconds(5)}; }
+  void begin(Fleet& fleet, Chance&) override { fleet.postgres().kill(); }
+  void heal(Fleet& fleet, Chance&) override { expect(fleet.postgres().restart()); }
+};
+
 class Kill final : public Fault {
  public:
   [[nodiscard]] Times times() const override { return {.lasts = seconds(1), .rests = seconds(4)}; }
@@ -221,6 +229,23 @@ class Failover final : public Fault {
     pass_until(clock_now() + forgets_for);
     fleet.note(What::forgotten);
     expect(fleet.follow_again());
+  }
+};
+
+// The primary dies, and a sentinel has its replica take over: what that has not heard of yet is
+// lost.  The instances ask the sentinel.
+class Sentinel final : public Fault {
+ public:
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(1), .rests = seconds(7)}; }
+  void begin(Fleet& fleet, Chance&) override {
+    fleet.note(What::forgetting);
+    fleet.server().kill();
+  }
+  void heal(Fleet& fleet, Chance&) override {
+    expect(fleet.await_failover());
+    pass_until(clock_now() + forgets_for);
+    fleet.note(What::forgotten);
+    expect(fleet.rejoin());
   }
 };
 
@@ -327,6 +352,18 @@ std::unique_ptr<Fault> make() {
   return std::make_unique<F>();
 }
 
+void replicated(FleetOptions& options) {
+  options.replicated = true;
+}
+void on_postgres(FleetOptions& options) {
+  options.postgres_bus = true;
+}
+void too_small(FleetOptions& options) {
+  options.registers = 0;
+  options.server.maxmemory = "2500kb";
+  options.server.arguments = {"--maxmemory-policy", "allkeys-lru"};
+}
+
 constexpr FaultKind kinds[] = {
     {.name = "calm", .says = "nothing at all", .make = make<Calm>},
     {.name = "delay",
@@ -341,6 +378,14 @@ constexpr FaultKind kinds[] = {
      .make = make<Corrupt>,
      .takes_patience = true},
     {.name = "bus-cut", .says = "half of the instances hear no bus for 30 s", .make = make<BusCut>},
+    {.name = "postgres-bus-cut",
+     .says = "the same of a bus on PostgreSQL",
+     .make = make<BusCut>,
+     .prepare = on_postgres},
+    {.name = "postgres-bus-kill",
+     .says = "the PostgreSQL of the bus dies and comes back",
+     .make = make<BusKill>,
+     .prepare = on_postgres},
     {.name = "kill", .says = "instances die and come back", .make = make<Kill>},
     {.name = "pause",
      .says = "instances stand still for 2 s",
@@ -362,23 +407,23 @@ constexpr FaultKind kinds[] = {
     {.name = "failover",
      .says = "a replica takes over that has lost the last 2 s",
      .make = make<Failover>,
-     .prepare = [](FleetOptions& options) { options.replicated = true; },
+     .prepare = replicated,
+     .loses_guards = true},
+    {.name = "sentinel",
+     .says = "the server dies, and a sentinel has its replica take over",
+     .make = make<Sentinel>,
+     .prepare = [](FleetOptions& options) { options.watched = true; },
      .loses_guards = true},
     {.name = "switch-back",
      .says = "the server follows its lagging replica for once, and leads again",
      .make = make<SwitchBack>,
-     .prepare = [](FleetOptions& options) { options.replicated = true; },
+     .prepare = replicated,
      .loses_guards = true},
     {.name = "flush", .says = "FLUSHALL", .make = make<Flush>, .loses_guards = true},
     {.name = "evict",
      .says = "the server evicts what it has no room for",
      .make = make<Evict>,
-     .prepare =
-         [](FleetOptions& options) {
-           options.registers = 0;
-           options.server.maxmemory = "2500kb";
-           options.server.arguments = {"--maxmemory-policy", "allkeys-lru"};
-         },
+     .prepare = too_small,
      .loses_guards = true},
     {.name = "full", .says = "the server has no room and refuses for 2 s", .make = make<Full>},
     {.name = "reshard",

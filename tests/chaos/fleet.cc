@@ -90,7 +90,9 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
                                                    .environment = std::move(environment),
                                                    .settings = fleet->settings(place),
                                                    .server_port = fleet->server_port(),
-                                                   .cluster = fleet->nodes()}));
+                                                   .postgres_port = fleet->postgres_port(),
+                                                   .cluster = fleet->nodes(),
+                                                   .sentinel = fleet->sentinel()}));
     if (Result<void> started = fleet->restart(place); !started) {
       return std::unexpected(started.error());
     }
@@ -106,7 +108,37 @@ std::vector<std::string> Fleet::nodes() const {
   return options_.clustered ? cluster_->addresses() : std::vector<std::string>();
 }
 
+std::string Fleet::sentinel() const {
+  return options_.watched ? sentinel_->address() : std::string();
+}
+
+int Fleet::postgres_port() const {
+  return options_.postgres_bus ? postgres_->port() : 0;
+}
+
+// The sentinel learns of the replica from its primary.
+Result<void> Fleet::start_watched() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    kit::ValkeyOptions options = options_.server;
+    if (i > 0) options.replica_of = servers_[0]->port();
+    auto started = kit::ValkeyServer::start(std::move(options));
+    if (!started) return std::unexpected(std::move(started.error()));
+    servers_.push_back(std::move(*started));
+  }
+  auto started = kit::Sentinel::start(*servers_[0]);
+  if (!started) return std::unexpected(std::move(started.error()));
+  sentinel_ = std::move(*started);
+  if (sentinel_->knows_replicas(1)) return {};
+  return failure(Code::source_failed, "the sentinel does not see the replica");
+}
+
 Result<void> Fleet::start_servers() {
+  if (options_.watched) return start_watched();
+  if (options_.postgres_bus) {
+    auto started = kit::PostgresServer::start();
+    if (!started) return std::unexpected(std::move(started.error()));
+    postgres_ = std::move(*started);
+  }
   if (options_.clustered) {
     auto started = kit::ValkeyCluster::start(options_.server);
     if (!started) return std::unexpected(std::move(started.error()));
@@ -200,6 +232,27 @@ Result<void> Fleet::follow(std::size_t follower) {
   const auto follows = [&server] { return server.info("master_link_status") == "up"; };
   if (look_until(follows, follows_within)) return {};
   return failure(Code::source_failed, "the replica does not follow");
+}
+
+Result<void> Fleet::await_failover() {
+  const std::size_t next = 1 - primary_;
+  const auto is_named = [&] {
+    return sentinel_->master_port() == servers_[next]->port() &&
+           servers_[next]->info("role") == "master";
+  };
+  if (!look_until(is_named, follows_within)) {
+    return failure(Code::source_failed, "the sentinel has no replica take over");
+  }
+  primary_ = next;
+  return {};
+}
+
+Result<void> Fleet::rejoin() {
+  kit::ValkeyServer& old = *servers_[1 - primary_];
+  if (Result<void> started = old.restart(); !started) return started;
+  old.command({"REPLICAOF", "127.0.0.1", std::to_string(server().port())});
+  if (sentinel_->knows_replicas(1)) return {};
+  return failure(Code::source_failed, "the sentinel does not see the old primary follow");
 }
 
 Result<void> Fleet::follow_again() {

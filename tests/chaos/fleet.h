@@ -14,6 +14,8 @@
 #include "chaos/instance.h"
 #include "chaos/origin.h"
 #include "headrace/result.h"
+#include "kit/postgres_server.h"
+#include "kit/sentinel.h"
 #include "kit/valkey_cluster.h"
 #include "kit/valkey_server.h"
 
@@ -29,6 +31,8 @@ struct FleetOptions {
   std::vector<std::string> environment{};
   kit::ValkeyOptions server{};
   bool replicated = false;    // A second server follows the first.
+  bool watched = false;       // The same, and a sentinel decides which of them leads.
+  bool postgres_bus = false;  // The bus is on a PostgreSQL.
   bool clustered = false;     // A cluster takes the place of the server.
   bool steps_clocks = false;  // The instances' calendar can be moved ...
   bool steps_server = false;  // ... and the server's.
@@ -47,6 +51,8 @@ class Fleet {
   [[nodiscard]] kit::ValkeyCluster& cluster() { return *cluster_; }
   [[nodiscard]] Calendar& calendar() noexcept { return calendar_; }
   [[nodiscard]] Calendar& server_calendar() noexcept { return server_calendar_; }
+  // If the bus is on it.
+  [[nodiscard]] kit::PostgresServer& postgres() { return *postgres_; }
   // What this thread has seen.
   [[nodiscard]] Notes& notes() noexcept { return notes_; }
   void note(What what, HostId host = 0) {
@@ -62,6 +68,10 @@ class Fleet {
   void hold_back_replica();
   // The primary dies, and the replica takes its place and its clients.
   void fail_over();
+  // If it is watched: the primary has died.  Returns once the sentinel has had the replica take its
+  // place, or once the old one follows the new one.
+  [[nodiscard]] Result<void> await_failover();
+  [[nodiscard]] Result<void> rejoin();
   // The primary follows its replica, takes up what that one knows, and leads again; its clients
   // stay connected to it all the while.
   [[nodiscard]] Result<void> follow_for_once();
@@ -78,8 +88,11 @@ class Fleet {
 
  private:
   [[nodiscard]] Result<void> start_servers();
+  [[nodiscard]] Result<void> start_watched();
   [[nodiscard]] int server_port() const;
   [[nodiscard]] std::vector<std::string> nodes() const;
+  [[nodiscard]] std::string sentinel() const;
+  [[nodiscard]] int postgres_port() const;
   [[nodiscard]] Result<void> make_registers();
   // `follower` becomes the replica of the other.
   [[nodiscard]] Result<void> follow(std::size_t follower);
@@ -95,6 +108,8 @@ class Fleet {
   std::unique_ptr<kit::ValkeyCluster> cluster_;
   std::vector<std::unique_ptr<kit::ValkeyServer>> servers_;
   std::vector<std::unique_ptr<kit::TcpGate>> to_primary_;  // For replicas: one before each server.
+  std::unique_ptr<kit::Sentinel> sentinel_;
+  std::unique_ptr<kit::PostgresServer> postgres_;
   std::size_t primary_ = 0;
   std::vector<std::unique_ptr<Instance>> instances_;
   Notes notes_;

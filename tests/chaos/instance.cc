@@ -11,12 +11,22 @@ constexpr std::chrono::milliseconds look_patience{1000};
 }  // namespace
 
 Instance::Instance(Setup setup)
-    : setup_(std::move(setup)), store_gate_(setup_.server_port), bus_gate_(setup_.server_port) {}
+    : setup_(std::move(setup)),
+      store_gate_(setup_.server_port),
+      bus_gate_(setup_.postgres_port != 0 ? setup_.postgres_port : setup_.server_port) {}
+
+std::string Instance::bus() const {
+  if (setup_.postgres_port == 0) return "[bus]\naddress = \"" + bus_gate_.address() + "\"\n";
+  return "[bus]\nkind = \"postgres\"\nconnection = \"host=127.0.0.1 port=" +
+         std::to_string(bus_gate_.port()) + " user=postgres dbname=postgres\"\n";
+}
 
 std::string Instance::where() const {
+  if (!setup_.sentinel.empty()) {
+    return "sentinels = [\"" + setup_.sentinel + "\"]\nsentinel_master = \"main\"\n";
+  }
   if (setup_.cluster.empty()) {
-    return "address = \"" + store_gate_.address() + "\"\n[bus]\naddress = \"" +
-           bus_gate_.address() + "\"\n";
+    return "address = \"" + store_gate_.address() + "\"\n" + bus();
   }
   std::string nodes;
   for (const std::string& node : setup_.cluster) nodes += "\"" + node + "\", ";

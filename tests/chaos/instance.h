@@ -26,7 +26,9 @@ class Instance {
     std::vector<std::string> environment{};  // "NAME=value"
     std::string settings{};                  // What is the same for all: sources and policies.
     int server_port = 0;                     // Of the store and the bus; or else ...
-    std::vector<std::string> cluster{};      // ... its nodes, before which there are no gates.
+    int postgres_port = 0;                   // Of the bus, if that is elsewhere.
+    std::vector<std::string> cluster{};      // ... its nodes, or ...
+    std::string sentinel{};                  // ... who names the server: no gates before these.
   };
   explicit Instance(Setup setup);
 
@@ -52,6 +54,7 @@ class Instance {
  private:
   // Where the configuration says that the store and the bus are.
   [[nodiscard]] std::string where() const;
+  [[nodiscard]] std::string bus() const;
 
   const Setup setup_;
   kit::TcpGate store_gate_;
