@@ -366,10 +366,7 @@ void too_small(FleetOptions& options) {
 
 constexpr FaultKind kinds[] = {
     {.name = "calm", .says = "nothing at all", .make = make<Calm>},
-    {.name = "delay",
-     .says = "the network to the store and the bus is slow",
-     .make = make<Delay>,
-     .takes_patience = true},
+    {.name = "delay", .says = "the network is slow", .make = make<Delay>, .takes_patience = true},
     {.name = "cut", .says = "connections to the store and the bus are reset", .make = make<Cut>},
     {.name = "half-close", .says = "one direction of them ends", .make = make<HalfClose>},
     {.name = "stall", .says = "one direction of them stands still for 3 s", .make = make<Stall>},
