@@ -45,8 +45,9 @@ void Looks::join(Look& look) {
 void Looks::go(Queue& queue) {
   queue.is_on_its_way = false;
   const std::vector<Look*> all = std::exchange(queue.waiting, {});
+  const std::size_t record_bytes = queue.record_bytes.load(std::memory_order_relaxed);
   const std::size_t together = std::clamp<std::size_t>(
-      bytes_aimed_at / std::max<std::size_t>(queue.record_bytes, 1), 1, together_max);
+      bytes_aimed_at / std::max<std::size_t>(record_bytes, 1), 1, together_max);
   for (auto from = all.begin(); from != all.end();) {
     const auto to = from + std::min(all.end() - from, static_cast<std::ptrdiff_t>(together));
     start(see(queue, {from, to}));
@@ -67,7 +68,8 @@ Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
   }
   std::size_t bytes = 0;
   for (const Look* look : looks) bytes += look->seen_ ? look->seen_->record.size() : 0;
-  queue.record_bytes = (queue.record_bytes * 3 + bytes / looks.size()) / 4;
+  const std::size_t before = queue.record_bytes.load(std::memory_order_relaxed);
+  queue.record_bytes.store((before * 3 + bytes / looks.size()) / 4, std::memory_order_relaxed);
   // Once it goes on, a look is gone.
   for (const Look* look : looks) look->reader_.resume();
 }

@@ -8,12 +8,13 @@
 // The larger the records are, the fewer go together, so that the first need not wait long for the
 // last.
 //
-// Threads:   join() on a loop of the runtime, on which the reader goes on.
+// Threads:   readers begin on a loop of the runtime, and go on on any.
 // Errors:    store_unavailable, the same for all that were asked for together, but for a record of
 //            which the server gives no head.
 // Lifetimes: outlives its readers.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <span>
@@ -66,11 +67,11 @@ class Looks {
   [[nodiscard]] bool are_here() const noexcept;
 
  private:
-  // Of one loop, whose thread alone touches it.
+  // Of one loop.
   struct Queue {
-    std::vector<Look*> waiting{};
+    std::vector<Look*> waiting{};  // The loop's own thread alone touches these two.
     bool is_on_its_way = false;
-    std::size_t record_bytes = 0;  // What one had of late.
+    std::atomic<std::size_t> record_bytes{0};  // What one had of late; answers come on any loop.
   };
   struct Question;
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <latch>
 #include <memory>
 #include <string>
@@ -225,6 +226,30 @@ TEST_F(LooksTest, ARefusalIsAnErrorOfAll) {
   look(all);
   EXPECT_EQ(all[0].slot->envelope.payload, "v");
   EXPECT_EQ(store_->usage().trouble, "");
+}
+
+// With fewer connections than loops, answers come on other loops than questions.
+TEST_F(LooksTest, OfSeveralLoopsOverOneConnection) {
+  Runtime several{{.threads = 2}};
+  auto opened = open_valkey_store({.address = server_->address(), .connections = 1}, several);
+  ASSERT_TRUE(opened.has_value());
+  constexpr std::uint64_t count = 3, looks = 400;
+  for (std::uint64_t i = 0; i < count; ++i) put(i, "value " + std::to_string(i));
+  std::atomic<std::uint64_t> right = 0;
+  std::latch ended(looks);
+  for (std::uint64_t i = 0; i < looks; ++i) {  // Posted from here they take turns.
+    several.post([&, i] {
+      start((*opened)->look(key(i % count), {of_all}, Store::Payload::with),
+            [&, i](const Result<Slot>& slot) {
+              if (slot && slot->envelope.payload == "value " + std::to_string(i % count)) ++right;
+              ended.count_down();
+            });
+    });
+  }
+  ended.wait();
+  EXPECT_EQ(right, looks);
+  (*opened)->close();
+  several.stop();
 }
 
 }  // namespace
