@@ -66,12 +66,21 @@ Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
   } else {
     refuse(looks, answers.error());
   }
-  std::size_t bytes = 0;
-  for (const Look* look : looks) bytes += look->seen_ ? look->seen_->record.size() : 0;
-  const std::size_t before = queue.record_bytes.load(std::memory_order_relaxed);
-  queue.record_bytes.store((before * 3 + bytes / looks.size()) / 4, std::memory_order_relaxed);
+  learn(queue, looks, answers.has_value());
   // Once it goes on, a look is gone.
   for (const Look* look : looks) look->reader_.resume();
+}
+
+// What is large is known at once, and that it is not after a few answers.
+void Looks::learn(Queue& queue, std::span<Look* const> looks, bool is_answered) {
+  std::size_t bytes = bytes_aimed_at;
+  if (is_answered) {
+    bytes = queue.record_bytes.load(std::memory_order_relaxed) / 2;
+    for (const Look* look : looks) {
+      if (look->seen_) bytes = std::max(bytes, look->seen_->record.size());
+    }
+  }
+  queue.record_bytes.store(bytes, std::memory_order_relaxed);
 }
 
 Looks::Question Looks::question_of(std::span<Look* const> looks) const {
@@ -92,18 +101,21 @@ Looks::Question Looks::question_of(std::span<Look* const> looks) const {
   return question;
 }
 
-// What stands beside is read with the slot or after it.
+// What stands beside is read with the slot or after it.  Of several each record is an answer of its
+// own: how long one may be is not for all of them together.
 RespCommands Looks::commands_of(std::span<Look* const> looks, const Question& question) {
   RespCommands commands;
   std::vector<std::string_view> words{"MGET"};
-  words.reserve(1 + question.names.size() * 2 + question.marks.size());
+  words.reserve(2 + question.names.size() + question.marks.size());
   for (std::size_t i = 0; i < looks.size(); ++i) {
     const std::string_view beside = question.names[i];
     const std::string_view slot = beside.substr(0, beside.size() - 1);
-    if (looks[i]->head_bytes_ == 0) {
-      words.push_back(slot);
-    } else {
+    if (looks[i]->head_bytes_ > 0) {
       commands.add({"GETRANGE", slot, "0", std::to_string(looks[i]->head_bytes_ - 1)});
+    } else if (looks.size() > 1) {
+      commands.add({"GET", slot});
+    } else {
+      words.push_back(slot);
     }
     words.push_back(beside);
   }
@@ -120,28 +132,27 @@ void Looks::answer(std::span<Look* const> looks, const Question& question, const
                  .what = answer.server->name + ": " + std::string(what)};
   };
   if (got.is_error()) return refuse(looks, error(got.text));
-  const std::size_t heads = answer.values.size() - 1;
-  const std::size_t first_mark = looks.size() * 2 - heads;
+  const bool is_inside = answer.values.size() == 1;  // The only record.
+  const std::size_t first_beside = is_inside ? 1 : 0;
+  const std::size_t first_mark = first_beside + looks.size();
   if (got.items.size() != first_mark + question.marks.size()) {
     return refuse(looks, error("MGET answers another number of values"));
   }
-  auto head = answer.values.begin();
-  auto item = got.items.begin();
   auto place = question.places.begin();
-  for (Look* look : looks) {
-    const RespValue& record = look->head_bytes_ == 0 ? *item++ : *head++;
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    const RespValue& record = is_inside ? got.items[0] : answer.values[i];
     Sight sight{.record = record.text,
-                .beside = (*item++).text,
+                .beside = got.items[first_beside + i].text,
                 .server = answer.server,
                 .incarnation = answers.incarnation};
-    sight.marks.reserve(look->ids_.size());
-    for (std::size_t i = 0; i < look->ids_.size(); ++i) {
+    sight.marks.reserve(looks[i]->ids_.size());
+    for (std::size_t mark = 0; mark < looks[i]->ids_.size(); ++mark) {
       sight.marks.push_back(got.items[first_mark + *place++].text);
     }
     if (record.is_error()) {
-      look->seen_ = std::unexpected(error(record.text));
+      looks[i]->seen_ = std::unexpected(error(record.text));
     } else {
-      look->seen_ = std::move(sight);
+      looks[i]->seen_ = std::move(sight);
     }
   }
 }

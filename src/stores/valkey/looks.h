@@ -1,16 +1,15 @@
 // stores/valkey/looks.h: reads of slots that begin at the same time are one question to the server.
 //
-// What a loop's thread wants to see before it turns to its next event goes as one command, of one
-// moment: the server carries out one, one answer is awaited, and a watermark on which many of the
-// entries hang is asked for once.  Where only heads of records are wanted, each is a command of its
-// own before it.  Nobody waits for others: who is alone goes alone.
+// What a loop's thread wants to see before it turns to its next event goes in one write: each
+// record, and then one MGET of what stands beside them and of their watermarks, each of which is
+// asked for once.  Nobody waits for others: who is alone goes alone.
 //
-// The larger the records are, the fewer go together, so that the first need not wait long for the
-// last.
+// All of them have the time of one answer.  So the larger the records are, the fewer go together;
+// and where nothing was answered yet, or the last time not, each goes alone.
 //
 // Threads:   readers begin on a loop of the runtime, and go on on any.
-// Errors:    store_unavailable, the same for all that were asked for together, but for a record of
-//            which the server gives no head.
+// Errors:    store_unavailable, the same for all that were asked for together, but for a record
+//            that the server refuses to give.
 // Lifetimes: outlives its readers.
 #pragma once
 
@@ -71,7 +70,8 @@ class Looks {
   struct Queue {
     std::vector<Look*> waiting{};  // The loop's own thread alone touches these two.
     bool is_on_its_way = false;
-    std::atomic<std::size_t> record_bytes{0};  // What one had of late; answers come on any loop.
+    // What the largest had of late; answers come on any loop.
+    std::atomic<std::size_t> record_bytes{bytes_aimed_at};
   };
   struct Question;
 
@@ -81,6 +81,7 @@ class Looks {
   [[nodiscard]] Question question_of(std::span<Look* const> looks) const;
   [[nodiscard]] static RespCommands commands_of(std::span<Look* const> looks,
                                                 const Question& question);
+  static void learn(Queue& queue, std::span<Look* const> looks, bool is_answered);
   static void answer(std::span<Look* const> looks, const Question& question,
                      const Answers& answers);
   static void refuse(std::span<Look* const> looks, const Error& error);

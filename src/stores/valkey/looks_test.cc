@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
 #include <memory>
@@ -39,10 +40,9 @@ class LooksTest : public testing::Test {
     }
     ASSERT_TRUE(started) << started.error().what;
     server_ = std::move(*started);
-    auto opened = open_valkey_store({.address = server_->address(),
-                                     .connections = 1,
-                                     .answer_within = std::chrono::milliseconds(500)},
-                                    runtime_);
+    auto opened = open_valkey_store(
+        {.address = server_->address(), .connections = 1, .answer_within = std::chrono::seconds(2)},
+        runtime_);
     ASSERT_TRUE(opened.has_value());
     store_ = std::move(*opened);
   }
@@ -89,6 +89,11 @@ class LooksTest : public testing::Test {
     return said.substr(from, said.find(',', from) - from);
   }
 
+  void learn_that_all_is_small(std::vector<Read>& all) {
+    for (int i = 0; i < 10; ++i) look(all);
+    EXPECT_EQ(cost(all), "1");
+  }
+
   Runtime runtime_{{.threads = 1}};
   std::unique_ptr<kit::ValkeyServer> server_;
   std::unique_ptr<Store> store_;
@@ -101,6 +106,8 @@ TEST_F(LooksTest, ThoseThatBeginTogetherAreOneCommandAndEachIsAnsweredItsOwn) {
   for (Read& one : alone) {  // Which makes the watermarks, too.
     one.slot = wait(store_->look(one.key, one.tags, Store::Payload::with));
   }
+  std::vector<Read> few = reads(2);
+  learn_that_all_is_small(few);
   std::vector<Read> all = reads(count);
   EXPECT_EQ(cost(all), "2");
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -120,7 +127,7 @@ TEST_F(LooksTest, WhatIsBesideIsSeenToo) {
   put(1, "v");
   ASSERT_TRUE(wait(store_->guard({key(1)}, {7, 7}, long_enough)).has_value());
   std::vector<Read> all = reads(3);
-  look(all);
+  learn_that_all_is_small(all);
   EXPECT_FALSE(all[0].slot->guarded);
   EXPECT_TRUE(all[1].slot->guarded);
   EXPECT_FALSE(all[2].slot->guarded);
@@ -129,7 +136,7 @@ TEST_F(LooksTest, WhatIsBesideIsSeenToo) {
 TEST_F(LooksTest, TheSameSlotTwiceIsAnsweredTwice) {
   put(0, "v");
   std::vector<Read> all{{key(0), {of_all, of_all}}, {key(0), {}}, {key(0), {tag(0), of_all}}};
-  look(all);
+  learn_that_all_is_small(all);
   for (const Read& one : all) {
     EXPECT_EQ(one.slot->envelope.payload, "v");
     EXPECT_EQ(one.slot->watermarks.size(), one.tags.size());
@@ -146,7 +153,7 @@ TEST_F(LooksTest, HeadsGoTogetherWithTheRest) {
   look(all);
   for (std::uint64_t i = 0; i < all.size(); i += 2) all[i].payload = Store::Payload::without;
   const std::vector<Read> before = all;
-  EXPECT_EQ(cost(all), "1");
+  learn_that_all_is_small(all);
   for (std::uint64_t i = 0; i < count; ++i) {
     ASSERT_TRUE(all[i].slot.has_value()) << all[i].slot.error().what;
     EXPECT_EQ(all[i].slot->envelope.id, before[i].slot->envelope.id);
@@ -162,7 +169,7 @@ TEST_F(LooksTest, AHeadThatIsRefusedIsOfItsOwnLook) {
   put(0, "v");
   put(1, "v");
   std::vector<Read> all = reads(2);
-  look(all);
+  learn_that_all_is_small(all);
   const std::string keys = server_->command({"KEYS", "headrace:{*}"});
   ASSERT_THAT(keys, HasSubstr("headrace:{"));
   const std::string name = keys.substr(keys.find("headrace:{"), 9 + 45);
@@ -179,22 +186,53 @@ TEST_F(LooksTest, AHeadThatIsRefusedIsOfItsOwnLook) {
 // So that nobody waits long for what others wanted.
 TEST_F(LooksTest, TheLargerTheRecordsTheFewerGoTogether) {
   constexpr std::uint64_t count = 8;
+  for (std::uint64_t i = 0; i < count; ++i) put(i, "small");
+  std::vector<Read> all = reads(count);
+  learn_that_all_is_small(all);
   for (std::uint64_t i = 0; i < count; ++i) {
     put(i, std::string(Looks::bytes_aimed_at / 2 - 1000, 'x'));
   }
-  std::vector<Read> all = reads(count);
-  look(all);
-  EXPECT_EQ(cost(all), "1") << "what one looks like is not known after one answer";
-  for (int i = 0; i < 20; ++i) look(all);
+  EXPECT_EQ(cost(all), "1") << "nobody has seen how large they are by now";
+  EXPECT_EQ(cost(all), std::to_string(count / 2));
   EXPECT_EQ(cost(all), std::to_string(count / 2));
   for (std::uint64_t i = 0; i < count; ++i) put(i, "small");
-  for (int i = 0; i < 100; ++i) look(all);
-  EXPECT_EQ(cost(all), "1");
+  look(all);
+  learn_that_all_is_small(all);
+}
+
+// Whoever has to try whether a server is there again is one, and not all of a turn.
+TEST_F(LooksTest, UntilSomethingWasAnsweredEachGoesAlone) {
+  std::vector<Read> all = reads(4);
+  for (Read& one : all) (void)wait(store_->look(one.key, one.tags, Store::Payload::with));
+  EXPECT_EQ(cost(all), "4") << "at first";
+  learn_that_all_is_small(all);
+  server_->freeze();
+  look(all);
+  server_->thaw();
+  const auto answered = [&all] {
+    return std::ranges::count_if(all, [](const Read& one) { return one.slot.has_value(); });
+  };
+  while (answered() == 0) look(all);  // Until the pause after the failure is over.
+  EXPECT_EQ(answered(), 1) << "one tries it, and nobody waits with it";
+  learn_that_all_is_small(all);
+}
+
+// More than one answer may have, and no more than each.
+TEST_F(LooksTest, ManyLargeRecordsAreNotOneAnswer) {
+  constexpr std::uint64_t count = 5;
+  std::vector<Read> all = reads(count);
+  learn_that_all_is_small(all);
+  for (std::uint64_t i = 0; i < count; ++i) put(i, std::string(20 << 20, 'x'));
+  look(all);
+  for (const Read& one : all) {
+    ASSERT_TRUE(one.slot.has_value()) << one.slot.error().what;
+    EXPECT_EQ(one.slot->envelope.payload.size(), std::size_t{20 << 20});
+  }
 }
 
 TEST_F(LooksTest, WithoutAnAnswerAllFail) {
   std::vector<Read> all = reads(3);
-  look(all);
+  learn_that_all_is_small(all);
   const std::uint64_t before = store_->usage().failed_total;
   server_->freeze();
   look(all);
@@ -214,7 +252,7 @@ TEST_F(LooksTest, WithoutAnAnswerAllFail) {
 TEST_F(LooksTest, ARefusalIsAnErrorOfAll) {
   put(0, "v");
   std::vector<Read> all = reads(2);
-  look(all);
+  learn_that_all_is_small(all);
   ASSERT_EQ(server_->command({"ACL", "SETUSER", "default", "-mget"}), "OK");
   look(all);
   for (const Read& one : all) {
