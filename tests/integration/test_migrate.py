@@ -4,6 +4,7 @@ HEADRACE_MIGRATE_ENTRIES says how many entries there are, 20,000 unless told oth
 """
 
 import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -13,17 +14,10 @@ import threading
 import unittest
 
 from harness import Traffic, clean_environment
-from moving import BATCH, POLICY, Judge, Moving
+from moving import BATCH, POLICY, Judge, Moving, entries_in
 from test_shared import SERVERS
 
 ENTRIES = int(os.environ.get("HEADRACE_MIGRATE_ENTRIES", "20000"))
-
-
-def entries_in(valkey):
-    """Names that it has: of entries, of tags, and a few more."""
-    with valkey.connect() as connection:
-        connection.sendall(b"DBSIZE\r\n")
-        return int(connection.recv(100)[1:])
 
 
 def clients_of(valkey):
@@ -99,7 +93,7 @@ class Migration(Moving):
         state = self.folder / "state.json"
         with subprocess.Popen(
                 self.arguments("run", servers, "--config", str(self.config), "--rate",
-                               str(ENTRIES // 6)),
+                               str(ENTRIES // 12)),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as tool:
 
             def is_half_way():
@@ -185,6 +179,24 @@ class Migration(Moving):
         code, _, complaint = self.migrate("verify", servers)
         self.assertEqual(code, 6, complaint)
         self.assertIn("is in phase new", complaint)
+
+    def test_what_was_voided_in_off_is_not_in_the_new_store(self):
+        self.on_stores(self.migrating("dual"))
+        servers = [self.serve()]
+        servers[0].read(1)
+        self.wait_stored(servers[0], 1)
+        code, ended, complaint = self.migrate("run", servers)
+        self.assertEqual((code, ended["copying"]["listed"]), (0, 1), complaint)
+        self.assertEqual(servers[0].ask("POST", "/v1/admin/migration", {"phase": "off"})[0], 200)
+        with open(self.folder / "state.json.lock", "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            code, _, complaint = self.migrate("run", servers)
+        self.assertEqual((code, self.phases(servers)), (6, ["off"]), complaint)
+        self.write(1)
+        servers[0].invalidate(keys=[{"policy": "user", "entity": "1"}])
+        code, ended, complaint = self.migrate("run", servers)
+        self.assertEqual((code, self.phases(servers)), (0, ["dual"]), complaint)
+        self.assertGreater(ended["emptied"], 0)
 
     def test_all_servers_go_or_none(self):
         self.on_stores(self.migrating("dual").replace('"2s"', '"0s"'))

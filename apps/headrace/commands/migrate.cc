@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
@@ -108,7 +109,9 @@ class Move {
   // The servers, if they are of this migration; else the exit code.
   std::expected<Phases, int> servers();
   std::expected<Phases, int> servers_in_dual(bool may_leave_off);
-  std::optional<int> copy(bool begin_anew);
+  std::optional<int> lock();
+  std::optional<int> all_to_dual();
+  std::optional<int> copy();
   std::optional<int> compare_all();
   std::optional<int> wait_for_guards();
   std::optional<int> all_to_new(const Phases& phases);
@@ -132,6 +135,7 @@ class Move {
   std::unique_ptr<Store> from_;
   std::unique_ptr<Store> to_;
   json::object told_;
+  std::optional<StateLock> alone_;
 };
 
 Move::~Move() {
@@ -259,7 +263,7 @@ std::expected<Phases, int> Move::servers_in_dual(bool may_leave_off) {
     if (server.is("off") && may_leave_off) {
       auto now = fleet_.set(server.url, "dual");
       if (!now) return std::unexpected(now.error());
-      continue;  // Where it was is what the caller wants to know.
+      continue;
     }
     if (server.is("dual")) continue;
     return std::unexpected(complain(
@@ -269,12 +273,12 @@ std::expected<Phases, int> Move::servers_in_dual(bool may_leave_off) {
   return phases;
 }
 
-std::optional<int> Move::copy(bool begin_anew) {
+std::optional<int> Move::copy() {
   auto read = read_state_of(command_.state, from_name_, to_name_);
-  if (!read && !begin_anew) return failed(read.error());
+  if (!read) return failed(read.error());
   MigrationState state{.from = from_name_, .to = to_name_};
-  if (read && *read && !begin_anew) {
-    state = **read;
+  if (*read) state = **read;
+  if (state.stage != Stage::emptying) {
     say("going on from {}: {} entries were listed", command_.state,
         with_commas(state.progress.listed));
     if (state.stage == Stage::copied) {
@@ -333,19 +337,42 @@ std::optional<int> Move::compare_all() {
                   exit_absent);
 }
 
+// Who was in off has voided things in the old store alone.  That is written down before it is in
+// dual, where nobody sees it any more.
+std::optional<int> Move::all_to_dual() {
+  const auto before = servers();
+  if (!before) return before.error();
+  const bool was_off =
+      std::ranges::any_of(*before, [](const ServerPhase& server) { return server.is("off"); });
+  if (was_off || command_.anew) {
+    const auto known = read_state_of(command_.state, from_name_, to_name_);
+    if (!known && !command_.anew) return failed(known.error());
+    const auto written = write_state(command_.state, {.from = from_name_, .to = to_name_});
+    if (!written) return failed(written.error());
+  }
+  const auto phases = servers_in_dual(true);
+  if (!phases) return phases.error();
+  return std::nullopt;
+}
+
+// One works with a state at a time.
+std::optional<int> Move::lock() {
+  auto taken = StateLock::take(command_.state);
+  if (!taken) return failed(taken.error());
+  alone_ = std::move(*taken);
+  if (alone_) return std::nullopt;
+  return complain("another `headrace migrate` is at work with " + command_.state,
+                  "Wait until it ends, or stop it.", exit_conflict);
+}
+
 int Move::run() {
   if (auto wrong = configure()) return *wrong;
   if (fleet_.is_empty()) say("no server is named: none may run on these stores");
-  const auto phases = servers_in_dual(true);
-  if (!phases) return phases.error();
-  // Who was in off has voided things in the old store alone.
-  const bool was_off =
-      std::ranges::any_of(*phases, [](const ServerPhase& server) { return server.is("off"); });
-  const auto alone = StateLock::take(command_.state);
-  if (!alone) return complain(alone.error().what, "", exit_conflict);
+  if (auto wrong = lock()) return *wrong;
+  if (auto wrong = all_to_dual()) return *wrong;
   if (auto wrong = open()) return *wrong;
   say("from {}\nto   {}", from_name_, to_name_);
-  if (auto ended = copy(command_.anew || was_off)) return end(*ended);
+  if (auto ended = copy()) return end(*ended);
   // Who has started anew meanwhile must be in dual again.
   if (const auto still = servers_in_dual(false); !still) return end(still.error());
   if (auto differ = compare_all()) return end(*differ);
@@ -412,8 +439,10 @@ int Move::cut_over() {
   }
   const auto phases = servers_in_dual(false);
   if (!phases) return phases.error();
-  const auto alone = StateLock::take(command_.state);
-  if (!alone) return complain(alone.error().what, "", exit_conflict);
+  std::error_code unknown;
+  if (std::filesystem::exists(command_.state, unknown)) {
+    if (auto wrong = lock()) return *wrong;
+  }
   if (auto wrong = open()) return *wrong;
   if (!command_.unverified) {
     if (auto differ = compare_all()) return end(*differ);

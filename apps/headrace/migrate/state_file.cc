@@ -200,16 +200,13 @@ Result<void> write_state(const std::string& path, const MigrationState& state) {
 }
 
 // Not of the state itself, whose name is taken by one file after the other.
-Result<StateLock> StateLock::take(const std::string& path) {
+Result<std::optional<StateLock>> StateLock::take(const std::string& path) {
   const std::string beside = path + ".lock";
   StateLock lock(::open(beside.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (lock.file_ < 0) return cannot_write(beside, errno);
   if (::flock(lock.file_, LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno != EWOULDBLOCK) return cannot_write(beside, errno);
-  return failure(Code::refused,
-                 fmt::format("another `headrace migrate` is at work with {}: wait until it ends, "
-                             "or stop it",
-                             path));
+  if (errno == EWOULDBLOCK) return std::nullopt;
+  return cannot_write(beside, errno);
 }
 
 StateLock::~StateLock() {

@@ -48,8 +48,8 @@ struct MigrationState {
 // Ends with its process, however that ends.
 class StateLock {
  public:
-  // refused while another holds it, or where the file beside the state cannot be made.
-  [[nodiscard]] static Result<StateLock> take(const std::string& path);
+  // Nothing while another holds it; refused where the file beside the state cannot be made.
+  [[nodiscard]] static Result<std::optional<StateLock>> take(const std::string& path);
 
   StateLock(StateLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   StateLock& operator=(StateLock&& other) noexcept {
