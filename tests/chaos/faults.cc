@@ -158,9 +158,23 @@ class BusCut final : public Network {
 // The bus's server dies and comes back; the store goes on.
 class BusKill final : public Fault {
  public:
-  [[nodiscard]] Times times() const override { return {.lasts = seconds(3), .rests = seconds(5)}; }
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(5), .rests = seconds(5)}; }
   void begin(Fleet& fleet, Chance&) override { fleet.postgres().kill(); }
-  void heal(Fleet& fleet, Chance&) override { expect(fleet.postgres().restart()); }
+  void heal(Fleet& fleet, Chance&) override {
+    expect_heard(fleet, 0, "is deaf, and /metrics does not say so");
+    expect(fleet.postgres().restart());
+    expect_heard(fleet, 1, "does not hear again");
+  }
+
+ private:
+  void expect_heard(Fleet& fleet, std::uint64_t wanted, std::string_view otherwise) {
+    for (std::size_t place = 0; place < fleet.size(); ++place) {
+      Instance& one = fleet.instance(place);
+      const bool is_so =
+          kit::eventually([&] { return one.metric("headrace_bus_heard") == wanted; });
+      if (!is_so) complain(fmt::format("instance {} {}", place, otherwise));
+    }
+  }
 };
 
 class Kill final : public Fault {
@@ -232,8 +246,8 @@ class Failover final : public Fault {
   }
 };
 
-// The primary dies, and a sentinel has its replica take over: what that has not heard of yet is
-// lost.  The instances ask the sentinel.
+// The primary dies, and a sentinel has its replica take over: what that has not heard of yet, if
+// anything, is lost when it does.  The instances ask the sentinel.
 class Sentinel final : public Fault {
  public:
   [[nodiscard]] Times times() const override { return {.lasts = seconds(1), .rests = seconds(7)}; }
@@ -243,6 +257,7 @@ class Sentinel final : public Fault {
   }
   void heal(Fleet& fleet, Chance&) override {
     expect(fleet.await_failover());
+    fleet.note(What::forgetting);
     pass_until(clock_now() + forgets_for);
     fleet.note(What::forgotten);
     expect(fleet.rejoin());

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BINARY, Case, clean_environment, policy
+from harness import BINARY, SECONDS_MAX, Case, clean_environment, policy
 
 
 class Commands(Case):
@@ -61,6 +61,21 @@ class Commands(Case):
         put = self.run_it("put", "user", "42", '{"id": 42, "version": 99}')
         self.assertEqual(put.returncode, 0, put.stderr)
         self.assertEqual(self.server.read(42), ({"id": 42, "version": 99}, True))
+
+    def test_put_takes_standard_input_which_has_an_end(self):
+        value = self.folder / "value.json"
+        value.write_text('{"id": 42, "version": 77}')
+        command = [BINARY, "put", "user", "42", "-", "--url", self.server.url]
+        with open(value, "rb") as source:
+            put = subprocess.run(command, stdin=source, capture_output=True, text=True,
+                                 env=clean_environment(), timeout=SECONDS_MAX, check=False)
+        self.assertEqual(put.returncode, 0, put.stderr)
+        self.assertEqual(self.server.read(42), ({"id": 42, "version": 77}, True))
+        with open("/dev/zero", "rb") as source:
+            put = subprocess.run(command, stdin=source, capture_output=True, text=True,
+                                 env=clean_environment(), timeout=SECONDS_MAX, check=False)
+        self.assertEqual(put.returncode, 2)
+        self.assertIn("more than 67108864 bytes", put.stderr)
 
     def test_explain_tells_the_story(self):
         self.run_it("read", "user", "42")

@@ -1,10 +1,11 @@
 // The commands for one entry: read, put, and invalidate.
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <iostream>
-#include <sstream>
+#include <optional>
 
 #include "commands/commands.h"
 #include "commands/remote.h"
@@ -97,6 +98,20 @@ int tell_held(const wire::Response& response, const Remote& remote, std::string_
   return exit_ok;
 }
 
+// What this holds at most; a server takes 8 MiB, unless its limits say more.
+constexpr std::size_t value_bytes_max = 64 << 20;
+
+// Nothing if it has more than that.
+std::optional<std::string> value_on_stdin() {
+  std::string value;
+  std::array<char, 1 << 16> piece{};
+  while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() > 0) {
+    value.append(piece.data(), static_cast<std::size_t>(std::cin.gcount()));
+    if (value.size() > value_bytes_max) return std::nullopt;
+  }
+  return value;
+}
+
 }  // namespace
 
 int read(const ReadCommand& command) {
@@ -120,14 +135,14 @@ int read(const ReadCommand& command) {
 }
 
 int put(const PutCommand& command) {
-  std::string value = command.value;
-  if (value == "-") {
-    std::ostringstream read;
-    read << std::cin.rdbuf();
-    value = std::move(read).str();
+  const auto value = command.value == "-" ? value_on_stdin() : std::optional(command.value);
+  if (!value) {
+    fmt::print(stderr, "headrace: the value on standard input has more than {} bytes\n",
+               value_bytes_max);
+    return exit_usage;
   }
   const auto response = ask(
-      command.remote, json_request("PUT", path_of("put", command.policy, command.entity), value));
+      command.remote, json_request("PUT", path_of("put", command.policy, command.entity), *value));
   if (!response) return response.error();
   return tell_held(*response, command.remote, "kept");
 }

@@ -91,6 +91,9 @@ const std::vector<Case> server_faults = {
     Case{"threads = -1", "h.toml:1:11: threads: must be a whole number from 0 to 256"},
     Case{"log_level = \"loud\"", "h.toml:1:13: log_level: must be one of \"debug\", \"info\""},
     Case{"drain_delay = \"5 s\"", "h.toml:1:15: drain_delay: must be a duration such as"},
+    Case{"[sources.db]\nkind = \"sqlite\"\npath = \"a\"\ndelay = \"1s..900000h\"",
+         "h.toml:4:9: sources.db.delay: must be at most 100 years"},
+    Case{"drain_delay = \"900000h\"", "h.toml:1:15: drain_delay: must be at most 100 years"},
     Case{"limits = 3", "h.toml:1:10: limits: must be a section, [limits], not an integer"},
     Case{"[limits]\nflights_max = 0", "h.toml:2:15: limits.flights_max: must be a whole number"},
     Case{"[limits]\nflight_max = 1",
@@ -294,9 +297,11 @@ TEST(ConfigFault, HeadersFilesAreCheckedAndNeverRepeated) {
   const kit::TemporaryFolder folder;
   const std::string path = folder.write(
       "h.toml", "[sources.a]\nkind = \"http\"\nurl = \"http://h\"\nheaders_file = \"headers\"");
+  const std::string too_long = "A: hunter2\n#" + std::string(256 << 10, 'x');
   for (const auto& [text, what] :
        {std::pair("hunter2\n", "line 1"), std::pair("A: b\nhunter2 x: y\n", "line 2"),
-        std::pair("#\nHost: hunter2\n", "sets itself"), std::pair(": hunter2\n", "line 1")}) {
+        std::pair("#\nHost: hunter2\n", "sets itself"), std::pair(": hunter2\n", "line 1"),
+        std::pair(too_long.c_str(), "more than 262144 bytes")}) {
     folder.write("headers", text);
     const auto config = load_config(path, {});
     ASSERT_FALSE(config.has_value());

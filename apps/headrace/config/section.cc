@@ -13,6 +13,9 @@ namespace headrace::config {
 
 namespace {
 
+// No sum of a moment and two of them is beyond what a moment can be.
+constexpr Duration duration_max = std::chrono::hours(876'000);
+
 Place place_at(const toml::source_position& position) {
   return {static_cast<int>(position.line), static_cast<int>(position.column)};
 }
@@ -129,17 +132,23 @@ bool Section::path(std::string_view key, std::string& into) {
   return true;
 }
 
+bool Section::too_long(std::string_view key) {
+  fail(key, "must be at most 100 years (876000h)");
+  return false;
+}
+
 bool Section::duration(std::string_view key, Duration& into) {
   constexpr std::string_view what = "a duration such as \"5m\", \"250ms\" or \"1h30m\"";
   const std::optional<std::string> text = take_text(key, what);
   if (!text) return false;
   const std::optional<Duration> duration = parse_duration(*text);
-  if (duration) {
-    into = *duration;
-  } else {
+  if (!duration) {
     fail(key, "must be " + std::string(what) + ", not " + in_quotes(*text));
+    return false;
   }
-  return duration.has_value();
+  if (*duration > duration_max) return too_long(key);
+  into = *duration;
+  return true;
 }
 
 bool Section::range(std::string_view key, Duration& from, Duration& to) {
@@ -147,12 +156,13 @@ bool Section::range(std::string_view key, Duration& from, Duration& to) {
   const std::optional<std::string> text = take_text(key, what);
   if (!text) return false;
   const auto range = parse_range(*text);
-  if (range) {
-    std::tie(from, to) = *range;
-  } else {
+  if (!range) {
     fail(key, "must be " + std::string(what) + ", not " + in_quotes(*text));
+    return false;
   }
-  return range.has_value();
+  if (std::max(range->first, range->second) > duration_max) return too_long(key);
+  std::tie(from, to) = *range;
+  return true;
 }
 
 bool Section::bytes(std::string_view key, std::size_t& into, std::size_t min) {

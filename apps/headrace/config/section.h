@@ -103,6 +103,7 @@ class Section {
   void note(std::string_view key, const Given& given);
   // The value as a string; complains that it must be `what` if it is none.
   [[nodiscard]] std::optional<std::string> take_text(std::string_view key, std::string_view what);
+  bool too_long(std::string_view key);  // Of a duration; false.
   [[nodiscard]] std::string full(std::string_view key) const;
 
   Report& report_;

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@ namespace headrace::config {
 namespace {
 
 constexpr std::size_t headers_max = 64;
+constexpr std::size_t headers_bytes_max = 256 << 10;
 
 bool is_name(std::string_view name) {
   constexpr std::string_view letters =
@@ -63,8 +65,17 @@ void read_headers(Section& section, const std::string& path, HttpOriginOptions& 
     section.fail("headers_file", "\"" + path + "\" cannot be opened: " + std::strerror(errno));
     return;
   }
+  std::string all(headers_bytes_max + 1, '\0');
+  file.read(all.data(), static_cast<std::streamsize>(all.size()));
+  all.resize(static_cast<std::size_t>(file.gcount()));
+  if (all.size() > headers_bytes_max) {
+    section.fail("headers_file",
+                 "\"" + path + "\" has more than " + std::to_string(headers_bytes_max) + " bytes");
+    return;
+  }
+  std::istringstream lines(std::move(all));
   std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
+  for (int number = 1; std::getline(lines, line); ++number) {
     const std::string_view text = trimmed(line);
     if (text.empty() || text.front() == '#') continue;
     if (const std::string fault = take_header(text, options); !fault.empty()) {
