@@ -5,7 +5,7 @@ import unittest
 
 from firestore_emulator import free_port
 from harness import Traffic
-from moving import Judge, MovingKinds, entries_in
+from moving import Judge, MovingKinds
 from test_shared import SERVERS, Memcached, Valkey
 
 SLOTS = 16384
@@ -80,11 +80,17 @@ class Kinds(MovingKinds):
 
     def fill_anew(self, server):
         for first in range(0, self.quiet, self.batch):
-            entities = [str(i) for i in range(first, first + self.batch)]
-            self.assertEqual(server.invalidate(
-                keys=[{"policy": "user", "entity": entity} for entity in entities]), 200)
+            keys = [{"policy": "user", "entity": str(i)}
+                    for i in range(first, first + self.batch)]
+            self.wait_until(lambda named=keys: server.invalidate(keys=named) == 200,
+                            "both stores")
             self.wait_until(lambda begin=first: self.are_kept(server, begin), "a batch")
-        self.wait_until(lambda: entries_in(self.new) >= self.quiet, "copies of what was filled")
+        self.wait_until(lambda: self.slots_in_new() >= self.quiet, "copies of what was filled")
+
+    def slots_in_new(self):
+        with self.new.connect() as connection:
+            connection.sendall(b'EVAL "return #redis.call(\'KEYS\', ARGV[1])" 0 headrace:{*}\r\n')
+            return int(connection.recv(100)[1:])
 
     def test_from_memcached_nothing_is_copied_but_fills(self):
         servers = self.filled_in_dual(self.memcached(), self.valkey("new"))

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
@@ -110,7 +109,7 @@ class Move {
   std::expected<Phases, int> servers();
   std::expected<Phases, int> servers_in_dual(bool may_leave_off);
   std::optional<int> lock();
-  std::optional<int> all_to_dual();
+  std::optional<int> begin_anew();
   std::optional<int> copy();
   std::optional<int> compare_all();
   std::optional<int> wait_for_guards();
@@ -248,11 +247,13 @@ std::expected<Phases, int> Move::servers() {
   return phases;
 }
 
-// A server that starts anew in `off` would void things in the old store alone.
+// A server that starts anew in `off` would void things in the old store alone; and one that was in
+// it has done so, which is written down before it is in dual, where nobody sees it any more.
 std::expected<Phases, int> Move::servers_in_dual(bool may_leave_off) {
   auto phases = servers();
   if (!phases) return phases;
-  for (ServerPhase& server : *phases) {
+  std::vector<std::string> in_off;
+  for (const ServerPhase& server : *phases) {
     if (server.phase_of_next_start == "off") {
       return std::unexpected(complain(
           fmt::format("{} would start in phase off, and void things in the old store alone",
@@ -260,15 +261,19 @@ std::expected<Phases, int> Move::servers_in_dual(bool may_leave_off) {
           "Set phase = \"dual\" in the [migration] of every server's configuration.",
           exit_conflict));
     }
-    if (server.is("off") && may_leave_off) {
-      auto now = fleet_.set(server.url, "dual");
-      if (!now) return std::unexpected(now.error());
-      continue;
-    }
     if (server.is("dual")) continue;
-    return std::unexpected(complain(
-        fmt::format("{} is in phase {}, and all have to be in dual", server.url, server.phase),
-        server.is("new") ? "`headrace migrate roll-back` takes them there." : "", exit_conflict));
+    if (!server.is("off") || !may_leave_off) {
+      return std::unexpected(complain(
+          fmt::format("{} is in phase {}, and all have to be in dual", server.url, server.phase),
+          server.is("new") ? "`headrace migrate roll-back` takes them there." : "", exit_conflict));
+    }
+    in_off.push_back(server.url);
+  }
+  if (in_off.empty()) return phases;
+  if (auto wrong = begin_anew()) return std::unexpected(*wrong);
+  for (const std::string& url : in_off) {
+    auto now = fleet_.set(url, "dual");
+    if (!now) return std::unexpected(now.error());
   }
   return phases;
 }
@@ -337,21 +342,12 @@ std::optional<int> Move::compare_all() {
                   exit_absent);
 }
 
-// Who was in off has voided things in the old store alone.  That is written down before it is in
-// dual, where nobody sees it any more.
-std::optional<int> Move::all_to_dual() {
-  const auto before = servers();
-  if (!before) return before.error();
-  const bool was_off =
-      std::ranges::any_of(*before, [](const ServerPhase& server) { return server.is("off"); });
-  if (was_off || command_.anew) {
-    const auto known = read_state_of(command_.state, from_name_, to_name_);
-    if (!known && !command_.anew) return failed(known.error());
-    const auto written = write_state(command_.state, {.from = from_name_, .to = to_name_});
-    if (!written) return failed(written.error());
-  }
-  const auto phases = servers_in_dual(true);
-  if (!phases) return phases.error();
+// The new store is to be emptied first, whoever goes on.
+std::optional<int> Move::begin_anew() {
+  const auto known = read_state_of(command_.state, from_name_, to_name_);
+  if (!known && !command_.anew) return failed(known.error());
+  const auto written = write_state(command_.state, {.from = from_name_, .to = to_name_});
+  if (!written) return failed(written.error());
   return std::nullopt;
 }
 
@@ -369,7 +365,10 @@ int Move::run() {
   if (auto wrong = configure()) return *wrong;
   if (fleet_.is_empty()) say("no server is named: none may run on these stores");
   if (auto wrong = lock()) return *wrong;
-  if (auto wrong = all_to_dual()) return *wrong;
+  if (const auto phases = servers_in_dual(true); !phases) return phases.error();
+  if (command_.anew) {
+    if (auto wrong = begin_anew()) return *wrong;
+  }
   if (auto wrong = open()) return *wrong;
   say("from {}\nto   {}", from_name_, to_name_);
   if (auto ended = copy()) return end(*ended);
@@ -437,11 +436,14 @@ int Move::cut_over() {
                     "over: make [migration.to] the [store].",
                     exit_usage);
   }
+  if (auto wrong = lock()) return *wrong;
   const auto phases = servers_in_dual(false);
   if (!phases) return phases.error();
-  std::error_code unknown;
-  if (std::filesystem::exists(command_.state, unknown)) {
-    if (auto wrong = lock()) return *wrong;
+  const auto state = read_state_of(command_.state, from_name_, to_name_);
+  if (!state) return failed(state.error());
+  if (*state && (*state)->stage == Stage::emptying) {
+    return complain("the new store has yet to be emptied of what it was not told to void",
+                    "`headrace migrate run` does that.", exit_conflict);
   }
   if (auto wrong = open()) return *wrong;
   if (!command_.unverified) {

@@ -45,14 +45,24 @@ void Looks::join(Look& look) {
 void Looks::go(Queue& queue) {
   queue.is_on_its_way = false;
   const std::vector<Look*> all = std::exchange(queue.waiting, {});
-  const std::size_t record_bytes = queue.record_bytes.load(std::memory_order_relaxed);
-  const std::size_t together = std::clamp<std::size_t>(
-      bytes_aimed_at / std::max<std::size_t>(record_bytes, 1), 1, together_max);
-  for (auto from = all.begin(); from != all.end();) {
-    const auto to = from + std::min(all.end() - from, static_cast<std::ptrdiff_t>(together));
-    start(see(queue, {from, to}));
-    from = to;
+  for (std::span<Look* const> rest = all; !rest.empty();) {
+    const std::size_t count = together(queue, rest);
+    start(see(queue, {rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count)}));
+    rest = rest.subspan(count);
   }
+}
+
+std::size_t Looks::together(const Queue& queue, std::span<Look* const> looks) {
+  if (!queue.is_answered.load(std::memory_order_relaxed)) return 1;
+  const std::size_t record_bytes = queue.record_bytes.load(std::memory_order_relaxed);
+  std::size_t count = 0, bytes = 0;
+  while (count < std::min(looks.size(), together_max)) {
+    const std::size_t head_bytes = looks[count]->head_bytes_;
+    bytes += head_bytes > 0 ? head_bytes : record_bytes;
+    if (count > 0 && bytes > bytes_aimed_at) break;
+    ++count;
+  }
+  return count;
 }
 
 Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
@@ -71,16 +81,18 @@ Task<void> Looks::see(Queue& queue, std::vector<Look*> looks) {
   for (const Look* look : looks) look->reader_.resume();
 }
 
-// What is large is known at once, and that it is not after a few answers.
+// What is large is known at once, and that it is not after a few answers.  A head says nothing of
+// its record.
 void Looks::learn(Queue& queue, std::span<Look* const> looks, bool is_answered) {
-  std::size_t bytes = bytes_aimed_at;
-  if (is_answered) {
-    bytes = queue.record_bytes.load(std::memory_order_relaxed) / 2;
-    for (const Look* look : looks) {
-      if (look->seen_) bytes = std::max(bytes, look->seen_->record.size());
-    }
+  queue.is_answered.store(is_answered, std::memory_order_relaxed);
+  std::size_t largest = 0;
+  for (const Look* look : looks) {
+    const bool is_whole = look->head_bytes_ == 0 && look->seen_;
+    if (is_whole) largest = std::max(largest, look->seen_->record.size());
   }
-  queue.record_bytes.store(bytes, std::memory_order_relaxed);
+  if (largest == 0) return;
+  const std::size_t before = queue.record_bytes.load(std::memory_order_relaxed);
+  queue.record_bytes.store(std::max(largest, before / 2), std::memory_order_relaxed);
 }
 
 Looks::Question Looks::question_of(std::span<Look* const> looks) const {

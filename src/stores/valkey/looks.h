@@ -70,13 +70,16 @@ class Looks {
   struct Queue {
     std::vector<Look*> waiting{};  // The loop's own thread alone touches these two.
     bool is_on_its_way = false;
-    // What the largest had of late; answers come on any loop.
-    std::atomic<std::size_t> record_bytes{bytes_aimed_at};
+    // Answers come on any loop.
+    std::atomic<bool> is_answered{false};      // The last time; at first nothing was yet.
+    std::atomic<std::size_t> record_bytes{0};  // What the largest record had of late.
   };
   struct Question;
 
   void join(Look& look);
   void go(Queue& queue);
+  // How many of them go together.
+  [[nodiscard]] static std::size_t together(const Queue& queue, std::span<Look* const> looks);
   [[nodiscard]] Task<void> see(Queue& queue, std::vector<Look*> looks);
   [[nodiscard]] Question question_of(std::span<Look* const> looks) const;
   [[nodiscard]] static RespCommands commands_of(std::span<Look* const> looks,

@@ -13,6 +13,7 @@
 
 #include "headrace/stores/valkey.h"
 #include "headrace/sync.h"
+#include "kit/eventually.h"
 #include "kit/valkey_server.h"
 
 namespace headrace {
@@ -40,9 +41,13 @@ class LooksTest : public testing::Test {
     }
     ASSERT_TRUE(started) << started.error().what;
     server_ = std::move(*started);
-    auto opened = open_valkey_store(
-        {.address = server_->address(), .connections = 1, .answer_within = std::chrono::seconds(2)},
-        runtime_);
+    open({.address = server_->address(),
+          .connections = 1,
+          .answer_within = std::chrono::seconds(2)});
+  }
+  void open(ValkeyStoreOptions options) {
+    if (store_) store_->close();
+    auto opened = open_valkey_store(std::move(options), runtime_);
     ASSERT_TRUE(opened.has_value());
     store_ = std::move(*opened);
   }
@@ -212,22 +217,60 @@ TEST_F(LooksTest, UntilSomethingWasAnsweredEachGoesAlone) {
   const auto answered = [&all] {
     return std::ranges::count_if(all, [](const Read& one) { return one.slot.has_value(); });
   };
-  while (answered() == 0) look(all);  // Until the pause after the failure is over.
+  EXPECT_TRUE(kit::eventually([&] {  // Until the pause after the failure is over.
+    look(all);
+    return answered() > 0;
+  }));
   EXPECT_EQ(answered(), 1) << "one tries it, and nobody waits with it";
   learn_that_all_is_small(all);
 }
 
 // More than one answer may have, and no more than each.
 TEST_F(LooksTest, ManyLargeRecordsAreNotOneAnswer) {
-  constexpr std::uint64_t count = 5;
+  constexpr std::uint64_t count = 2;
+  constexpr std::size_t bytes = 33 << 20;
+  open(
+      {.address = server_->address(), .connections = 1, .answer_within = std::chrono::seconds(20)});
   std::vector<Read> all = reads(count);
   learn_that_all_is_small(all);
-  for (std::uint64_t i = 0; i < count; ++i) put(i, std::string(20 << 20, 'x'));
+  for (std::uint64_t i = 0; i < count; ++i) put(i, std::string(bytes, 'x'));
   look(all);
   for (const Read& one : all) {
     ASSERT_TRUE(one.slot.has_value()) << one.slot.error().what;
-    EXPECT_EQ(one.slot->envelope.payload.size(), std::size_t{20 << 20});
+    EXPECT_EQ(one.slot->envelope.payload.size(), bytes);
   }
+}
+
+// What strict reads ask tells nothing of how long a batch that follows them will take.
+TEST_F(LooksTest, HeadsAndMissesDoNotSayThatRecordsAreSmall) {
+  constexpr std::uint64_t count = 4;
+  for (std::uint64_t i = 0; i < count; ++i) put(i, std::string(Looks::bytes_aimed_at, 'x'));
+  std::vector<Read> whole = reads(count);
+  look(whole);
+  std::vector<Read> others = reads(count + 4);
+  for (std::uint64_t i = 0; i < count; ++i) others[i].payload = Store::Payload::without;
+  for (std::uint64_t i = count; i < others.size(); ++i) others[i].payload = Store::Payload::without;
+  for (int i = 0; i < 10; ++i) look(others);
+  EXPECT_EQ(cost(others), "1");
+  std::vector<Read> missing(4);
+  for (std::uint64_t i = 0; i < missing.size(); ++i) missing[i] = {key(100 + i), {of_all}};
+  for (int i = 0; i < 10; ++i) look(missing);
+  EXPECT_EQ(cost(whole), std::to_string(count));
+}
+
+TEST_F(LooksTest, AHeadAloneIsAHead) {
+  put(0, "value");
+  ASSERT_TRUE(wait(store_->guard({key(0)}, {7, 7}, long_enough)).has_value());
+  std::vector<Read> one = reads(1);
+  look(one);
+  const Result<Slot> whole = one[0].slot;
+  one[0].payload = Store::Payload::without;
+  look(one);
+  ASSERT_TRUE(one[0].slot.has_value());
+  EXPECT_EQ(one[0].slot->envelope.id, whole->envelope.id);
+  EXPECT_EQ(one[0].slot->envelope.payload, "");
+  EXPECT_EQ(one[0].slot->watermarks, whole->watermarks);
+  EXPECT_TRUE(one[0].slot->guarded);
 }
 
 TEST_F(LooksTest, WithoutAnAnswerAllFail) {
