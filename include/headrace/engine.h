@@ -78,11 +78,13 @@ enum class Held : std::uint8_t {
   everywhere,  // In the store, and in every memory.
   soon,        // In this instance, in the store, for strict reads everywhere; and in other memories
                // within the engine's bus_bound.
+  in_store,    // The same, but that the store is shared and there is no bus: other memories answer
+               // what they hold until its freshness ends.
   pending,     // In this instance.  The store or the bus has not confirmed; what is affected
                // bypasses the store, and the invalidation is sent again until it is acknowledged:
                // with a journal, also by who comes after this engine.
 };
-// "everywhere", "soon", "pending".
+// "everywhere", "soon", "store", "pending".
 [[nodiscard]] std::string_view name_of(Held held) noexcept;
 
 // Changes the source, and must have ended by `deadline`: no change that it makes may take effect

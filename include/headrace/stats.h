@@ -99,6 +99,8 @@ struct EngineStats {
   // False while this instance cannot prove that it has heard all that was said on the bus: then
   // memory does not answer by itself, and the store is asked.
   bool hears_all = true;
+  bool has_bus = false;
+  std::string bus_trouble{};  // Why the last proof failed, in words; empty if it did not.
   // False while the store is another than before, and is told again what it may have forgotten, or
   // while the journal is read: then reads go to the sources.
   bool trusts_store = true;

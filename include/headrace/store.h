@@ -197,6 +197,10 @@ class Store {
   static constexpr std::size_t page_keys_max = 4096;
   [[nodiscard]] virtual Task<Result<Page>> list(std::string from, std::size_t keys_max);
 
+  // Whether engines elsewhere may use it at the same time.  Without a bus they hear nothing of what
+  // is invalidated here.
+  [[nodiscard]] virtual bool is_shared() const noexcept { return true; }
+
   // Figures for metrics and `explain`.
   struct Usage {
     std::uint64_t entries = 0;
@@ -212,6 +216,8 @@ class Store {
     std::uint64_t failed_total = 0;   // Operations that ended in store_unavailable.
     std::string trouble{};            // What is wrong now, in words; empty if nothing is.
     std::string warning{};            // What works, and some day may not; the same.
+    bool counts = true;               // Else entries to evicted_total, but for guards and floors,
+                                      // are unknown, and 0.
   };
   [[nodiscard]] virtual Usage usage() const = 0;
 

@@ -51,11 +51,17 @@ Task<void> Engine::Impl::prove() {
   if (!said) co_return;
   auto asked = bus_call(ports_.bus->barrier());
   const Result<void> done = co_await asked;
+  note_bus(done);
   if (!done || !hearing_.proved(began, beat)) co_return;
   if (hearing_.somebody_fell_silent(began)) {
     sometimes(Mark::origin_fell_silent);
     forget_memory();
   }
+}
+
+void Engine::Impl::note_bus(const Result<void>& outcome) {
+  const std::scoped_lock lock(bus_trouble_mutex_);
+  bus_trouble_ = outcome ? std::string() : outcome.error().what;
 }
 
 // Returns once the bus has taken the message; if that lasts too long it is taken later.
@@ -85,6 +91,7 @@ Task<void> Engine::Impl::empty_outbox() {
       outbox_.taken(count);
       continue;
     }
+    note_bus(done);  // Whoever has said it hears only that it takes too long.
     sometimes(Mark::bus_repeated);
     if (closed_.load()) {
       outbox_.give_up();
@@ -104,7 +111,8 @@ BusMessage Engine::Impl::message_of(const Outdating& what, Token incarnation) {
 
 // Tells all others.  REQUIRES: the store, if there is one, has confirmed.
 Task<Held> Engine::Impl::spread(BusMessage message, Wait wait) {
-  if (ports_.bus == nullptr) co_return Held::everywhere;
+  const bool is_shared = ports_.store != nullptr && ports_.store->is_shared();
+  if (ports_.bus == nullptr) co_return is_shared ? Held::in_store : Held::everywhere;
   auto saying = say(std::move(message));
   const Result<void> said = co_await std::move(saying);
   if (!said) {

@@ -44,6 +44,28 @@ TEST_F(BusTest, APutReachesTheOthersMemoryToo) {
   EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
 }
 
+// The others' entries are not of another version then: nobody takes the slot from anybody.
+TEST_F(BusTest, AVersionBumpVoidsEverywhereOnce) {
+  fill_both();
+  ASSERT_TRUE(world.run(engine->change("users", {.bump_version = true}))->has_value());
+  EXPECT_EQ(text(second_reads("1")), "v2");
+  const AnyResult here = read("1");
+  EXPECT_EQ(text(here), "v2");
+  EXPECT_EQ(here->origin(), Origin::store);
+}
+
+TEST_F(BusTest, WhyNothingIsHeardIsTold) {
+  beat();
+  EXPECT_TRUE(second->stats().has_bus);
+  EXPECT_EQ(second->stats().bus_trouble, "");
+  second_bus.fails = true;
+  world.advance(seconds(2));
+  EXPECT_NE(second->stats().bus_trouble, "");
+  second_bus.fails = false;
+  world.advance(seconds(2));
+  EXPECT_EQ(second->stats().bus_trouble, "");
+}
+
 TEST_F(BusTest, AMessageThatComesTwiceIsHeardOnce) {
   second_bus.doubles = true;
   fill_both();

@@ -51,9 +51,11 @@ std::shared_ptr<const Compiled> compile(Policy policy, std::uint32_t version,
                                         Executor& executor) {
   auto compiled = std::make_shared<Compiled>();
   compiled->version = version;
+  // As declared: a version that was bumped here alone would be another's on every other instance
+  // of a shared store, and each would void what the others have filled.
   compiled->key_scope = {.tenant = policy.tenant,
                          .policy = policy.name,
-                         .version = version,
+                         .version = policy.version,
                          .shape = shape_of(policy)};
   compiled->watermark_names = {std::string(cache_watermark), namespace_watermark(policy.tenant),
                                policy_watermark(policy.tenant, policy.name)};
@@ -243,8 +245,7 @@ Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange c
                            snapshot.compiled->budget, ports_.clock, ports_.executor),
                    next_scope());
     cut_off(snapshot.scope);
-    // The store must forget too, or a restart, which counts from the declared version again, would
-    // find the old entries.
+    // In the store the watermark tells what was kept before; memory has a scope of its own.
     Invalidation what;
     what.policies.push_back(policy);
     auto invalidating = invalidate(std::move(what), Wait::confirmed);
@@ -267,8 +268,13 @@ EngineStats Engine::Impl::stats() const {
                     .invalidations_pending = quarantine_.size() + (recovering_.load() ? 1 : 0),
                     .reads_on = reads_on_.load(),
                     .hears_all = hearing_.is_live(ports_.clock.now()),
+                    .has_bus = ports_.bus != nullptr,
                     .trusts_store = !distrusts_store()};
   for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
+  {
+    const std::scoped_lock bus_lock(bus_trouble_mutex_);
+    stats.bus_trouble = bus_trouble_;
+  }
   const std::shared_lock lock(policies_mutex_);
   for (const auto& [name, budget] : budgets_) {
     if (const auto one = budget.lock()) stats.budgets.push_back(one->stats());

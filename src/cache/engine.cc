@@ -22,6 +22,7 @@ std::string_view name_of(Held held) noexcept {
   switch (held) {
     case Held::everywhere: return "everywhere";
     case Held::soon: return "soon";
+    case Held::in_store: return "store";
     case Held::pending: return "pending";
   }
   return "pending";

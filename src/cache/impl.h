@@ -301,6 +301,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void schedule_proof();
   void prove_and_repeat();
   Task<void> prove();
+  void note_bus(const Result<void>& outcome);
   [[nodiscard]] std::vector<Store::Floor> floors_in(const BusMessage& message) const;
   Task<Result<void>> say(BusMessage message);
   Task<void> empty_outbox();
@@ -387,6 +388,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   bool retrying_ = false;
 
   std::mutex timer_mutex_;
+  mutable std::mutex bus_trouble_mutex_;
+  std::string bus_trouble_;
   Executor::TimerId expiry_timer_ = Executor::TimerId::none;
   Executor::TimerId proof_timer_ = Executor::TimerId::none;
   Executor::TimerId watch_timer_ = Executor::TimerId::none;

@@ -83,6 +83,19 @@ TEST_F(InvalidateTest, AnUnknownPolicyIsNoError) {
   EXPECT_EQ(**invalidate(what), Held::everywhere);
 }
 
+// Whoever else uses the store may answer from memory what it was: only the store says otherwise.
+TEST_F(InvalidateTest, WithoutABusASharedStoreIsAllThatIsTold) {
+  warm();
+  write();
+  store.shared = true;
+  EXPECT_EQ(**invalidate(key("1")), Held::in_store);
+  EXPECT_EQ(**world.run(engine->invalidate(key("1"), Wait::everywhere)), Held::in_store);
+  EXPECT_EQ(name_of(Held::in_store), "store");
+  EXPECT_EQ(text(read("1")), "v2");
+  store.shared = false;
+  EXPECT_EQ(**invalidate(key("1")), Held::everywhere);
+}
+
 TEST_F(InvalidateTest, ABadNameLeavesNothingHalfDone) {
   warm();
   write();

@@ -220,7 +220,7 @@ class FirestoreEngineWithStore : public FirestoreTest {
     EXPECT_EQ(read_both(users), R"({"n":1}[{"n":1}])");
     proxy_->reset_counts();
     const auto written = wait(engine_->write(users, change_to("2")));
-    EXPECT_TRUE(written.has_value() && written->held == Held::everywhere);
+    EXPECT_TRUE(written.has_value() && written->held == Held::in_store);
     const auto counts = proxy_->counts();
     EXPECT_EQ(read_both(users), R"({"n":2}[{"n":2}])");
     return std::to_string(calls_of(counts)) + " " + std::to_string(counts.writes) + " " +

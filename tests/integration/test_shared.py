@@ -156,6 +156,23 @@ class Shared(Case):
         self.assertEqual(store["trouble"], "")
         self.assertIn("allkeys-lru", store["warning"])
 
+    def test_a_bus_that_never_works_is_told_of(self):
+        self.standard(data=False, top=self.store + '[bus]\naddress = "127.0.0.1:1"\n')
+        server = self.serve()
+        self.assertIn("journal: there is none", server.log())
+        self.wait_until(lambda: "is not heard (connecting to 127.0.0.1:1" in server.log(),
+                        "a line about the bus")
+        self.assertIn("[-]bus what others invalidate is not heard: connecting to 127.0.0.1:1",
+                      server.ask("GET", "/readyz?verbose")[2].decode())
+        self.assertIn("127.0.0.1:1", json.loads(server.ask("GET", "/v1/stats")[2])["bus_trouble"])
+
+    def test_without_a_bus_nothing_is_promised_of_others(self):
+        self.standard(data=False, top=self.store + '[bus]\nkind = "none"\n')
+        server = self.serve()
+        status, _, body = server.ask("POST", "/v1/invalidate", {"tags": ["user:1"]})
+        self.assertEqual((status, json.loads(body)["held"]), (200, "store"))
+        self.assertNotIn("headrace_store_entries", server.ask("GET", "/metrics")[2].decode())
+
     def test_a_server_that_starts_without_its_store_serves(self):
         self.valkey.kill()
         late = self.serve()

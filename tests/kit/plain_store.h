@@ -24,6 +24,7 @@ class PlainStore final : public Store {
   std::uint64_t writes = 0;
   std::uint64_t asked_to_void = 0;  // Calls that invalidate or renew.
   std::string database{};           // What it is kept in.
+  bool shared = false;              // By engines that no bus of this test's joins.
   // What it answers as its incarnation.
   Token present_incarnation{};
 
@@ -195,6 +196,7 @@ class PlainStore final : public Store {
     }
   }
 
+  bool is_shared() const noexcept override { return shared; }
   Usage usage() const override { return {.entries = slots_.slots(), .guards = guards()}; }
   void close() override {}
 

@@ -134,6 +134,14 @@ std::string line_of(const Row& row, double uptime) {
                      money(row.spent), money(row.saved), per_month(row.spent, uptime));
 }
 
+// Nothing if the store does not count what it holds.
+std::string filling_of(const json::value& store) {
+  if (!store.is_object() || !store.as_object().contains("entries")) return {};
+  return fmt::format(" {} of {}, {} entries", short_bytes(count_of(store, "bytes")),
+                     short_bytes(count_of(store, "bytes_max")),
+                     with_commas(count_of(store, "entries")));
+}
+
 Lines lines_of(const Screen& screen, std::size_t rows_max) {
   const json::value memory = member_of(screen.all, "memory");
   const json::value store = member_of(screen.all, "store");
@@ -149,12 +157,9 @@ Lines lines_of(const Screen& screen, std::size_t rows_max) {
   lines.push_back(fmt::format(
       "memory {} of {}, {} entries{}", short_bytes(count_of(memory, "bytes")),
       short_bytes(count_of(memory, "bytes_max")), with_commas(count_of(memory, "entries")),
-      store.is_null()
-          ? std::string()
-          : fmt::format("   store {} of {}, {} entries{}", short_bytes(count_of(store, "bytes")),
-                        short_bytes(count_of(store, "bytes_max")),
-                        with_commas(count_of(store, "entries")),
-                        text_of(store, "trouble").empty() ? "" : ", IN TROUBLE")));
+      store.is_null() ? std::string()
+                      : fmt::format("   store{}{}", filling_of(store),
+                                    text_of(store, "trouble").empty() ? "" : ", IN TROUBLE")));
   lines.emplace_back();
   lines.push_back(fmt::format(
       "{:20} {:10} {:>11} {:>7} {:>10} {:>8} {:>7} {:>8} {:>10} {:>10} {:>11}", "policy", "rollout",

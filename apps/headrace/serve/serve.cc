@@ -86,6 +86,9 @@ http::Prices prices_of(const Config& config) {
   return prices;
 }
 
+// What a bus that works needs at most, beside its bound, until the first proof.
+constexpr Duration first_proof_within = std::chrono::seconds(3);
+
 class Server {
  public:
   Server(const ServeCommand& command, Config config)
@@ -124,8 +127,10 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<HttpServer> server_;
-  // What watch() has seen last; at the start nothing is proved yet.
+  Instant began_{};  // To serve.
+  // What watch() has seen last.
   bool bus_was_heard_ = false;
+  bool bus_was_told_of_ = false;
   bool store_was_trusted_ = true;
 };
 
@@ -187,7 +192,13 @@ std::optional<int> Server::make_data_folder() const {
 }
 
 std::optional<int> Server::open_journal() {
-  if (!store_ || config_.journal.path.empty()) return std::nullopt;
+  if (!store_) return std::nullopt;
+  if (config_.journal.path.empty()) {
+    log_warning(
+        "journal: there is none: what the store has not confirmed is forgotten if this process "
+        "dies; set data_dir, or path in [journal]");
+    return std::nullopt;
+  }
   FileJournalOptions options = config_.journal;
   options.notice = [](std::string what) { log_warning("journal: " + what); };
   auto opened = open_file_journal(std::move(options), runtime_, runtime_);
@@ -247,6 +258,7 @@ std::optional<int> Server::start() {
   if (auto refused = bind()) return refused;
   if (auto refused = listen()) return refused;
   greet();
+  began_ = runtime_.now();
   return std::nullopt;
 }
 
@@ -308,12 +320,18 @@ void Server::reload() {
 // Says when a promise is kept in the slower way, and when that ends.
 void Server::watch() {
   const EngineStats stats = engine_->stats();
-  if (bus_ && stats.hears_all != bus_was_heard_) {
+  // At the start nothing is proved yet: that is told of if it lasts.
+  const bool never_heard = !stats.hears_all && !bus_was_told_of_ &&
+                           runtime_.now() > began_ + config_.engine.bus_bound + first_proof_within;
+  if (bus_ && (stats.hears_all != bus_was_heard_ || never_heard)) {
     bus_was_heard_ = stats.hears_all;
+    bus_was_told_of_ = true;
     if (stats.hears_all) {
       log_info("bus: all is heard; memory answers by itself");
     } else {
-      log_warning("bus: what others invalidate is not heard; memory asks the store meanwhile");
+      log_warning(
+          fmt::format("bus: what others invalidate is not heard{}; memory asks the store meanwhile",
+                      stats.bus_trouble.empty() ? "" : " (" + stats.bus_trouble + ")"));
     }
   }
   if (store_ && stats.trusts_store != store_was_trusted_) {

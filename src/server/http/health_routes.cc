@@ -42,6 +42,12 @@ Task<Outcome<Answered>> live(Call) {
   co_return text_answer("ok\n");
 }
 
+std::string bus_trouble(const EngineStats& stats) {
+  if (stats.hears_all) return {};
+  return "what others invalidate is not heard" +
+         (stats.bus_trouble.empty() ? "" : ": " + stats.bus_trouble);
+}
+
 }  // namespace
 
 void Api::add_health_routes() {
@@ -67,6 +73,8 @@ Task<Outcome<Answered>> Api::ready(Call call) {
     write_check(text, "serving", draining ? "draining" : "");
     write_check(text, "reads", parts_.engine.reads_on() ? "" : "off by the global switch");
     if (parts_.store) write_check(text, "store", parts_.store->usage().trouble);
+    const EngineStats stats = parts_.engine.stats();
+    if (stats.has_bus) write_check(text, "bus", bus_trouble(stats));
   }
   Answered answered = text_answer(std::move(text));
   if (draining) answered.response.status = 503;

@@ -70,6 +70,13 @@ Answered answered(Held held) {
         R"(and within the bus bound in every other memory."})";
     return answered;
   }
+  if (held == Held::in_store) {
+    answered.response.body =
+        R"({"held":"store","detail":"It holds in this instance, in the store and for strict )"
+        R"(reads.  There is no bus: other instances' memories answer what they hold until it is )"
+        R"(not fresh any more."})";
+    return answered;
+  }
   answered.response.status = 202;
   answered.response.body =
       R"({"held":"pending","detail":"It holds in this instance.  The store has not confirmed it; )"

@@ -64,9 +64,11 @@ void append_memory(std::string& out, const MemoryStats& memory) {
 
 void append_store(std::string& out, const Store::Usage& usage) {
   JsonObject json(out);
-  json.number("entries", whole(usage.entries));
-  json.number("bytes", whole(usage.bytes));
-  json.number("bytes_max", whole(usage.bytes_max));
+  if (usage.counts) {
+    json.number("entries", whole(usage.entries));
+    json.number("bytes", whole(usage.bytes));
+    json.number("bytes_max", whole(usage.bytes_max));
+  }
   json.text("trouble", usage.trouble);
   json.text("warning", usage.warning);
 }
@@ -91,6 +93,7 @@ void append_stats(std::string& out, const StatsInput& input) {
   json.truth("ready", input.ready);
   json.truth("reads_on", input.engine.reads_on);
   json.truth("bus_heard", input.engine.hears_all);
+  json.text("bus_trouble", input.engine.bus_trouble);
   json.truth("store_trusted", input.engine.trusts_store);
   json.number("connections", whole(input.connections));
   json.number("flights", whole(input.engine.flights));

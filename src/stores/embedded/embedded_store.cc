@@ -70,6 +70,7 @@ class EmbeddedStore final : public Store {
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
   Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
+  bool is_shared() const noexcept override { return false; }
   Usage usage() const override;
   void close() override;
 

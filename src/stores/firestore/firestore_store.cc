@@ -533,7 +533,8 @@ Task<Result<Store::Page>> FirestoreStore::list(std::string from, std::size_t key
 Store::Usage FirestoreStore::usage() const {
   return {.refused_total = refused_total_,
           .failed_total = documents_.failed_total(),
-          .trouble = documents_.trouble()};
+          .trouble = documents_.trouble(),
+          .counts = false};
 }
 
 }  // namespace headrace::firestore

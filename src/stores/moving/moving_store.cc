@@ -70,6 +70,7 @@ class Moving final : public MovingStore {
   Task<Result<Slot>> look(StoreKey key, std::vector<WatermarkId> watermarks,
                           Payload payload) override;
   Task<Result<Page>> list(std::string from, std::size_t keys_max) override;
+  bool is_shared() const noexcept override;
   Usage usage() const override;
   void close() override;
 
@@ -356,6 +357,10 @@ void Moving::worker_ended() {
   const std::scoped_lock lock(mutex_);
   --ending_;
   ended_.notify_all();  // Under the lock: whoever waits may destroy this afterwards.
+}
+
+bool Moving::is_shared() const noexcept {
+  return from_.is_shared() || to_.is_shared();
 }
 
 Store::Usage Moving::usage() const {

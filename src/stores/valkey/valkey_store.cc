@@ -255,7 +255,7 @@ Task<Result<Token>> ValkeyStore::incarnation() {
 }
 
 Store::Usage ValkeyStore::usage() const {
-  Usage usage{.refused_total = refused_total_, .failed_total = failed_total_};
+  Usage usage{.refused_total = refused_total_, .failed_total = failed_total_, .counts = false};
   const std::scoped_lock lock(mutex_);
   usage.trouble = trouble_;
   for (const std::shared_ptr<Server>& server : router_->servers()) {
