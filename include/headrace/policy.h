@@ -68,7 +68,8 @@ struct Policy {
   Duration stale_for = Duration::zero();           // Answered while one refresh runs behind it.
   Duration stale_if_error_for = Duration::zero();  // Answered only if a load has just failed.
   Duration absent_for = Duration::zero();          // For known absence; zero: absence is not kept.
-  double jitter = 0.1;  // Share by which fresh_for may be shortened, the same for a key each time.
+  double jitter = 0.1;  // Share by which fresh_for may be shortened; of each fill its own, which is
+                        // the same on all instances.
 
   // Times of a load.
   Duration fetch_within = std::chrono::seconds(2);  // The longest that a caller waits.

@@ -2,6 +2,8 @@
 // trust any more.
 #include "headrace/bus.h"
 
+#include <set>
+
 #include "kit/two_engines.h"
 
 namespace headrace {
@@ -64,6 +66,37 @@ TEST_F(BusTest, WhyNothingIsHeardIsTold) {
   second_bus.fails = false;
   world.advance(seconds(2));
   EXPECT_EQ(second->stats().bus_trouble, "");
+}
+
+TEST_F(BusTest, TheJitterOfAFillIsTheSameEverywhere) {
+  Policy policy = plain_policy();
+  policy.jitter = 0.5;
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+  second_users = *second->define(policy, codec, source);
+  define(policy);
+  define(policy);  // What is local differs by now.
+  std::set<Duration> seen;
+  for (int i = 0; i < 20; ++i) {
+    invalidate(key("1"));
+    const Duration here = read("1")->fresh_left();
+    EXPECT_EQ(second_reads("1")->fresh_left(), here);
+    EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+    seen.insert(here);
+  }
+  EXPECT_GT(seen.size(), 10u) << "it is another with each fill";
+}
+
+// Whoever filled it may have another idea of how long.
+TEST_F(BusTest, MemoryKeepsNothingForLongerThanTheStore) {
+  Policy longer = plain_policy();
+  longer.fresh_for = longer.stale_for = longer.stale_if_error_for = seconds(1000);
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+  second_users = *second->define(longer, codec, source);
+  read("1");
+  const AnyResult there = second_reads("1");
+  EXPECT_EQ(there->origin(), Origin::store);
+  EXPECT_LE(there->fresh_left(), plain_policy().fresh_for);
+  EXPECT_GT(there->fresh_left(), Duration::zero());
 }
 
 TEST_F(BusTest, AMessageThatComesTwiceIsHeardOnce) {

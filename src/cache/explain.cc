@@ -139,8 +139,9 @@ Task<Result<Explanation>> Engine::Impl::explain(PolicyHandle policy, std::string
       story.store.state = "not answering: " + slot.error().what;
     } else {
       auto key = Key::make(compiled.key_scope, entity);
-      const Verdict verdict = judge(*slot, key->bytes(), ids, compiled.policy, hash);
-      const Ages ages = ages_of(compiled.policy, slot->envelope.kind, hash);
+      const std::uint64_t jitter = jitter_of(store_key, slot->envelope.id);
+      const Verdict verdict = judge(*slot, key->bytes(), ids, compiled.policy, jitter);
+      const Ages ages = ages_of(compiled.policy, slot->envelope.kind, jitter);
       story.store = tier_of_store(*slot, verdict, ages);
       for (std::size_t i = 0; i < story.watermarks.size(); ++i) {
         Explanation::Mark& mark = story.watermarks[i];

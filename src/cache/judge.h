@@ -19,6 +19,11 @@ struct Ages {
   Duration gone{0};   // ... until then only if a load has just failed, and then never.
 };
 
+// What the jitter of an entry goes by: the same on every instance, and another with each fill.
+[[nodiscard]] constexpr std::uint64_t jitter_of(const StoreKey& key, const Token& id) noexcept {
+  return key.words[0] ^ id.low;
+}
+
 // The ages of an entry of this kind under this policy.  The jitter shortens `fresh` by a share that
 // is fixed for the hash, so that entries filled together do not expire together.
 [[nodiscard]] Ages ages_of(const Policy& policy, Kind kind, std::uint64_t hash) noexcept;

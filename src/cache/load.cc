@@ -159,6 +159,7 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   // The store spoke at some moment in between; what it holds may be older by all of it.
   load->slot_at = ports_.clock.now();
   load->slot.stored_for += load->slot_at - asked_at;
+  load->slot.kept_for -= load->slot_at - asked_at;
   Fill::StoreSaw saw{
       .granted = claim->granted,
       .slot = load->slot.state,
@@ -168,7 +169,8 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   if (!saw.granted && saw.slot == Slot::State::leased) {
     look_at_owner(saw);
   } else if (!saw.granted) {
-    saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy, load->hash);
+    saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy,
+                        jitter_of(load->store_key, load->slot.envelope.id));
   }
   co_return load->fill->asked(saw);
 }
@@ -329,7 +331,8 @@ Task<Result<Loaded>> Engine::Impl::call_source(std::shared_ptr<const Compiled> c
 Task<Fill::Step> Engine::Impl::publish(LoadRef load, Token expected) {
   const Compiled& compiled = *load->snapshot.compiled;
   const Duration age = ports_.clock.now() - load->read_at;
-  const Duration keep_for = ages_of(compiled.policy, load->loaded.kind, load->hash).gone - age;
+  const Duration keep_for =
+      ages_of(compiled.policy, load->loaded.kind, jitter_of(load->store_key, load->id)).gone - age;
   const bool too_late = keep_for <= Duration::zero() || rarely(Rare::no_publish);
   if (too_late || load->slot.watermarks.size() != load->ids.size()) {
     // It took longer than it may live: nothing to publish, and others shall not wait for it.
@@ -439,7 +442,7 @@ EntryRef Engine::Impl::entry_of_loaded(Load& load) {
     load.hash = PolicyState::hash_of(load.snapshot.scope, load.entity);
     load.stamps = tags_.stamp(std::span(load.ids).subspan(compiled.watermarks.size()));
   }
-  const Ages ages = ages_of(compiled.policy, load.loaded.kind, load.hash);
+  const Ages ages = ages_of(compiled.policy, load.loaded.kind, jitter_of(load.store_key, load.id));
   const bool is_value = load.loaded.kind == Kind::value;
   return Entry::make({.scope = load.snapshot.scope,
                       .entity = load.entity,
@@ -468,8 +471,10 @@ Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
     value = *std::move(decoded);
     bytes = compiled.codec->bytes(value.get());
   }
-  const Ages ages = ages_of(compiled.policy, envelope.kind, load.hash);
+  const Ages ages = ages_of(compiled.policy, envelope.kind, jitter_of(load.store_key, envelope.id));
   const Instant read_at = load.slot_at - age_of(load.slot);
+  // Never beyond what the store says is left: who filled it may have another policy.
+  const Instant ends = load.slot_at + load.slot.kept_for;
   return Entry::make({.scope = load.snapshot.scope,
                       .entity = load.entity,
                       .kind = envelope.kind,
@@ -477,9 +482,9 @@ Result<EntryRef> Engine::Impl::entry_of_slot(const Load& load) const {
                       .value_bytes = bytes,
                       .is_plain = compiled.codec->is_plain,
                       .read_at = read_at,
-                      .fresh_until = read_at + ages.fresh,
-                      .stale_until = read_at + ages.stale,
-                      .gone_at = read_at + ages.gone,
+                      .fresh_until = std::min(ends, read_at + ages.fresh),
+                      .stale_until = std::min(ends, read_at + ages.stale),
+                      .gone_at = std::min(ends, read_at + ages.gone),
                       .id = envelope.id,
                       .billed = load.policy->mean_billed(),  // The envelope has no place for it.
                       .revision = envelope.revision,

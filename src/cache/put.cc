@@ -118,10 +118,10 @@ void Engine::Impl::put_in_memory(const PolicyState& policy, const PolicyState::S
                                  const std::string& entity, Kind kind,
                                  std::shared_ptr<const void> value) {
   const Compiled& compiled = *snapshot.compiled;
-  const std::uint64_t hash = PolicyState::hash_of(snapshot.scope, entity);
   const auto ids = compiled.watermarks_of(entity);
   const auto stamps = tags_.stamp(std::span(ids).subspan(compiled.watermarks.size()));
-  const Ages ages = ages_of(compiled.policy, kind, hash);
+  const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, entity);
+  const Ages ages = ages_of(compiled.policy, kind, jitter_of(key, ports_.random.token()));
   if (ages.gone <= Duration::zero()) return;
   const Instant now = ports_.clock.now();
   const std::size_t bytes = kind == Kind::value ? compiled.codec->bytes(value.get()) : 0;
