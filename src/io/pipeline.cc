@@ -365,6 +365,9 @@ void Pipeline::Impl::end(const LifeRef& life, Error error) {
   {
     const std::scoped_lock lock(mutex_);
     life->is_over = true;
+    // It may have connected after somebody closed it, and wait for a server that says nothing.
+    if (life->connection) life->connection->close();
+    if (closed_) error = {.code = Code::closed, .what = to_string(options_.to) + ": closed here"};
     if (life->timer != Executor::TimerId::none) runtime_.cancel(life->timer);
     for (std::size_t i = 0; i < life->calls.size(); ++i) {
       Call* const call = life->calls[i];

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "headrace/sync.h"
 #include "io/listener.h"
+#include "io/loops.h"
 #include "kit/eventually.h"
 
 namespace headrace::io {
@@ -377,6 +380,26 @@ TEST_F(PipelineTest, AReplyThatIsTooLongEndsTheConnection) {
   make(std::move(made));
   EXPECT_EQ(text(std::string(90'000, 'x') + "\n").size(), 90'001u);
   EXPECT_THAT(text(std::string(400'000, 'x') + "\n"), HasSubstr("reply_bytes_max"));
+}
+
+// Between any two turns of its loop: before it connects, while it does, when it has, and later.
+TEST_F(PipelineTest, ItEndsWhereverItIsClosed) {
+  for (int turns = 0; turns < 20; ++turns) {
+    make();
+    auto call = begin("silence\n");
+    std::function<void(int)> turn = [&](int left) {
+      boost::asio::post(runtime.loops().at(0), [&turn, left, this] {
+        if (left > 0) return turn(left - 1);
+        pipeline->close();  // On its loop: it does not wait.
+      });
+    };
+    turn(turns);
+    EXPECT_EQ(call.get().error().code, Code::closed) << turns;
+    auto closing = std::async(std::launch::async, [this] { pipeline->close(); });
+    const bool has_ended = closing.wait_for(seconds(10)) == std::future_status::ready;
+    EXPECT_TRUE(has_ended) << turns << ": nobody would ever end it";
+    if (!has_ended) server = std::make_unique<LineServer>(runtime);  // Whose end does it.
+  }
 }
 
 TEST_F(PipelineTest, ItMayBeDestroyedWhileCallsAreUnderWay) {
