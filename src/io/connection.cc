@@ -122,20 +122,42 @@ bool Connection::is_quiet() const {
 TlsTrust::TlsTrust() : context_(std::make_unique<Context>()) {}
 TlsTrust::~TlsTrust() = default;
 
-Result<std::shared_ptr<TlsTrust>> TlsTrust::make(const std::string& ca_file) {
+namespace {
+
+std::unexpected<Error> unusable(std::string_view what, const std::string& file,
+                                const ErrorCode& error) {
+  return failure(Code::invalid_argument,
+                 std::string(what) + " in \"" + file + "\" cannot be used: " + error.message());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsTrust>> TlsTrust::make(const TlsFiles& files) {
   auto trust = std::make_shared<TlsTrust>();
   auto& ssl = trust->context_->ssl;
   SSL_CTX_set_min_proto_version(ssl.native_handle(), TLS1_2_VERSION);
   ErrorCode error;
   ssl.set_verify_mode(boost::asio::ssl::verify_peer, error);
-  if (ca_file.empty()) {
+  if (files.authorities.empty()) {
     ssl.set_default_verify_paths(error);
   } else {
-    ssl.load_verify_file(ca_file, error);
+    ssl.load_verify_file(files.authorities, error);
   }
-  if (!error) return trust;
-  return failure(Code::invalid_argument, "the certificate authorities in \"" + ca_file +
-                                             "\" cannot be used: " + error.message());
+  if (error) return unusable("the certificate authorities", files.authorities, error);
+  if (files.certificate.empty() != files.key.empty()) {
+    return failure(Code::invalid_argument,
+                   "a client's certificate and its key belong together: name both files, or none");
+  }
+  if (files.certificate.empty()) return trust;
+  ssl.use_certificate_chain_file(files.certificate, error);
+  if (error) return unusable("the client's certificate", files.certificate, error);
+  // Else a key with a password would have it asked for on the terminal.
+  ssl.set_password_callback(
+      [](std::size_t, boost::asio::ssl::context_base::password_purpose) { return std::string(); },
+      error);
+  ssl.use_private_key_file(files.key, boost::asio::ssl::context::pem, error);
+  if (error) return unusable("the client's key", files.key, error);
+  return trust;
 }
 
 Task<Result<Connection>> connect(Runtime& runtime, Address to, std::shared_ptr<TlsTrust> trust,

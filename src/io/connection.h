@@ -31,12 +31,18 @@ namespace headrace::io {
 
 class Stream;  // What is behind a connection.
 
+// Names of files with PEM in them.
+struct TlsFiles {
+  std::string authorities{};  // To trust alone; empty: what the system trusts.
+  std::string certificate{};  // By which we prove who we are, with what vouches for it ...
+  std::string key{};          // ... and its key, without a password.  Both or none.
+};
+
 // The client's side of TLS: version 1.2 or later, and the peer must prove that it is `host`.
 class TlsTrust {
  public:
-  // Trusts what the system trusts, or the authorities in `ca_file` alone if one is given.
   // May return: invalid_argument.
-  [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> make(const std::string& ca_file = {});
+  [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> make(const TlsFiles& files = {});
   ~TlsTrust();
 
   // For this module only.

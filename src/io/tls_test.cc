@@ -119,7 +119,8 @@ class TlsTest : public testing::Test {
 
 TEST_F(TlsTest, TalksToWhomItTrusts) {
   const TlsEcho server(own);
-  auto connected = connect_to("localhost", server.port(), TlsTrust::make(own.cert_file).value());
+  auto connected = connect_to("localhost", server.port(),
+                              TlsTrust::make({.authorities = own.cert_file}).value());
   ASSERT_TRUE(connected) << connected.error().what;
   const auto connection = std::make_shared<Connection>(std::move(*connected));
   EXPECT_EQ(wait(say(connection, "hello\n", runtime.now() + seconds(20))).value(), "hello\n");
@@ -136,16 +137,25 @@ TEST_F(TlsTest, RefusesAStranger) {
 
 TEST_F(TlsTest, RefusesTheWrongName) {
   const TlsEcho server(own);
-  const auto refused =
-      connect_to("127.0.0.1", server.port(), TlsTrust::make(own.cert_file).value());
+  const auto refused = connect_to("127.0.0.1", server.port(),
+                                  TlsTrust::make({.authorities = own.cert_file}).value());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::source_unavailable);
 }
 
 TEST_F(TlsTest, AMissingFileOfAuthoritiesIsNamed) {
-  const auto trust = TlsTrust::make("/no/such/file.pem");
+  const auto trust = TlsTrust::make({.authorities = "/no/such/file.pem"});
   ASSERT_FALSE(trust);
   EXPECT_NE(trust.error().what.find("/no/such/file.pem"), std::string::npos);
+}
+
+TEST_F(TlsTest, ACertificateAndAKeyThatAreNoneAreNamed) {
+  const auto half = TlsTrust::make({.certificate = own.cert_file});
+  ASSERT_FALSE(half);
+  EXPECT_NE(half.error().what.find("belong together"), std::string::npos);
+  const auto no_key = TlsTrust::make({.certificate = own.cert_file, .key = own.cert_file});
+  ASSERT_FALSE(no_key);
+  EXPECT_NE(no_key.error().what.find("the client's key in \"" + own.cert_file), std::string::npos);
 }
 
 }  // namespace

@@ -113,7 +113,9 @@ template <class Options>
                        .connect_within = options.connect_within,
                        .answer_within = options.answer_within};
   if (!options.tls) return client;
-  auto trust = io::TlsTrust::make(options.tls_ca_file);
+  auto trust = io::TlsTrust::make({.authorities = options.tls_ca_file,
+                                   .certificate = options.tls_cert_file,
+                                   .key = options.tls_key_file});
   if (!trust) return std::unexpected(std::move(trust.error()));
   client.tls = *std::move(trust);
   return client;

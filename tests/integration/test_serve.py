@@ -91,6 +91,14 @@ class Reload(Case):
         self.standard(policies=policy() + policy("noticed"))
         self.wait_until(lambda: self.has_policy("noticed"), "the noticed policy")
 
+    def test_what_takes_a_restart_is_named(self):
+        self.standard(top='threads = 3\n[limits]\nflights_max = 77\n',
+                      policies=policy() + policy("added"))
+        self.wait_until(lambda: "reloaded: " in self.server.log(), "the reload")
+        for key in ("threads", "limits.flights_max"):
+            self.assertIn(f"{key} has changed: that takes a restart", self.server.log())
+        self.assertNotIn("policies.added", self.server.log())
+
     def test_a_source_that_did_not_change_is_kept(self):
         self.standard(policies=policy() + policy("added"))
         self.wait_until(lambda: "1 of them kept" in self.server.log(), "a kept source")

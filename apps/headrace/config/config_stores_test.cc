@@ -172,6 +172,9 @@ TEST(SharedStore, FaultsAreTold) {
               HasSubstr("no braces"));
   EXPECT_THAT(faults("[store]\nkind = \"valkey\"\naddress = \"h:1\"\ntls_ca_file = \"x\"\n"),
               HasSubstr("of no use without tls"));
+  EXPECT_THAT(faults("[store]\nkind = \"valkey\"\naddress = \"h:1\"\ntls = true\n"
+                     "tls_cert_file = \"x\"\n"),
+              HasSubstr("h.toml:5:17: store.tls_cert_file: belongs to the other"));
   EXPECT_THAT(faults("data_dir = \"d\"\n[bus]\nkind = \"valkey\"\naddress = \"h:1\"\n"),
               HasSubstr("needs a store that instances share"));
   EXPECT_THAT(faults("[bus]\nkind = \"valkey\"\naddress = \"h:1\"\nbound = \"1ms\"\n"),

@@ -103,6 +103,22 @@ void read_where(Section& section, Config& config) {
   }
 }
 
+template <class Options>
+void read_tls_files(Section& section, Options& options) {
+  const std::pair<std::string_view, std::string*> files[] = {
+      {"tls_ca_file", &options.tls_ca_file},
+      {"tls_cert_file", &options.tls_cert_file},
+      {"tls_key_file", &options.tls_key_file}};
+  for (const auto& [key, file] : files) {
+    section.path(key, *file);
+    if (!options.tls && !file->empty()) section.fail(key, "is of no use without tls = true");
+  }
+  if (options.tls_cert_file.empty() != options.tls_key_file.empty()) {
+    section.fail(options.tls_cert_file.empty() ? "tls_key_file" : "tls_cert_file",
+                 "belongs to the other of tls_cert_file and tls_key_file: set both");
+  }
+}
+
 // Where the server is, and who asks it.
 template <class Config>
 void read_server(Section& section, Config& config) {
@@ -111,10 +127,7 @@ void read_server(Section& section, Config& config) {
   section.text("user", options.user);
   section.path("password_file", config.password_file);
   section.truth("tls", options.tls);
-  section.path("tls_ca_file", options.tls_ca_file);
-  if (!options.tls && !options.tls_ca_file.empty()) {
-    section.fail("tls_ca_file", "is of no use without tls = true");
-  }
+  read_tls_files(section, options);
   section.text("prefix", options.prefix);
   const bool is_sound = !options.prefix.empty() && options.prefix.size() <= name_bytes_max &&
                         options.prefix.find_first_of("{}") == std::string::npos;
@@ -175,6 +188,8 @@ void read_valkey_bus(Config& config, Section& bus) {
                       .user = store.user,
                       .tls = store.tls,
                       .tls_ca_file = store.tls_ca_file,
+                      .tls_cert_file = store.tls_cert_file,
+                      .tls_key_file = store.tls_key_file,
                       .prefix = store.prefix,
                       .connect_within = store.connect_within,
                       .answer_within = store.answer_within};

@@ -5,11 +5,15 @@
 // changes nothing.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "commands/commands.h"
 #include "config/config.h"
@@ -281,17 +285,33 @@ void Server::greet() const {
                        journal_ ? "in " + config_.journal.path : std::string("none")));
 }
 
+// What is read at the start alone, and as which text it was given.
+std::map<std::string, std::string> fixed_settings(const Config& config) {
+  constexpr std::string_view read_again[] = {"policies.", "sources.", "prices.", "drain_delay"};
+  std::map<std::string, std::string> fixed;
+  for (const config::Setting& setting : config.settings) {
+    const bool is_read_again = std::ranges::any_of(
+        read_again, [&](std::string_view begin) { return setting.key.starts_with(begin); });
+    if (!is_read_again) fixed[setting.key] = setting.value;
+  }
+  return fixed;
+}
+
 void Server::warn_of_restart(const Config& next) const {
-  const auto warn = [](bool differs, std::string_view what) {
-    if (differs) log_warning(fmt::format("{} has changed: that takes a restart", what));
-  };
-  warn(next.listen != config_.listen, "listen");
-  warn(next.data_dir != config_.data_dir, "data_dir");
-  warn(next.journal.path != config_.journal.path, "journal.path");
-  warn(next.threads != config_.threads, "threads");
-  warn(next.api_key_file != config_.api_key_file, "api_key_file");
-  warn(next.engine.bytes_max != config_.engine.bytes_max, "max_memory");
-  warn(next.migration.has_value() != config_.migration.has_value(), "migration");
+  const auto now = fixed_settings(config_);
+  const auto then = fixed_settings(next);
+  std::set<std::string> differ;
+  for (const auto& [key, value] : now) {
+    if (const auto found = then.find(key); found == then.end() || found->second != value) {
+      differ.insert(key);
+    }
+  }
+  for (const auto& [key, value] : then) {
+    if (!now.contains(key)) differ.insert(key);
+  }
+  for (const std::string& key : differ) {
+    log_warning(fmt::format("{} has changed: that takes a restart", key));
+  }
 }
 
 void Server::reload() {

@@ -36,6 +36,8 @@ struct ValkeyBusOptions {
   std::string password{};            // Empty: none.
   bool tls = false;                  // Version 1.2 or later, and the server must prove its name.
   std::string tls_ca_file{};         // Authorities to trust; empty: the system's.
+  std::string tls_cert_file{};       // By which it knows us, if it wants to ...
+  std::string tls_key_file{};        // ... and the key, without a password.  All in PEM.
   std::string prefix = "headrace";   // Of the stream's key; the same for all who hear each other.
   std::size_t messages_max = 65536;  // That the stream keeps, about.
   std::size_t read_max = 512;        // Messages in one read.

@@ -55,6 +55,8 @@ struct ValkeyStoreOptions {
   std::string password{};           // Empty: none.
   bool tls = false;                 // Version 1.2 or later, and the server must prove its name.
   std::string tls_ca_file{};        // Authorities to trust; empty: the system's.
+  std::string tls_cert_file{};      // By which it knows us, if it wants to ...
+  std::string tls_key_file{};       // ... and the key, without a password.  All in PEM.
   std::string prefix = "headrace";  // Of all its keys: of one cache, and of no other program.
   std::size_t connections = 0;      // 0: one for each thread of the runtime.
   std::size_t replicas = 0;         // That must have a write before it is acknowledged ...

@@ -168,7 +168,8 @@ Result<std::shared_ptr<HttpOrigin>> open_http_origin(HttpOriginOptions options, 
   }
   std::shared_ptr<io::TlsTrust> trust;
   if (url->scheme == "https") {
-    Result<std::shared_ptr<io::TlsTrust>> made = io::TlsTrust::make(options.ca_file);
+    Result<std::shared_ptr<io::TlsTrust>> made =
+        io::TlsTrust::make({.authorities = options.ca_file});
     if (!made) return std::unexpected(std::move(made.error()));
     trust = std::move(*made);
   }

@@ -221,6 +221,24 @@ TEST_P(ValkeyStoreTest, OverTls) {
   EXPECT_THAT(trouble(), HasSubstr("certificate"));
 }
 
+// As servers do that are not told otherwise.
+TEST_P(ValkeyStoreTest, OverTlsToAServerThatWantsToKnowItsClients) {
+  KIT_START(server,
+            ValkeyServer::start({.program = GetParam(), .tls = kit::ValkeyTls::known_clients}));
+  const kit::TestCertificates& files = server->certificates();
+  ValkeyStoreOptions options{.address = "127.0.0.1:" + std::to_string(server->tls_port()),
+                             .tls = true,
+                             .tls_ca_file = files.authority_file,
+                             .tls_cert_file = files.client_file,
+                             .tls_key_file = files.client_key_file};
+  open(options);
+  EXPECT_EQ(*publish(lease()), Published::stored);
+  EXPECT_EQ(look()->envelope.payload, "v");
+  options.tls_cert_file = options.tls_key_file = "";
+  open(options);
+  EXPECT_NE(trouble(), "none");
+}
+
 TEST_P(ValkeyStoreTest, AReplicaIsRefused) {
   KIT_START(server, ValkeyServer::start({.program = GetParam()}));
   KIT_START(replica, ValkeyServer::start({.program = GetParam(), .replica_of = server->port()}));
@@ -262,6 +280,13 @@ TEST(ValkeyStoreOptions, AreChecked) {
               HasSubstr("replicas_within"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .prefix = ""}), HasSubstr("prefix"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .prefix = "a{b"}), HasSubstr("brace"));
+  EXPECT_THAT(fault({.address = "127.0.0.1:1", .tls = true, .tls_cert_file = "/not/there"}),
+              HasSubstr("belong together"));
+  EXPECT_THAT(fault({.address = "127.0.0.1:1",
+                     .tls = true,
+                     .tls_cert_file = "/not/there",
+                     .tls_key_file = "/nor/there"}),
+              HasSubstr("the client's certificate in \"/not/there\" cannot be used"));
   EXPECT_THAT(fault({.address = "127.0.0.1:1", .tls = true, .tls_ca_file = "/not/there"}),
               HasSubstr("/not/there"));
 }
