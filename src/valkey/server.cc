@@ -32,12 +32,14 @@ bool ServerClock::is_old(Instant now) const {
 
 std::int64_t ServerClock::at_least(Instant now) const {
   const std::scoped_lock lock(mutex_);
-  return said_first_ + scaled(now - received_, 1 - drift);
+  const Duration since = now - received_;
+  return said_first_ + scaled(since, since < Duration::zero() ? 1 + drift : 1 - drift);
 }
 
 std::int64_t ServerClock::at_most(Instant now) const {
   const std::scoped_lock lock(mutex_);
-  return said_second_ + scaled(now - sent_, 1 + drift) + 1;
+  const Duration since = now - sent_;
+  return said_second_ + scaled(since, since < Duration::zero() ? 1 - drift : 1 + drift) + 1;
 }
 
 std::string_view info_field(std::string_view info, std::string_view name) {

@@ -68,26 +68,27 @@ Task<Result<Published>> ValkeyStore::take_over(StoreKey key, Token expected, Tok
   co_return *done ? Published::stored : Published::refused;
 }
 
-// The moment of its publish by the server's clock, never too late.
+// With the moment at which its publish was called, by the server's clock and never too late.
 Result<std::string> ValkeyStore::record_of(const Envelope& envelope, Duration keep_for,
-                                           const Server& server) const {
+                                           const Server& server, Instant called) const {
   if (envelope.id.is_none()) return no_token();
   if (envelope.watermarks.size() > watermarks_in_head_max) {
     return failure(Code::too_large, "an envelope hangs on " +
                                         std::to_string(envelope.watermarks.size()) +
                                         " watermarks; the most is 255 (watermarks_in_head_max)");
   }
-  return envelope_record(envelope, server.clock.at_least(runtime_.now()), whole_ms(keep_for));
+  return envelope_record(envelope, server.clock.at_least(called), whole_ms(keep_for));
 }
 
 Task<Result<Published>> ValkeyStore::publish(StoreKey key, Token expected, Envelope envelope,
                                              Duration keep_for) {
   if (expected.is_none()) co_return Published::refused;
+  const Instant called = runtime_.now();  // It may have to be connected to first.
   const std::string name = names_.slot(key);
   auto knowing = server_of(name);
   const Result<std::shared_ptr<Server>> server = co_await std::move(knowing);
   if (!server) co_return std::unexpected(server.error());
-  Result<std::string> record = record_of(envelope, keep_for, **server);
+  Result<std::string> record = record_of(envelope, keep_for, **server, called);
   if (!record) co_return std::unexpected(record.error());
   bool stored = false;
   // An envelope of ours may stand there too, which the script knows by its first bytes alone.
@@ -127,11 +128,12 @@ Task<Result<void>> ValkeyStore::release(StoreKey key, Token lease) {
 }
 
 Task<Result<void>> ValkeyStore::put(StoreKey key, Envelope envelope, Duration keep_for) {
+  const Instant called = runtime_.now();
   const std::string name = names_.slot(key);
   auto knowing = server_of(name);
   const Result<std::shared_ptr<Server>> server = co_await std::move(knowing);
   if (!server) co_return std::unexpected(server.error());
-  const Result<std::string> record = record_of(envelope, keep_for, **server);
+  const Result<std::string> record = record_of(envelope, keep_for, **server, called);
   if (!record) co_return std::unexpected(record.error());
   RespCommands commands;
   commands.add({"SET", name, *record, "PX", px(keep_for)});

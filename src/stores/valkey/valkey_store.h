@@ -81,7 +81,7 @@ class ValkeyStore final : public Store {
   Task<Result<Token>> remove(std::vector<std::string> names);
   Task<Result<Token>> change(std::vector<Run> runs, Copies copies);
   [[nodiscard]] Result<std::string> record_of(const Envelope& envelope, Duration keep_for,
-                                              const Server& server) const;
+                                              const Server& server, Instant called) const;
   [[nodiscard]] Run run_beside(const StoreKey& key, const Server& server) const;
   void fill_in(Slot& slot, std::string_view record, std::string_view beside, const Server& server,
                Payload payload) const;

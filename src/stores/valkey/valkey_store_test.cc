@@ -10,6 +10,7 @@
 #include "headrace/sync.h"
 #include "kit/eventually.h"
 #include "kit/start_or_skip.h"
+#include "kit/tcp_gate.h"
 #include "kit/valkey_server.h"
 
 namespace headrace {
@@ -171,6 +172,30 @@ TEST_P(ValkeyStoreTest, AServerThatHangsCostsABoundedTime) {
   server->thaw();
   EXPECT_TRUE(eventually([this] { return look().has_value(); }));
   EXPECT_EQ(store->usage().trouble, "");
+}
+
+// As after every connection that is lost.
+TEST_P(ValkeyStoreTest, TheTimeItTakesToConnectIsPartOfTheAge) {
+  KIT_START(server, ValkeyServer::start({.program = GetParam()}));
+  kit::TcpGate gate(server->port());
+  gate.delay(kit::Toward::client, std::chrono::milliseconds(50));
+  open({.address = gate.address()});
+  const Instant called = runtime.now();
+  const Token id = runtime.token();
+  Envelope envelope{.id = id, .lease = id, .key = "k", .payload = "v"};
+  ASSERT_TRUE(wait(store->put(key, envelope, long_enough)).has_value());
+  gate.restore();  // Or the way to the look would hide what is missing.
+  Instant asked = runtime.now();
+  EXPECT_GE(look()->stored_for, asked - called);
+
+  gate.delay(kit::Toward::client, std::chrono::milliseconds(50));
+  open({.address = gate.address()});
+  const Instant published = runtime.now();
+  envelope.id = envelope.lease = runtime.token();
+  ASSERT_EQ(*wait(store->publish(key, id, envelope, long_enough)), Published::stored);
+  gate.restore();
+  asked = runtime.now();
+  EXPECT_GE(look()->stored_for, asked - published);
 }
 
 TEST_P(ValkeyStoreTest, WhatIsFlushedIsAMiss) {
