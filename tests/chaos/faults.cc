@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -216,6 +215,32 @@ class ServerKill final : public Fault {
   void heal(Fleet& fleet, Chance&) override { expect(fleet.server().restart()); }
 };
 
+// The store is empty again; the bus goes on.
+class MemcachedKill final : public Fault {
+ public:
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(1), .rests = seconds(5)}; }
+  void begin(Fleet& fleet, Chance&) override { fleet.memcached().kill(); }
+  void heal(Fleet& fleet, Chance&) override { expect(fleet.memcached().restart()); }
+};
+
+// A node of a cluster dies and comes back with what it has on its disk.  The others give it up
+// meanwhile, and the cluster with it, for nobody has its slots.
+class NodeKill final : public Fault {
+ public:
+  [[nodiscard]] Times times() const override { return {.lasts = seconds(3), .rests = seconds(6)}; }
+  void begin(Fleet& fleet, Chance& chance) override {
+    dead_ = static_cast<std::size_t>(chance.below(fleet.cluster().size()));
+    fleet.cluster().node(dead_).kill();
+  }
+  void heal(Fleet& fleet, Chance&) override {
+    expect(fleet.cluster().node(dead_).restart());
+    if (!fleet.cluster().becomes_ok()) complain("the cluster does not come back");
+  }
+
+ private:
+  std::size_t dead_ = 0;
+};
+
 // Whoever confirmed something may have been the one that forgets it for as long as calls last.
 constexpr Duration forgets_for = seconds(3);
 
@@ -313,33 +338,37 @@ class Full final : public Fault {
 class Reshard final : public Fault {
  public:
   void begin(Fleet& fleet, Chance& chance) override {
-    begin_move(fleet, chance, fleet.cluster().slot_of("headrace:bus"));
+    const int slot = fleet.cluster().slot_of("headrace:bus");
+    const std::size_t owner = fleet.cluster().owner_of(slot);
+    const auto further = 1 + static_cast<std::size_t>(chance.below(fleet.cluster().size() - 1));
+    to_ = (owner + further) % fleet.cluster().size();
+    begin_move(fleet, slot);
   }
   void go_on(Fleet& fleet, Chance& chance) override {
     end_moves(fleet);
+    // All to one node, as ValkeyCluster wants it.
+    to_ = static_cast<std::size_t>(chance.below(fleet.cluster().size()));
     for (int i = 0; i < slots_at_once; ++i) {
-      begin_move(fleet, chance, static_cast<int>(chance.below(kit::ValkeyCluster::slots)));
+      begin_move(fleet, static_cast<int>(chance.below(kit::ValkeyCluster::slots)));
     }
   }
   void heal(Fleet& fleet, Chance&) override { end_moves(fleet); }
 
  private:
-  static constexpr int slots_at_once = 40;
+  static constexpr int slots_at_once = 60;  // A third of them are there already.
 
-  void begin_move(Fleet& fleet, Chance& chance, int slot) {
+  void begin_move(Fleet& fleet, int slot) {
     kit::ValkeyCluster& cluster = fleet.cluster();
-    if (moving_.contains(slot)) return;
-    const std::size_t further = 1 + static_cast<std::size_t>(chance.below(cluster.size() - 1));
-    const std::size_t to = (cluster.owner_of(slot) + further) % cluster.size();
-    expect(cluster.begin_move(slot, to));
-    moving_[slot] = to;
+    if (cluster.owner_of(slot) == to_ || !moving_.insert(slot).second) return;
+    expect(cluster.begin_move(slot, to_));
   }
   void end_moves(Fleet& fleet) {
-    for (const auto& [slot, to] : moving_) expect(fleet.cluster().end_move(slot, to));
+    expect(fleet.cluster().end_moves(moving_, to_));
     moving_.clear();
   }
 
-  std::map<int, std::size_t> moving_;  // Slots, and where they go.
+  std::size_t to_ = 0;
+  std::set<int> moving_;
 };
 
 class Clock final : public Fault {
@@ -373,13 +402,20 @@ void replicated(FleetOptions& options) {
 void on_postgres(FleetOptions& options) {
   options.postgres_bus = true;
 }
+void on_memcached(FleetOptions& options) {
+  options.on_memcached = true;
+}
+void clustered(FleetOptions& options) {
+  options.clustered = true;
+  options.server.append_only = true;
+}
 void too_small(FleetOptions& options) {
   options.registers = 0;
   options.server.maxmemory = "2500kb";
   options.server.arguments = {"--maxmemory-policy", "allkeys-lru"};
 }
 
-constexpr FaultKind kinds[] = {
+constexpr FaultKind of_instances[] = {
     {.name = "calm", .says = "nothing at all", .make = make<Calm>},
     {.name = "delay", .says = "the network is slow", .make = make<Delay>, .takes_patience = true},
     {.name = "cut", .says = "connections to the store and the bus are reset", .make = make<Cut>},
@@ -403,6 +439,13 @@ constexpr FaultKind kinds[] = {
      .says = "instances stand still for 2 s",
      .make = make<Pause>,
      .takes_patience = true},
+    {.name = "clock",
+     .says = "the instances' calendar steps by up to two hours",
+     .make = make<Clock>,
+     .prepare = [](FleetOptions& options) { options.steps_clocks = true; }},
+};
+
+constexpr FaultKind of_servers[] = {
     {.name = "server-pause", .says = "the server stands still for 2 s", .make = make<ServerPause>},
     {.name = "server-kill",
      .says = "the server dies and comes back empty",
@@ -441,11 +484,20 @@ constexpr FaultKind kinds[] = {
     {.name = "reshard",
      .says = "slots of a cluster move from node to node under traffic",
      .make = make<Reshard>,
-     .prepare = [](FleetOptions& options) { options.clustered = true; }},
-    {.name = "clock",
-     .says = "the instances' calendar steps by up to two hours",
-     .make = make<Clock>,
-     .prepare = [](FleetOptions& options) { options.steps_clocks = true; }},
+     .prepare = clustered},
+    {.name = "node-kill",
+     .says = "a node of a cluster dies and comes back with what it has on its disk",
+     .make = make<NodeKill>,
+     .prepare = clustered},
+    {.name = "memcached-cut",
+     .says = "connections to a store on memcached, and the bus, are reset",
+     .make = make<Cut>,
+     .prepare = on_memcached},
+    {.name = "memcached-kill",
+     .says = "the memcached of the store dies and comes back empty",
+     .make = make<MemcachedKill>,
+     .prepare = on_memcached,
+     .loses_guards = true},
     {.name = "server-clock",
      .says = "the server's calendar steps forward by up to 20 min",
      .make = make<ServerClock>,
@@ -457,12 +509,18 @@ constexpr FaultKind kinds[] = {
 }  // namespace
 
 std::span<const FaultKind> fault_kinds() {
+  static const std::vector<FaultKind> kinds = [] {
+    std::vector<FaultKind> all(std::begin(of_instances), std::end(of_instances));
+    all.insert(all.end(), std::begin(of_servers), std::end(of_servers));
+    return all;
+  }();
   return kinds;
 }
 
 const FaultKind* find_fault(std::string_view name) {
-  const auto* const found = std::ranges::find(kinds, name, &FaultKind::name);
-  return found == std::end(kinds) ? nullptr : found;
+  const std::span<const FaultKind> kinds = fault_kinds();
+  const auto found = std::ranges::find(kinds, name, &FaultKind::name);
+  return found == kinds.end() ? nullptr : &*found;
 }
 
 }  // namespace headrace::chaos

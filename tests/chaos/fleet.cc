@@ -91,6 +91,7 @@ Result<std::unique_ptr<Fleet>> Fleet::start(FleetOptions options) {
                                                    .settings = fleet->settings(place),
                                                    .server_port = fleet->server_port(),
                                                    .postgres_port = fleet->postgres_port(),
+                                                   .memcached = fleet->to_memcached_.get(),
                                                    .cluster = fleet->nodes(),
                                                    .sentinel = fleet->sentinel()}));
     if (Result<void> started = fleet->restart(place); !started) {
@@ -138,6 +139,12 @@ Result<void> Fleet::start_servers() {
     auto started = kit::PostgresServer::start();
     if (!started) return std::unexpected(std::move(started.error()));
     postgres_ = std::move(*started);
+  }
+  if (options_.on_memcached) {
+    auto started = kit::MemcachedServer::start();
+    if (!started) return std::unexpected(std::move(started.error()));
+    memcached_ = std::move(*started);
+    to_memcached_ = std::make_unique<kit::TcpGate>(memcached_->port());
   }
   if (options_.clustered) {
     auto started = kit::ValkeyCluster::start(options_.server);

@@ -14,6 +14,7 @@
 #include "chaos/instance.h"
 #include "chaos/origin.h"
 #include "headrace/result.h"
+#include "kit/memcached_server.h"
 #include "kit/postgres_server.h"
 #include "kit/sentinel.h"
 #include "kit/valkey_cluster.h"
@@ -34,6 +35,7 @@ struct FleetOptions {
   bool watched = false;       // The same, and a sentinel decides which of them leads.
   bool postgres_bus = false;  // The bus is on a PostgreSQL.
   bool clustered = false;     // A cluster takes the place of the server.
+  bool on_memcached = false;  // The store is on a memcached; the server has the bus.
   bool steps_clocks = false;  // The instances' calendar can be moved ...
   bool steps_server = false;  // ... and the server's.
 };
@@ -51,6 +53,8 @@ class Fleet {
   [[nodiscard]] kit::ValkeyCluster& cluster() { return *cluster_; }
   [[nodiscard]] Calendar& calendar() noexcept { return calendar_; }
   [[nodiscard]] Calendar& server_calendar() noexcept { return server_calendar_; }
+  // If the store is on it.
+  [[nodiscard]] kit::MemcachedServer& memcached() { return *memcached_; }
   // If the bus is on it.
   [[nodiscard]] kit::PostgresServer& postgres() { return *postgres_; }
   // What this thread has seen.
@@ -110,6 +114,8 @@ class Fleet {
   std::vector<std::unique_ptr<kit::TcpGate>> to_primary_;  // For replicas: one before each server.
   std::unique_ptr<kit::Sentinel> sentinel_;
   std::unique_ptr<kit::PostgresServer> postgres_;
+  std::unique_ptr<kit::MemcachedServer> memcached_;
+  std::unique_ptr<kit::TcpGate> to_memcached_;
   std::size_t primary_ = 0;
   std::vector<std::unique_ptr<Instance>> instances_;
   Notes notes_;

@@ -16,27 +16,33 @@ Instance::Instance(Setup setup)
       bus_gate_(setup_.postgres_port != 0 ? setup_.postgres_port : setup_.server_port) {}
 
 std::string Instance::bus() const {
-  if (setup_.postgres_port == 0) return "[bus]\naddress = \"" + bus_gate_.address() + "\"\n";
+  if (setup_.postgres_port == 0) {
+    return "[bus]\nkind = \"valkey\"\naddress = \"" + bus_gate_.address() + "\"\n";
+  }
   return "[bus]\nkind = \"postgres\"\nconnection = \"host=127.0.0.1 port=" +
          std::to_string(bus_gate_.port()) + " user=postgres dbname=postgres\"\n";
 }
 
 std::string Instance::where() const {
+  if (setup_.memcached != nullptr) {
+    return "kind = \"memcached\"\nservers = [\"" + setup_.memcached->address() + "\"]\n" + bus();
+  }
+  const std::string kind = "kind = \"valkey\"\n";
   if (!setup_.sentinel.empty()) {
-    return "sentinels = [\"" + setup_.sentinel + "\"]\nsentinel_master = \"main\"\n";
+    return kind + "sentinels = [\"" + setup_.sentinel + "\"]\nsentinel_master = \"main\"\n";
   }
   if (setup_.cluster.empty()) {
-    return "address = \"" + store_gate_.address() + "\"\n" + bus();
+    return kind + "address = \"" + store_gate_.address() + "\"\n" + bus();
   }
   std::string nodes;
   for (const std::string& node : setup_.cluster) nodes += "\"" + node + "\", ";
-  return "cluster = [" + nodes + "]\n";
+  return kind + "cluster = [" + nodes + "]\n";
 }
 
 Result<void> Instance::start() {
   const std::string own = "listen = \"tcp://127.0.0.1:" + std::to_string(port()) +
                           "\"\ndata_dir = \"" + process_.folder().file("data") +
-                          "\"\nthreads = 1\n[store]\nkind = \"valkey\"\n" + where();
+                          "\"\nthreads = 1\n[store]\n" + where();
   const std::string file = process_.folder().write("headrace.toml", own + setup_.settings);
   std::filesystem::create_directories(process_.folder().file("data"));
   std::vector<std::string> command{"/usr/bin/env"};

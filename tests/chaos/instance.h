@@ -27,6 +27,8 @@ class Instance {
     std::string settings{};                  // What is the same for all: sources and policies.
     int server_port = 0;                     // Of the store and the bus; or else ...
     int postgres_port = 0;                   // Of the bus, if that is elsewhere.
+    kit::TcpGate* memcached = nullptr;       // Before the store, if that is elsewhere.  They share
+                                             // it, for all must name the server alike.
     std::vector<std::string> cluster{};      // ... its nodes, or ...
     std::string sentinel{};                  // ... who names the server: no gates before these.
   };
@@ -44,7 +46,9 @@ class Instance {
   // Of the process that runs now; negative if none does.
   [[nodiscard]] HostId id() const noexcept { return id_.load(); }
 
-  [[nodiscard]] kit::TcpGate& store_gate() noexcept { return store_gate_; }
+  [[nodiscard]] kit::TcpGate& store_gate() noexcept {
+    return setup_.memcached != nullptr ? *setup_.memcached : store_gate_;
+  }
   [[nodiscard]] kit::TcpGate& bus_gate() noexcept { return bus_gate_; }
 
   // A sample without labels out of /metrics; none if it does not answer or has none.

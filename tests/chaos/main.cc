@@ -58,10 +58,10 @@ std::vector<std::string> every_fault() {
 }
 
 int list_faults() {
-  for (const FaultKind& kind : fault_kinds()) fmt::print("{:<16} {}\n", kind.name, kind.says);
-  fmt::print("{:<16} {} readers of {} instances ask for one entity: one source read\n", burst,
+  for (const FaultKind& kind : fault_kinds()) fmt::print("{:<17} {}\n", kind.name, kind.says);
+  fmt::print("{:<17} {} readers of {} instances ask for one entity: one source read\n", burst,
              burst_readers, burst_instances);
-  fmt::print("{:<16} and whoever reads it dies: two\n", killed_burst);
+  fmt::print("{:<17} and whoever reads it dies: two\n", killed_burst);
   return 0;
 }
 

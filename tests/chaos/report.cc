@@ -7,7 +7,7 @@ namespace headrace::chaos {
 namespace {
 
 constexpr std::string_view columns =
-    "{:<16} {:>6} {:>9} {:>8} {:>7} {:>8} {:>7} {:>9} {:>7} {:>8} {:>9} {:>10}\n";
+    "{:<17} {:>5} {:>9} {:>8} {:>7} {:>8} {:>7} {:>9} {:>7} {:>8} {:>9} {:>10}\n";
 
 std::string seconds_text(Duration time) {
   return fmt::format("{:.3f} s", seconds_of(time));

@@ -2,7 +2,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <utility>
 
 #include "kit/eventually.h"
@@ -72,7 +74,7 @@ int ValkeyCluster::slot_of(std::string_view key) {
 Result<void> ValkeyCluster::move_slot(int slot, std::size_t to) {
   Result<void> begun = begin_move(slot, to);
   if (!begun) return begun;
-  return end_move(slot, to);
+  return end_moves({slot}, to);
 }
 
 Result<void> ValkeyCluster::begin_move(int slot, std::size_t to) {
@@ -85,7 +87,15 @@ Result<void> ValkeyCluster::begin_move(int slot, std::size_t to) {
   return tell(from, {"CLUSTER", "SETSLOT", number, "MIGRATING", ids_[to]});
 }
 
-Result<void> ValkeyCluster::end_move(int slot, std::size_t to) {
+Result<void> ValkeyCluster::end_moves(const std::set<int>& moving, std::size_t to) {
+  for (const int slot : moving) {
+    if (Result<void> done = hand_over(slot, to); !done) return done;
+  }
+  if (agrees()) return {};
+  return failure(Code::timed_out, "the nodes do not agree who has which slot");
+}
+
+Result<void> ValkeyCluster::hand_over(int slot, std::size_t to) {
   Result<void> done = migrate_keys(slot, to);
   if (!done) return done;
   const std::size_t from = owner_of(slot);
@@ -139,6 +149,40 @@ bool ValkeyCluster::becomes(std::string_view state) {
     }
     return true;
   });
+}
+
+bool ValkeyCluster::agrees() {
+  return eventually([this] {
+    const std::vector<std::string> first = view(0);
+    for (std::size_t i = 1; i < size(); ++i) {
+      if (view(i) == first) continue;
+      ::poll(nullptr, 0, look_every_ms);
+      return false;
+    }
+    return true;
+  });
+}
+
+std::vector<std::string> ValkeyCluster::view(std::size_t node) {
+  // id address flags primary ping pong epoch link slot ...; of its own it says also what moves.
+  constexpr int epoch_place = 6;
+  constexpr int slots_place = 8;
+  std::vector<std::string> lines;
+  std::istringstream said(nodes_[node]->command({"CLUSTER", "NODES"}));
+  for (std::string line; std::getline(said, line);) {
+    std::istringstream words(line);
+    std::string seen;
+    std::string word;
+    for (int place = 0; words >> word; ++place) {
+      const bool moves = word.starts_with('[');
+      if (place == 0 || place == epoch_place || (place >= slots_place && !moves)) {
+        seen += word + ' ';
+      }
+    }
+    lines.push_back(std::move(seen));
+  }
+  std::ranges::sort(lines);
+  return lines;
 }
 
 bool ValkeyCluster::says(std::size_t node, std::string_view state) {

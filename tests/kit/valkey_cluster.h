@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,9 +43,11 @@ class ValkeyCluster {
   // Moves a slot with its keys to another node; all nodes must run, and know it afterwards.
   [[nodiscard]] Result<void> move_slot(int slot, std::size_t to);
   // The same in two steps.  Between them the old node sends away those who ask for keys that it has
-  // not (ASK).
+  // not (ASK).  REQUIRES: what moves at one time goes to one node, and is ended in one call: each
+  // node that takes slots takes a new epoch, and a message that was on its way when another did can
+  // put back an owner whom nobody corrects.
   [[nodiscard]] Result<void> begin_move(int slot, std::size_t to);
-  [[nodiscard]] Result<void> end_move(int slot, std::size_t to);
+  [[nodiscard]] Result<void> end_moves(const std::set<int>& moving, std::size_t to);
 
   // Whether each node that runs says that the cluster is well; waits until they agree.
   [[nodiscard]] bool becomes_ok() { return becomes("ok"); }
@@ -57,8 +60,13 @@ class ValkeyCluster {
   [[nodiscard]] Result<void> join();
   [[nodiscard]] Result<void> tell(std::size_t node, const std::vector<std::string>& words);
   [[nodiscard]] Result<void> migrate_keys(int slot, std::size_t to);
+  [[nodiscard]] Result<void> hand_over(int slot, std::size_t to);
+  // Whether all name the same owner and epoch of every slot; waits for it.
+  [[nodiscard]] bool agrees();
   [[nodiscard]] bool becomes(std::string_view state);
   [[nodiscard]] bool says(std::size_t node, std::string_view state);
+  // Each node as this one sees it: its id, epoch and slots; the order is the same for all.
+  [[nodiscard]] std::vector<std::string> view(std::size_t node);
 
   std::vector<std::unique_ptr<ValkeyServer>> nodes_;
   std::vector<std::string> ids_;

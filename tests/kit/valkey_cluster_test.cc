@@ -40,7 +40,7 @@ TEST_P(ValkeyClusters, GetReadyAndMoveASlot) {
   EXPECT_EQ(next.command({"ASKING"}), "OK");
   EXPECT_EQ(next.command({"GET", "{a}none"}), "(nil)");
 
-  const Result<void> ended = cluster->end_move(slot, 0);
+  const Result<void> ended = cluster->end_moves({slot}, 0);
   ASSERT_TRUE(ended) << ended.error().what;
   EXPECT_EQ(cluster->owner_of(slot), 0u);
   EXPECT_EQ(next.command({"GET", "{a}1"}), "b");

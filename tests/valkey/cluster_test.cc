@@ -194,7 +194,7 @@ TEST_F(ValkeyClusterTest, WhileASlotMovesAllIsFoundWhereItIs) {
   EXPECT_EQ(look(key).envelope.payload, "p");
   EXPECT_TRUE(wait(store->invalidate({key, key_on(2)})).has_value());
   EXPECT_EQ(look(key).state, Slot::State::empty);
-  ASSERT_TRUE(cluster->end_move(slot_of(key), 1).has_value());
+  ASSERT_TRUE(cluster->end_moves({slot_of(key)}, 1).has_value());
   EXPECT_THAT(look(key).floors, testing::ElementsAre("r"));
 }
 
@@ -211,7 +211,7 @@ TEST_F(ValkeyClusterTest, AGuardThatIsStillAtTheOldNodeIsSeen) {
   const Slot slot = look(key);
   EXPECT_EQ(slot.envelope.payload, "v");
   EXPECT_TRUE(slot.guarded);
-  ASSERT_TRUE(cluster->end_move(slot_of(key), 1).has_value());
+  ASSERT_TRUE(cluster->end_moves({slot_of(key)}, 1).has_value());
   EXPECT_TRUE(look(key).guarded);
 }
 
@@ -379,7 +379,7 @@ TEST_F(ValkeyClusterTest, SlotsThatMoveUnderUseBringNothingOldBack) {
       // There has to be something that could go wrong.
       EXPECT_TRUE(eventually(
           [&] { return traffic.hits > hits + 20 && traffic.invalidated > invalidated + 8; }));
-      ASSERT_TRUE(cluster->end_move(slot_of(key), to).has_value());
+      ASSERT_TRUE(cluster->end_moves({slot_of(key)}, to).has_value());
     }
   }
   traffic.end();
@@ -405,7 +405,7 @@ TEST_F(ValkeyClusterTest, AListingInWhichASlotMovesBeginsAnew) {
   ASSERT_TRUE(cluster->begin_move(slot, 0).has_value());
   EXPECT_THAT(why_not_listed(""), HasSubstr("on their way"));
   EXPECT_THAT(why_not_listed(before.next), HasSubstr("on their way"));
-  ASSERT_TRUE(cluster->end_move(slot, 0).has_value());
+  ASSERT_TRUE(cluster->end_moves({slot}, 0).has_value());
   EXPECT_TRUE(list(before.next, std::nullopt).has(moved));
 
   // There and back: each has the slots that it had.
