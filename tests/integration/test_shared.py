@@ -137,7 +137,12 @@ class Shared(Case):
         said = time.monotonic()
         self.wait_until(lambda: self.version(self.there, 1) == written, "the end of the bus lease")
         self.assertLess(time.monotonic() - said, 5)
+        self.wait_until(lambda: "goes to the sources meanwhile" in self.there.log(),
+                        "a line about the store")
+        self.assertNotIn("store: it answers again", self.there.log())
         self.valkey.start()
+        self.wait_until(lambda: "store: it answers again" in self.there.log(),
+                        "a line that it is over")
         self.wait_until(lambda: self.here.read(2)[1], "hits again")
         self.wait_until(lambda: self.there.read(2)[1], "hits again")
         self.assertEqual(self.version(self.there, 1), written)

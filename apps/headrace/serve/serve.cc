@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -117,6 +118,7 @@ class Server {
   void reload();
   void warn_of_restart(const Config& next) const;
   void watch();
+  void watch_store();
   void drain(Signals& signals);
   void end();
 
@@ -136,17 +138,23 @@ class Server {
   bool bus_was_heard_ = false;
   bool bus_was_told_of_ = false;
   bool store_was_trusted_ = true;
+  bool store_was_troubled_ = false;
+  std::atomic<bool> store_warned_{false};  // It has said something itself since the last look.
 };
 
 std::optional<int> Server::open_stores() {
-  auto opened = open_store(config_, "[store]", runtime_,
-                           [](const std::string& what) { log_warning("store: " + what); });
+  auto opened = open_store(config_, "[store]", runtime_, [this](const std::string& what) {
+    store_warned_ = true;
+    log_warning("store: " + what);
+  });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   store_ = std::move(*opened);
   if (!config_.migration) return std::nullopt;
   const config::MigrationConfig& migration = *config_.migration;
-  opened = open_store(migration.to, "[migration.to]", runtime_,
-                      [](const std::string& what) { log_warning("new store: " + what); });
+  opened = open_store(migration.to, "[migration.to]", runtime_, [this](const std::string& what) {
+    store_warned_ = true;
+    log_warning("new store: " + what);
+  });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   new_store_ = std::move(*opened);
   moving_ = make_moving_store(
@@ -363,6 +371,20 @@ void Server::watch() {
           "store: it may have forgotten what it had confirmed, and is told again; reads go to the "
           "sources meanwhile");
     }
+  }
+  if (kept_in() != nullptr) watch_store();
+}
+
+// Some stores say by themselves that trouble begins, none that it is over.
+void Server::watch_store() {
+  const std::string trouble = kept_in()->usage().trouble;
+  const bool was_told = store_warned_.exchange(false);
+  if (trouble.empty() != store_was_troubled_) return;
+  store_was_troubled_ = !trouble.empty();
+  if (trouble.empty()) {
+    log_info("store: it answers again");
+  } else if (!was_told) {
+    log_warning("store: " + trouble + "; what needs it goes to the sources meanwhile");
   }
 }
 

@@ -80,7 +80,23 @@ std::unexpected<Error> Documents::failed(const Error& error) {
   return failure(Code::store_unavailable, error.what);
 }
 
-void Documents::succeeded() {
+std::unexpected<Error> Documents::failed(const Error& error, Breaker::Turn& turn) {
+  const bool is_answered = error.code != Code::timed_out && error.code != Code::source_unavailable;
+  if (is_answered) {
+    turn.answered();
+  } else {
+    turn.not_answered(clock_.now());
+  }
+  return failed(error);
+}
+
+std::unexpected<Error> Documents::not_asked() {
+  failed_total_.fetch_add(1, std::memory_order_relaxed);
+  return failure(Code::store_unavailable, trouble() + "; it is not asked for a while");
+}
+
+void Documents::succeeded(Breaker::Turn& turn) {
+  turn.answered();
   if (!is_troubled_.exchange(false, std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
   trouble_.clear();
@@ -102,6 +118,8 @@ Task<bool> Documents::pause(std::size_t round) {
 Task<Result<View>> Documents::read(std::vector<std::string> names,
                                    std::vector<std::string> fields) {
   if (closing_.stop_requested()) co_return failed({});
+  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  if (!turn) co_return not_asked();
   api::BatchGetDocumentsRequest request;
   request.set_database(database_->name());
   for (std::string& one : fields) request.mutable_mask()->add_field_paths(std::move(one));
@@ -132,14 +150,14 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
       const Instant answered = clock_.now();
       time_.note(read_at, asked, answered);
       view->now = {.earliest = read_at, .latest = end_of(read_at, answered - asked)};
-      succeeded();
+      succeeded(*turn);
       co_return std::move(*view);
     }
     const Error error = database_->error_of(call.status(), deadline, stop);
-    if (error.code != Code::source_unavailable) co_return failed(error);
+    if (error.code != Code::source_unavailable) co_return failed(error, *turn);
     Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);
-    if (!go_on) co_return failed(error);
+    if (!go_on) co_return failed(error, *turn);
   }
 }
 
@@ -147,6 +165,8 @@ Task<Result<Documents::Row>> Documents::list(std::string collection, std::string
                                              std::vector<std::string> fields,
                                              std::size_t documents_max) {
   if (closing_.stop_requested()) co_return failed({});
+  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  if (!turn) co_return not_asked();
   const api::RunQueryRequest request =
       query_of(database_->name(), collection, after, fields, documents_max);
   const Instant deadline = this->deadline();
@@ -176,19 +196,21 @@ Task<Result<Documents::Row>> Documents::list(std::string collection, std::string
       const Instant answered = clock_.now();
       time_.note(read_at, asked, answered);
       row.now = {.earliest = read_at, .latest = end_of(read_at, answered - asked)};
-      succeeded();
+      succeeded(*turn);
       co_return row;
     }
     const Error error = database_->error_of(call.status(), deadline, stop);
-    if (error.code != Code::source_unavailable) co_return failed(error);
+    if (error.code != Code::source_unavailable) co_return failed(error, *turn);
     Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);
-    if (!go_on) co_return failed(error);
+    if (!go_on) co_return failed(error, *turn);
   }
 }
 
 Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat repeat) {
   if (closing_.stop_requested()) co_return failed({});
+  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  if (!turn) co_return not_asked();
   api::CommitRequest request;
   request.set_database(database_->name());
   for (api::Write& one : writes) *request.add_writes() = std::move(one);
@@ -216,17 +238,17 @@ Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat
       }
     }
     if (outcome.is_done || is_refusal(call.status(), request)) {
-      succeeded();
+      succeeded(*turn);
       co_return outcome;
     }
     const Error error = database_->error_of(call.status(), deadline, stop);
     // Firestore says "aborted" of what met others at the same documents, and left it undone.
     const bool may_retry = call.status().error_code() == grpc::ABORTED ||
                            (error.code == Code::source_unavailable && repeat == Repeat::if_unknown);
-    if (!may_retry) co_return failed(error);
+    if (!may_retry) co_return failed(error, *turn);
     Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);
-    if (!go_on) co_return failed(error);
+    if (!go_on) co_return failed(error, *turn);
   }
 }
 

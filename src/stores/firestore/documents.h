@@ -1,7 +1,8 @@
 // stores/firestore/documents.h: documents read together and written together, with their tries.
 //
 // Threads:   safe from any thread.
-// Errors:    store_unavailable, with what Firestore or gRPC said.
+// Errors:    store_unavailable, with what Firestore or gRPC said; or that the last calls were not
+//            answered, and that it is not asked now.
 // Lifetimes: keeps the database alive; must outlive its tasks.
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "headrace/clock.h"
 #include "headrace/result.h"
 #include "headrace/task.h"
+#include "stores/firestore/breaker.h"
 #include "stores/firestore/records.h"
 
 namespace headrace::firestore {
@@ -82,12 +84,15 @@ class Documents {
  private:
   [[nodiscard]] Instant deadline() const { return database_->clock().now() + answer_within_; }
   [[nodiscard]] std::unexpected<Error> failed(const Error& error);
-  void succeeded();
+  [[nodiscard]] std::unexpected<Error> failed(const Error& error, Breaker::Turn& turn);
+  [[nodiscard]] std::unexpected<Error> not_asked();
+  void succeeded(Breaker::Turn& turn);
 
   const std::shared_ptr<FirestoreDatabase> database_;
   const Duration answer_within_;
   Clock& clock_;
   ServerTime time_;
+  Breaker breaker_;
   std::stop_source closing_;
   std::atomic<std::uint64_t> failed_total_{0};
   std::atomic<bool> is_troubled_{false};

@@ -4,16 +4,20 @@
 
 #include <thread>
 
+#include "kit/eventually.h"
+#include "stores/firestore/breaker.h"
 #include "stores/firestore/store_fixture.h"
 
 namespace headrace::firestore {
 namespace {
 
+using kit::eventually;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 using State = Slot::State;
 using At = kit::FirestoreProxy::At;
 using Payload = Store::Payload;
@@ -517,6 +521,50 @@ TEST_F(FirestoreStoreTest, ToCloseItEndsWhatIsUnderWay) {
     EXPECT_EQ(ended.error().code, Code::store_unavailable);
     EXPECT_THAT(ended.error().what, HasSubstr("closed"));
   }
+}
+
+// Time stands still, so that a pause does not pass by itself.
+class StandingClock final : public Clock {
+ public:
+  explicit StandingClock(const Clock& clock) : now_(clock.now()), wall_(clock.wall_now()) {}
+  Instant now() const noexcept override { return now_; }
+  WallTime wall_now() const noexcept override { return wall_; }
+  void advance(Duration time) { now_ += time; }
+
+ private:
+  Instant now_;
+  const WallTime wall_;
+};
+
+TEST_F(FirestoreStoreTest, OneThatDoesNotAnswerIsSoonAskedByFew) {
+  StandingClock clock(client_->runtime);
+  auto database = ok(
+      open_firestore_database({.project = FirestoreClient::project, .emulator = proxy().address()},
+                              client_->runtime, client_->runtime, client_->runtime));
+  auto store = ok(open_firestore_store(
+      database, {.collection = client_->collection, .answer_within = milliseconds(100)}, clock,
+      client_->runtime));
+  const auto why_not = [&] {
+    const auto seen = wait(store->look(key(1), {}, Payload::with));
+    return seen ? std::string() : seen.error().what;
+  };
+  proxy().hold("BatchGetDocuments", At::request);
+  for (unsigned i = 0; i < Breaker::unanswered_max; ++i) {
+    EXPECT_THAT(why_not(), Not(HasSubstr("not asked")));
+  }
+  EXPECT_THAT(why_not(), HasSubstr("did not answer in time; it is not asked for a while"));
+  EXPECT_EQ(store->usage().failed_total, Breaker::unanswered_max + 1);
+  clock.advance(Breaker::pause_first);
+  EXPECT_THAT(why_not(), Not(HasSubstr("not asked"))) << "one tries";
+  EXPECT_THAT(why_not(), HasSubstr("not asked"));
+  proxy().release();
+  EXPECT_TRUE(eventually([&] {
+    clock.advance(Breaker::pause_max);
+    return why_not().empty();
+  }));
+  EXPECT_EQ(why_not(), "");
+  EXPECT_EQ(store->usage().trouble, "");
+  store->close();
 }
 
 TEST_F(FirestoreStoreTest, ADatabaseThatIsNotThereIsUnavailable) {
