@@ -31,7 +31,7 @@ class SqliteBackend final : public Backend {
     auto database = database_with(question.source_min, question.source_max);
     if (!database) return std::unexpected(database.error());
     const CollectionShape& shape = shape_of(question.collection);
-    SqliteQuestion asked{.fields = question.fields};
+    SqlQuestion asked{.fields = question.fields};
     if (!shape.is_list) {
       asked.table = shape.name;
       asked.key = key_column(question.collection);
@@ -43,7 +43,7 @@ class SqliteBackend final : public Backend {
     }
     asked.query = fmt::format("SELECT {} FROM {} WHERE {} = :entity ORDER BY place", fields,
                               shape.name, key_column(question.collection));
-    asked.rows = SqliteQuestion::Rows::many;
+    asked.rows = SqlQuestion::Rows::many;
     return ask_sqlite(std::move(*database), std::move(asked));
   }
 

@@ -34,6 +34,7 @@
 #include "headrace/executor.h"
 #include "headrace/result.h"
 #include "headrace/source.h"
+#include "headrace/sql_question.h"
 #include "headrace/time.h"
 
 namespace headrace {
@@ -52,19 +53,8 @@ struct SqliteDatabaseOptions {
   friend bool operator==(const SqliteDatabaseOptions&, const SqliteDatabaseOptions&) = default;
 };
 
-struct SqliteQuestion {
-  std::string table{};  // Either table and key ...
-  std::string key = "id";
-  std::string query{};                // ... or a query with one parameter, `?` or `:entity`.
-  std::vector<std::string> fields{};  // Columns of the answer.  REQUIRES: not empty.
-  enum class Rows : unsigned char { one, many };
-  Rows rows = Rows::one;         // many: the value is an array of objects, never absent.
-  std::size_t rows_max = 10000;  // More rows than this is source_failed.
-  // Columns that will be written, so that an unknown one is told early.  REQUIRES: a table.
-  std::vector<std::string> writable{};
-
-  friend bool operator==(const SqliteQuestion&, const SqliteQuestion&) = default;
-};
+// A query's parameter is `?` or `:entity`.
+using SqliteQuestion = SqlQuestion;
 
 // May return: source_unavailable, if the file cannot be opened; invalid_argument.
 [[nodiscard]] Result<std::shared_ptr<SqliteDatabase>> open_sqlite_database(

@@ -28,7 +28,8 @@ SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Exec
     : options_(std::move(options)),
       identity_(identity_of(options_.path)),
       clock_(clock),
-      executor_(executor) {
+      executor_(executor),
+      queue_(options_.queue_max) {
   assert(options_.threads > 0);
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { serve(); });
   if (options_.writable) {
@@ -38,44 +39,22 @@ SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Exec
 }
 
 SqliteDatabase::~SqliteDatabase() {
-  {
-    const std::lock_guard lock(mutex_);
-    assert(first_ == nullptr);
-    ending_ = true;
-    changed_.notify_all();
-  }
+  queue_.end();
   threads_.clear();
 }
 
 bool SqliteDatabase::submit(sqlite::Read& read) {
-  const std::lock_guard lock(mutex_);
-  if (queued_ >= options_.queue_max) {
-    const Error full{Code::refused, "queue_max of SQLite database \"" + options_.path +
-                                        "\" is reached: " + std::to_string(options_.queue_max) +
-                                        " reads wait for its threads"};
-    read.answers.assign(read.fetches.size(), std::unexpected(full));
-    return false;
-  }
-  (last_ == nullptr ? first_ : last_->next) = &read;
-  last_ = &read;
-  ++queued_;
-  changed_.notify_one();
-  return true;
-}
-
-sqlite::Read* SqliteDatabase::take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return first_ != nullptr || ending_; });
-  if (first_ == nullptr) return nullptr;
-  sqlite::Read* read = std::exchange(first_, first_->next);
-  if (first_ == nullptr) last_ = nullptr;
-  --queued_;
-  return read;
+  if (queue_.submit(read)) return true;
+  const Error full{Code::refused, "queue_max of SQLite database \"" + options_.path +
+                                      "\" is reached: " + std::to_string(options_.queue_max) +
+                                      " reads wait for its threads"};
+  read.answers.assign(read.fetches.size(), std::unexpected(full));
+  return false;
 }
 
 void SqliteDatabase::serve() {
   sqlite::Reader reader(options_.path, clock_);
-  while (sqlite::Read* read = take()) {
+  while (sqlite::Read* read = queue_.take()) {
     bool was_read = false;
     read->answers = reader.answer(read->question, read->fetches, was_read);
     deliver(*read, was_read);
@@ -84,7 +63,7 @@ void SqliteDatabase::serve() {
 
 // The steps of the golden ratio: any stretch of reads sees the whole range evenly.
 Duration SqliteDatabase::next_delay() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(delays_mutex_);
   constexpr double step = 0.6180339887498949;
   const double turns = static_cast<double>(++delays_) * step;
   const double share = turns - static_cast<double>(static_cast<std::uint64_t>(turns));

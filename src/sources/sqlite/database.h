@@ -6,7 +6,6 @@
 // Lifetimes: must outlive the reads that it has taken.  Borrows clock and executor.
 #pragma once
 
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "headrace/executor.h"
 #include "headrace/source.h"
 #include "headrace/sources/sqlite.h"
+#include "io/job_queue.h"
 #include "sources/sqlite/question.h"
 #include "sources/sqlite/reader.h"
 #include "sources/sqlite/writer.h"
@@ -63,7 +63,6 @@ class SqliteDatabase {
 
  private:
   void serve();
-  [[nodiscard]] sqlite::Read* take();
   void deliver(sqlite::Read& read, bool was_read);
   [[nodiscard]] Duration next_delay();
 
@@ -72,13 +71,9 @@ class SqliteDatabase {
   Clock& clock_;
   Executor& executor_;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  sqlite::Read* first_ = nullptr;
-  sqlite::Read* last_ = nullptr;
-  std::size_t queued_ = 0;
+  io::JobQueue<sqlite::Read> queue_;
+  std::mutex delays_mutex_;
   std::uint64_t delays_ = 0;
-  bool ending_ = false;
   std::vector<std::jthread> threads_;
   std::unique_ptr<sqlite::Writer> writer_;
 };

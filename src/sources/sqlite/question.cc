@@ -8,7 +8,7 @@
 
 #include "sources/sqlite/footprint.h"
 #include "sources/sqlite/row_json.h"
-#include "wire/uri.h"
+#include "wire/sql.h"
 
 namespace headrace::sqlite {
 
@@ -18,31 +18,15 @@ std::string field_list(const SqliteQuestion& asked) {
   std::string list;
   for (const std::string& field : asked.fields) {
     if (!list.empty()) list += ", ";
-    list += "source." + quoted(field);
+    list += "source." + wire::sql_quoted(field);
   }
   return list;
 }
 
 std::string single_of(const SqliteQuestion& asked) {
   if (!asked.query.empty()) return asked.query;
-  return "SELECT " + field_list(asked) + " FROM " + quoted(asked.table) +
-         " AS source WHERE source." + quoted(asked.key) + " = ?1";
-}
-
-std::string fault_of_names(const SqliteQuestion& asked) {
-  if (asked.fields.empty()) return "no fields are named; say which columns to take";
-  if (asked.table.empty() == asked.query.empty()) return "name a table or a query, and not both";
-  if (asked.query.empty() && asked.key.empty()) return "the key column has no name";
-  if (asked.rows_max == 0) return "rows_max must be more than zero";
-  const auto has_nul = [](std::string_view text) {
-    return text.find('\0') != std::string_view::npos;
-  };
-  if (has_nul(asked.table) || has_nul(asked.key) || has_nul(asked.query) ||
-      std::ranges::any_of(asked.fields, has_nul)) {
-    return "a name or the query contains a zero byte";
-  }
-  if (!std::ranges::all_of(asked.fields, wire::is_utf8)) return "a field's name is not UTF-8";
-  return "";
+  return "SELECT " + field_list(asked) + " FROM " + wire::sql_quoted(asked.table) +
+         " AS source WHERE source." + wire::sql_quoted(asked.key) + " = ?1";
 }
 
 // What is wrong with the user's query, although SQLite understands it.
@@ -152,15 +136,6 @@ std::uint64_t next_id() {
 
 }  // namespace
 
-std::string quoted(std::string_view identifier) {
-  std::string sql = "\"";
-  for (const char c : identifier) {
-    if (c == '"') sql += '"';
-    sql += c;
-  }
-  return sql + "\"";
-}
-
 std::string Question::batch(std::size_t entities) const {
   std::string values;
   for (std::size_t i = 0; i < entities; ++i) {
@@ -168,8 +143,8 @@ std::string Question::batch(std::size_t entities) const {
     values += "(" + std::to_string(i) + ",?" + std::to_string(i + 1) + ")";
   }
   return "WITH asked(number, entity) AS (VALUES " + values + ") SELECT asked.number, " +
-         field_list(asked) + " FROM asked CROSS JOIN " + quoted(asked.table) +
-         " AS source ON source." + quoted(asked.key) + " = asked.entity";
+         field_list(asked) + " FROM asked CROSS JOIN " + wire::sql_quoted(asked.table) +
+         " AS source ON source." + wire::sql_quoted(asked.key) + " = asked.entity";
 }
 
 Result<std::vector<int>> columns_of(const Question& question, sqlite3_stmt* statement) {
@@ -194,7 +169,12 @@ Result<std::vector<int>> columns_of(const Question& question, sqlite3_stmt* stat
 }
 
 Result<Question> make_question(SqliteQuestion asked, Connection& connection) {
-  if (std::string fault = fault_of_names(asked); !fault.empty()) {
+  std::string fault = wire::fault_of({.table = asked.table,
+                                      .key = asked.key,
+                                      .query = asked.query,
+                                      .fields = asked.fields,
+                                      .has_rows = asked.rows_max > 0});
+  if (!fault.empty()) {
     return failure(Code::invalid_argument, std::move(fault));
   }
   Question question;

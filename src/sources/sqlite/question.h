@@ -41,9 +41,6 @@ struct Question {
 
 [[nodiscard]] Result<Question> make_question(SqliteQuestion asked, Connection& connection);
 
-// In double quotes, as SQL wants a name.
-[[nodiscard]] std::string quoted(std::string_view identifier);
-
 // Where in the rows of `statement` each field stands.  May return: source_failed.
 [[nodiscard]] Result<std::vector<int>> columns_of(const Question& question,
                                                   sqlite3_stmt* statement);

@@ -1,10 +1,10 @@
 #include "sources/sqlite/writer.h"
 
-#include <cassert>
 #include <utility>
 
 #include "sources/sqlite/field_value.h"
 #include "sources/sqlite/footprint.h"
+#include "wire/sql.h"
 
 namespace headrace::sqlite {
 
@@ -15,11 +15,11 @@ constexpr int steps_between_looks = 1000;
 // ?1 is the entity, ?2 and on are the fields.  OR ABORT beats what the table says about conflicts:
 // no other row may go to make room for this one.
 std::string sql_of(const Question& question, const Write& write) {
-  const std::string table = quoted(question.asked.table);
-  const std::string key = quoted(question.asked.key);
+  const std::string table = wire::sql_quoted(question.asked.table);
+  const std::string key = wire::sql_quoted(question.asked.key);
   std::string columns, values, sets;
   for (std::size_t i = 0; i < write.fields.size(); ++i) {
-    const std::string column = quoted(write.fields[i].first);
+    const std::string column = wire::sql_quoted(write.fields[i].first);
     const std::string parameter = "?" + std::to_string(i + 2);
     columns += ", " + column;
     values += ", " + parameter;
@@ -82,42 +82,23 @@ Writer::Writer(std::string path, std::size_t queue_max, Clock& clock, Executor& 
       queue_max_(queue_max),
       clock_(clock),
       executor_(executor),
+      queue_(queue_max),
       thread_([this] { serve(); }) {}
 
 Writer::~Writer() {
-  const std::lock_guard lock(mutex_);
-  assert(first_ == nullptr);
-  ending_ = true;
-  changed_.notify_all();
+  queue_.end();
 }
 
 bool Writer::submit(PendingWrite& write) {
-  const std::lock_guard lock(mutex_);
-  if (queued_ >= queue_max_) {
-    write.outcome = failure(Code::refused, "queue_max of SQLite database \"" + path_ +
-                                               "\" is reached: " + std::to_string(queue_max_) +
-                                               " writes wait for its thread");
-    return false;
-  }
-  (last_ == nullptr ? first_ : last_->next) = &write;
-  last_ = &write;
-  ++queued_;
-  changed_.notify_one();
-  return true;
-}
-
-PendingWrite* Writer::take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return first_ != nullptr || ending_; });
-  if (first_ == nullptr) return nullptr;
-  PendingWrite* write = std::exchange(first_, first_->next);
-  if (first_ == nullptr) last_ = nullptr;
-  --queued_;
-  return write;
+  if (queue_.submit(write)) return true;
+  write.outcome = failure(Code::refused, "queue_max of SQLite database \"" + path_ +
+                                             "\" is reached: " + std::to_string(queue_max_) +
+                                             " writes wait for its thread");
+  return false;
 }
 
 void Writer::serve() {
-  while (PendingWrite* write = take()) {
+  while (PendingWrite* write = queue_.take()) {
     write->outcome = apply(write->question, write->write);
     executor_.post([awaiting = write->awaiting] { awaiting.resume(); });
   }

@@ -9,10 +9,8 @@
 // Lifetimes: must outlive the writes that it has taken.  Borrows clock and executor.
 #pragma once
 
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +19,7 @@
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/source.h"
+#include "io/job_queue.h"
 #include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
 
@@ -54,7 +53,6 @@ class Writer {
 
  private:
   void serve();
-  [[nodiscard]] PendingWrite* take();
   [[nodiscard]] Result<void> connect();
   [[nodiscard]] Result<Written> apply(const Question& question, const Write& write);
   [[nodiscard]] Result<Written> run(const Question& question, const Write& write);
@@ -69,12 +67,7 @@ class Writer {
   std::optional<Connection> connection_;
   Instant deadline_{};  // Of the write that runs.
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  PendingWrite* first_ = nullptr;
-  PendingWrite* last_ = nullptr;
-  std::size_t queued_ = 0;
-  bool ending_ = false;
+  io::JobQueue<PendingWrite> queue_;
   std::jthread thread_;
 };
 

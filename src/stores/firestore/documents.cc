@@ -80,7 +80,7 @@ std::unexpected<Error> Documents::failed(const Error& error) {
   return failure(Code::store_unavailable, error.what);
 }
 
-std::unexpected<Error> Documents::failed(const Error& error, Breaker::Turn& turn) {
+std::unexpected<Error> Documents::failed(const Error& error, io::Breaker::Turn& turn) {
   const bool is_answered = error.code != Code::timed_out && error.code != Code::source_unavailable;
   if (is_answered) {
     turn.answered();
@@ -95,7 +95,7 @@ std::unexpected<Error> Documents::not_asked() {
   return failure(Code::store_unavailable, trouble() + "; it is not asked for a while");
 }
 
-void Documents::succeeded(Breaker::Turn& turn) {
+void Documents::succeeded(io::Breaker::Turn& turn) {
   turn.answered();
   if (!is_troubled_.exchange(false, std::memory_order_relaxed)) return;
   const std::scoped_lock lock(mutex_);
@@ -118,7 +118,7 @@ Task<bool> Documents::pause(std::size_t round) {
 Task<Result<View>> Documents::read(std::vector<std::string> names,
                                    std::vector<std::string> fields) {
   if (closing_.stop_requested()) co_return failed({});
-  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  std::optional<io::Breaker::Turn> turn = breaker_.turn(clock_.now());
   if (!turn) co_return not_asked();
   api::BatchGetDocumentsRequest request;
   request.set_database(database_->name());
@@ -165,7 +165,7 @@ Task<Result<Documents::Row>> Documents::list(std::string collection, std::string
                                              std::vector<std::string> fields,
                                              std::size_t documents_max) {
   if (closing_.stop_requested()) co_return failed({});
-  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  std::optional<io::Breaker::Turn> turn = breaker_.turn(clock_.now());
   if (!turn) co_return not_asked();
   const api::RunQueryRequest request =
       query_of(database_->name(), collection, after, fields, documents_max);
@@ -209,7 +209,7 @@ Task<Result<Documents::Row>> Documents::list(std::string collection, std::string
 
 Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat repeat) {
   if (closing_.stop_requested()) co_return failed({});
-  std::optional<Breaker::Turn> turn = breaker_.turn(clock_.now());
+  std::optional<io::Breaker::Turn> turn = breaker_.turn(clock_.now());
   if (!turn) co_return not_asked();
   api::CommitRequest request;
   request.set_database(database_->name());

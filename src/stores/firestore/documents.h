@@ -19,7 +19,7 @@
 #include "headrace/clock.h"
 #include "headrace/result.h"
 #include "headrace/task.h"
-#include "stores/firestore/breaker.h"
+#include "io/breaker.h"
 #include "stores/firestore/records.h"
 
 namespace headrace::firestore {
@@ -84,15 +84,15 @@ class Documents {
  private:
   [[nodiscard]] Instant deadline() const { return database_->clock().now() + answer_within_; }
   [[nodiscard]] std::unexpected<Error> failed(const Error& error);
-  [[nodiscard]] std::unexpected<Error> failed(const Error& error, Breaker::Turn& turn);
+  [[nodiscard]] std::unexpected<Error> failed(const Error& error, io::Breaker::Turn& turn);
   [[nodiscard]] std::unexpected<Error> not_asked();
-  void succeeded(Breaker::Turn& turn);
+  void succeeded(io::Breaker::Turn& turn);
 
   const std::shared_ptr<FirestoreDatabase> database_;
   const Duration answer_within_;
   Clock& clock_;
   ServerTime time_;
-  Breaker breaker_;
+  io::Breaker breaker_;
   std::stop_source closing_;
   std::atomic<std::uint64_t> failed_total_{0};
   std::atomic<bool> is_troubled_{false};

@@ -4,8 +4,8 @@
 
 #include <thread>
 
+#include "io/breaker.h"
 #include "kit/eventually.h"
-#include "stores/firestore/breaker.h"
 #include "stores/firestore/store_fixture.h"
 
 namespace headrace::firestore {
@@ -549,17 +549,17 @@ TEST_F(FirestoreStoreTest, OneThatDoesNotAnswerIsSoonAskedByFew) {
     return seen ? std::string() : seen.error().what;
   };
   proxy().hold("BatchGetDocuments", At::request);
-  for (unsigned i = 0; i < Breaker::unanswered_max; ++i) {
+  for (unsigned i = 0; i < io::Breaker::unanswered_max; ++i) {
     EXPECT_THAT(why_not(), Not(HasSubstr("not asked")));
   }
   EXPECT_THAT(why_not(), HasSubstr("did not answer in time; it is not asked for a while"));
-  EXPECT_EQ(store->usage().failed_total, Breaker::unanswered_max + 1);
-  clock.advance(Breaker::pause_first);
+  EXPECT_EQ(store->usage().failed_total, io::Breaker::unanswered_max + 1);
+  clock.advance(io::Breaker::pause_first);
   EXPECT_THAT(why_not(), Not(HasSubstr("not asked"))) << "one tries";
   EXPECT_THAT(why_not(), HasSubstr("not asked"));
   proxy().release();
   EXPECT_TRUE(eventually([&] {
-    clock.advance(Breaker::pause_max);
+    clock.advance(io::Breaker::pause_max);
     return why_not().empty();
   }));
   EXPECT_EQ(why_not(), "");

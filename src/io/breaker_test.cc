@@ -1,10 +1,10 @@
-#include "stores/firestore/breaker.h"
+#include "io/breaker.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 
-namespace headrace::firestore {
+namespace headrace::io {
 namespace {
 
 using std::chrono::milliseconds;
@@ -81,4 +81,4 @@ TEST_F(BreakerTest, ATrialThatIsGivenUpLeavesTheNextOneItsTurn) {
 }
 
 }  // namespace
-}  // namespace headrace::firestore
+}  // namespace headrace::io

@@ -1,4 +1,4 @@
-// stores/firestore/breaker.h: spares callers the wait for a server that does not answer.
+// io/breaker.h: spares callers the wait for a server that does not answer.
 //
 // After some calls in a row that were not answered nobody is let through for a pause.  Then one may
 // try; if that is not answered either the pause doubles, and whoever is answered opens the way to
@@ -17,7 +17,7 @@
 
 #include "headrace/time.h"
 
-namespace headrace::firestore {
+namespace headrace::io {
 
 class Breaker {
  public:
@@ -78,4 +78,4 @@ class Breaker {
   bool is_tried_ = false;  // After a pause, by one.
 };
 
-}  // namespace headrace::firestore
+}  // namespace headrace::io
