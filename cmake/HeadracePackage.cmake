@@ -7,7 +7,7 @@ target_compile_features(headrace_public INTERFACE cxx_std_23)
 target_include_directories(headrace_public INTERFACE ${PROJECT_SOURCE_DIR}/include)
 foreach(library IN ITEMS cache io stores_embedded stores_firestore stores_memcached stores_valkey
                          bus_loopback bus_postgres bus_valkey journals_file sources_function
-                         sources_sqlite sources_http sources_firestore)
+                         sources_postgres sources_sqlite sources_http sources_firestore)
   if(TARGET headrace_${library})
     target_link_libraries(headrace_public INTERFACE $<LINK_ONLY:headrace_${library}>)
   endif()

@@ -176,6 +176,9 @@ url = "http://127.0.0.1"
 [sources.c]
 kind = "firestore"
 project = "p"
+[sources.d]
+kind = "postgres"
+connection = "host=127.0.0.1"
 [policies.a]
 source = "a"
 table = "t"

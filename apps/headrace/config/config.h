@@ -27,6 +27,7 @@
 #include "headrace/policy.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
+#include "headrace/sources/postgres.h"
 #include "headrace/sources/sqlite.h"
 #include "headrace/stores/embedded.h"
 #include "headrace/stores/firestore.h"
@@ -113,9 +114,18 @@ struct Prices {
   double delete_per_100k = 0.18;
 };
 
+struct PostgresSourceConfig {
+  PostgresDatabaseOptions options{};
+  std::string password_file{};
+
+  friend bool operator==(const PostgresSourceConfig&, const PostgresSourceConfig&) = default;
+};
+
 struct SourceConfig {
   std::string name{};
-  std::variant<SqliteDatabaseOptions, HttpOriginOptions, FirestoreDatabaseOptions> options{};
+  std::variant<SqliteDatabaseOptions, HttpOriginOptions, FirestoreDatabaseOptions,
+               PostgresSourceConfig>
+      options{};
   std::vector<std::string> never_cache{};  // Fields that no policy may name.
   double read_price_per_100k = 0;
   double write_price_per_100k = 0;
@@ -123,11 +133,16 @@ struct SourceConfig {
   Place place{};
 
   [[nodiscard]] std::string_view kind() const noexcept {
-    constexpr std::string_view kinds[] = {"sqlite", "http", "firestore"};
+    constexpr std::string_view kinds[] = {"sqlite", "http", "firestore", "postgres"};
     return kinds[options.index()];
+  }
+  [[nodiscard]] bool speaks_sql() const noexcept {
+    return kind() == "sqlite" || kind() == "postgres";
   }
   [[nodiscard]] bool is_writable() const noexcept {
     if (const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&options)) return sqlite->writable;
+    const auto* postgres = std::get_if<PostgresSourceConfig>(&options);
+    if (postgres != nullptr) return postgres->options.writable;
     const auto* firestore = std::get_if<FirestoreDatabaseOptions>(&options);
     return firestore != nullptr && firestore->writable;
   }
@@ -159,7 +174,7 @@ using FirestoreCheck = std::function<std::vector<TextFault>(const FirestoreTexts
 struct PolicyConfig {
   Policy policy{};
   std::string source{};
-  std::variant<SqliteQuestion, HttpQuestion, FirestoreTexts> question{};
+  std::variant<SqlQuestion, HttpQuestion, FirestoreTexts> question{};
   Place place{};
 
   // Equal but for where it stands in the file.

@@ -169,8 +169,8 @@ TEST(Config, Policies) {
   ASSERT_EQ(config.policies.size(), 3u);
   const PolicyConfig& orders = config.policies[0];
   EXPECT_EQ(orders.policy.name, "orders");
-  EXPECT_EQ(std::get<SqliteQuestion>(orders.question).rows, SqliteQuestion::Rows::many);
-  EXPECT_EQ(std::get<SqliteQuestion>(orders.question).rows_max, 50u);
+  EXPECT_EQ(std::get<SqlQuestion>(orders.question).rows, SqlQuestion::Rows::many);
+  EXPECT_EQ(std::get<SqlQuestion>(orders.question).rows_max, 50u);
   const PolicyConfig& profile = config.policies[1];
   EXPECT_EQ(std::get<HttpQuestion>(profile.question).path, "/users/{entity}");
   EXPECT_THAT(std::get<HttpQuestion>(profile.question).fields, ElementsAre("name", "address.city"));
@@ -202,7 +202,44 @@ TEST(Config, Policies) {
   user.value_bytes_max = 10'000;
   user.question = config.policies[2].policy.question;
   EXPECT_EQ(config.policies[2].policy, user);
-  EXPECT_EQ(std::get<SqliteQuestion>(config.policies[2].question).key, "uid");
+  EXPECT_EQ(std::get<SqlQuestion>(config.policies[2].question).key, "uid");
+}
+
+TEST(Config, ASourceOnPostgres) {
+  const Config config = read(R"(
+[sources.db]
+kind = "postgres"
+connection = "host=db dbname=app"
+password_file = "db.password"
+sessions = 8
+queue_max = 100
+connect_within = "5s"
+writable = true
+[policies.user]
+source = "db"
+table = "shop.users"
+fields = ["name"]
+writable = ["name"]
+[policies.orders]
+source = "db"
+query = "SELECT total FROM orders WHERE owner = $1::int"
+fields = ["total"]
+rows = "many"
+)");
+  const SourceConfig* const db = config.find_source("db");
+  ASSERT_NE(db, nullptr);
+  EXPECT_EQ(db->kind(), "postgres");
+  EXPECT_TRUE(db->is_writable());
+  const PostgresSourceConfig wanted{.options = {.connection = "host=db dbname=app",
+                                                .sessions = 8,
+                                                .queue_max = 100,
+                                                .connect_within = 5s,
+                                                .writable = true},
+                                    .password_file = "db.password"};
+  EXPECT_EQ(std::get<PostgresSourceConfig>(db->options), wanted);
+  EXPECT_EQ(std::get<SqlQuestion>(config.policies[0].question).rows, SqlQuestion::Rows::many);
+  EXPECT_EQ(std::get<SqlQuestion>(config.policies[1].question).table, "shop.users");
+  EXPECT_NE(config.policies[0].policy.question, config.policies[1].policy.question);
 }
 
 TEST(Config, EveryLevelHasAName) {

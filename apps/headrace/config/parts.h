@@ -13,6 +13,10 @@ namespace headrace::config {
 // What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
 [[nodiscard]] std::string fault_of_address(std::string_view address);
 
+// The key `connection`, as PostgreSQL's library reads it, and `password_file`: whoever sees the
+// settings sees the one and not what is in the other.
+void read_postgres_login(Section& section, std::string& connection, std::string& password_file);
+
 // The keys of a Firestore database, of a source or a store.  `emulator` is of one that names none.
 [[nodiscard]] FirestoreDatabaseOptions read_firestore_database(Section& section,
                                                                const std::string& emulator);

@@ -157,14 +157,15 @@ void refuse_foreign(std::initializer_list<std::string_view> keys, const SourceCo
   }
 }
 
-void check_sqlite(const SqliteQuestion& asked, const SourceConfig& source, Section& section) {
+void check_sql(const SqlQuestion& asked, const SourceConfig& source, Section& section) {
   refuse_foreign({"path", "collection", "where", "order", "limit"}, source, section);
   if (section.has("table") == section.has("query")) {
     section.fail(section.has("table") ? "table and query are both given; keep one of them"
                                       : "table or query is missing: what to ask the source");
   }
   if (section.has("key") && section.has("query")) {
-    section.fail("key", "belongs to a table; a query names the entity as `?` or `:entity`");
+    section.fail("key", std::string("belongs to a table; a query names the entity as ") +
+                            (source.kind() == "sqlite" ? "`?` or `:entity`" : "$1"));
   }
   if (section.has("query") && (section.has("writable") || section.has("removable"))) {
     section.fail(section.has("writable") ? "writable" : "removable",
@@ -230,10 +231,14 @@ void tell_text_faults(const std::vector<TextFault>& faults, Section& section) {
 // What names the question besides the fields.  Each part stands behind its length.
 std::string fingerprint(const SourceConfig& source, const PolicyConfig& policy) {
   std::vector<std::string> parts = {std::string(source.kind())};
-  if (const auto* asked = std::get_if<SqliteQuestion>(&policy.question)) {
-    const bool many = asked->rows == SqliteQuestion::Rows::many;
-    parts.insert(parts.end(), {std::get<SqliteDatabaseOptions>(source.options).path, asked->table,
-                               asked->key, asked->query, many ? "many" : "one"});
+  if (const auto* asked = std::get_if<SqlQuestion>(&policy.question)) {
+    const bool many = asked->rows == SqlQuestion::Rows::many;
+    const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&source.options);
+    const std::string& where =
+        sqlite != nullptr ? sqlite->path
+                          : std::get<PostgresSourceConfig>(source.options).options.connection;
+    parts.insert(parts.end(),
+                 {where, asked->table, asked->key, asked->query, many ? "many" : "one"});
   } else if (const auto* path = std::get_if<HttpQuestion>(&policy.question)) {
     parts.insert(parts.end(), {std::get<HttpOriginOptions>(source.options).url, path->path});
   } else {
@@ -263,24 +268,24 @@ void read_policy(Config& config, std::string name, Section section, const Firest
   read_writable(policy.policy, source, section);
   read_policy_keys(policy.policy, section);
 
-  SqliteQuestion sqlite;
+  SqlQuestion sql;
   HttpQuestion http;
-  section.text("table", sqlite.table);
-  section.text("key", sqlite.key);
-  section.text("query", sqlite.query);
-  read_choice("rows", sqlite.rows, {"one", "many"}, section);
-  section.count("rows_max", sqlite.rows_max, 1, 10'000'000);
+  section.text("table", sql.table);
+  section.text("key", sql.key);
+  section.text("query", sql.query);
+  read_choice("rows", sql.rows, {"one", "many"}, section);
+  section.count("rows_max", sql.rows_max, 1, 10'000'000);
   section.text("path", http.path);
   FirestoreTexts firestore;
   section.text("collection", firestore.question.collection);
   section.texts("where", firestore.where);
   section.texts("order", firestore.order);
   section.count("limit", firestore.question.limit, 1, firestore_documents_max);
-  sqlite.fields = http.fields = firestore.question.fields = policy.policy.fields;
-  sqlite.writable = firestore.question.writable = policy.policy.writable;
-  if (source != nullptr && source->kind() == "sqlite") {
-    check_sqlite(sqlite, *source, section);
-    policy.question = std::move(sqlite);
+  sql.fields = http.fields = firestore.question.fields = policy.policy.fields;
+  sql.writable = firestore.question.writable = policy.policy.writable;
+  if (source != nullptr && source->speaks_sql()) {
+    check_sql(sql, *source, section);
+    policy.question = std::move(sql);
   } else if (source != nullptr && source->kind() == "firestore") {
     check_firestore(firestore, *source, section);
     if (check) tell_text_faults(check(firestore), section);

@@ -129,6 +129,29 @@ HttpOriginOptions read_http(Section& section) {
   return options;
 }
 
+// By its name or in a URI.
+bool tells_password(std::string_view connection) {
+  const std::size_t scheme = connection.find("://");
+  const std::size_t at = connection.find('@');
+  const bool is_in_uri = scheme != std::string_view::npos && at != std::string_view::npos &&
+                         connection.substr(scheme + 3, at - scheme - 3).contains(':');
+  return is_in_uri || connection.contains("password");
+}
+
+PostgresSourceConfig read_postgres(Section& section) {
+  PostgresSourceConfig source;
+  PostgresDatabaseOptions& options = source.options;
+  read_postgres_login(section, options.connection, source.password_file);
+  section.count("sessions", options.sessions, 1, 256);
+  section.count("queue_max", options.queue_max, 1, 1'000'000);
+  section.duration("connect_within", options.connect_within);
+  if (options.connect_within <= Duration::zero()) {
+    section.fail("connect_within", "must be more than zero");
+  }
+  section.truth("writable", options.writable);
+  return source;
+}
+
 void check_address(Section& section, std::string_view key, const std::string& address) {
   const std::string fault = fault_of_address(address);
   // What the file does not say is not its fault.
@@ -143,6 +166,19 @@ void check_id(Section& section, std::string_view key, const std::string& id) {
 }
 
 }  // namespace
+
+void read_postgres_login(Section& section, std::string& connection, std::string& password_file) {
+  section.text("connection", connection);
+  if (connection.empty()) {
+    section.fail("connection",
+                 "must say where the database is, as \"host=db dbname=app user=headrace "
+                 "sslmode=verify-full\"");
+  } else if (tells_password(connection)) {
+    section.fail("connection",
+                 "must not hold a password; write it into a file and set password_file");
+  }
+  section.path("password_file", password_file);
+}
 
 FirestoreDatabaseOptions read_firestore_database(Section& section, const std::string& emulator) {
   FirestoreDatabaseOptions options;
@@ -176,9 +212,9 @@ void read_source(Config& config, std::string name, Section section) {
   SourceConfig source{.name = std::move(name), .place = section.place()};
   if (!is_name(source.name)) section.fail("a source's name is 1 to 64 of a-z A-Z 0-9 - _ .");
   std::string kind;
-  const bool has_kind = section.choice("kind", kind, {"sqlite", "http", "firestore"});
+  const bool has_kind = section.choice("kind", kind, {"sqlite", "http", "firestore", "postgres"});
   if (!section.has("kind")) {
-    section.fail("kind is missing: \"sqlite\", \"http\" or \"firestore\"");
+    section.fail("kind is missing: \"sqlite\", \"postgres\", \"http\" or \"firestore\"");
   }
   section.texts("never_cache", source.never_cache);
   source.read_price_per_100k = config.prices.read_per_100k;
@@ -188,6 +224,7 @@ void read_source(Config& config, std::string name, Section section) {
   section.number("write_price_per_100k", source.write_price_per_100k, 0, 1e6);
   section.number("delete_price_per_100k", source.delete_price_per_100k, 0, 1e6);
   if (kind == "sqlite") source.options = read_sqlite(section);
+  if (kind == "postgres") source.options = read_postgres(section);
   if (kind == "http") source.options = read_http(section);
   if (kind == "firestore") {
     FirestoreDatabaseOptions options = read_firestore_database(section, config.firestore_emulator);

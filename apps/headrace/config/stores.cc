@@ -200,28 +200,10 @@ void read_valkey_bus(Config& config, Section& bus) {
   bus.count("messages_max", shared.options.messages_max, 1000, many);
 }
 
-// Whether a connection string of PostgreSQL holds a password, by its name or in a URI: whoever sees
-// the settings would see it.
-bool tells_password(std::string_view connection) {
-  const std::size_t scheme = connection.find("://");
-  const std::size_t at = connection.find('@');
-  const bool is_in_uri = scheme != std::string_view::npos && at != std::string_view::npos &&
-                         connection.substr(scheme + 3, at - scheme - 3).contains(':');
-  return is_in_uri || connection.contains("password");
-}
-
 void read_postgres_bus(Config& config, Section& bus) {
   PostgresBusConfig& shared = config.bus.emplace<PostgresBusConfig>();
   PostgresBusOptions& options = shared.options;
-  bus.text("connection", options.connection);
-  if (options.connection.empty()) {
-    bus.fail("connection",
-             "must say where the database is, as \"host=db dbname=app user=headrace "
-             "sslmode=verify-full\"");
-  } else if (tells_password(options.connection)) {
-    bus.fail("connection", "must not hold a password; write it into a file and set password_file");
-  }
-  bus.path("password_file", shared.password_file);
+  read_postgres_login(bus, options.connection, shared.password_file);
   constexpr std::size_t channel_bytes_max = 63;
   bus.text("channel", options.channel);
   if (options.channel.empty() || options.channel.size() > channel_bytes_max) {

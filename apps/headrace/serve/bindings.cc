@@ -4,8 +4,10 @@
 
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
+#include "headrace/sources/postgres.h"
 #include "headrace/sources/sqlite.h"
 #include "serve/firestore_texts.h"
+#include "serve/passwords.h"
 
 namespace headrace::app {
 
@@ -16,7 +18,8 @@ using config::Place;
 using SqlitePointer = std::shared_ptr<SqliteDatabase>;
 using HttpPointer = std::shared_ptr<HttpOrigin>;
 using FirestorePointer = std::shared_ptr<FirestoreDatabase>;
-using Where = std::variant<SqlitePointer, HttpPointer, FirestorePointer>;
+using PostgresPointer = std::shared_ptr<PostgresDatabase>;
+using Where = std::variant<SqlitePointer, HttpPointer, FirestorePointer, PostgresPointer>;
 
 ConfigError fault_at(const std::string& file, Place place, std::string text) {
   return {.file = file, .line = place.line, .column = place.column, .text = std::move(text)};
@@ -29,8 +32,31 @@ std::shared_ptr<const ValueCodec> shared_bytes_codec() {
 
 std::string open_advice(const config::SourceConfig& source) {
   if (source.kind() == "firestore") return "";  // It names the key itself.
+  if (source.kind() == "postgres") return "; check `connection` and `password_file`";
   return source.kind() == "sqlite" ? "; check `path`: the file must exist and be readable"
                                    : "; check `url`";
+}
+
+Result<PostgresPointer> open_postgres(const config::PostgresSourceConfig& source,
+                                      Runtime& runtime) {
+  PostgresDatabaseOptions options = source.options;
+  auto password = first_line_of(source.password_file);
+  if (!password) return std::unexpected(password.error());
+  options.password = std::move(*password);
+  return open_postgres_database(std::move(options), runtime, runtime);
+}
+
+Result<Where> open_place(const config::SourceConfig& source, Runtime& runtime) {
+  if (const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&source.options)) {
+    return open_sqlite_database(*sqlite, runtime, runtime);
+  }
+  if (const auto* postgres = std::get_if<config::PostgresSourceConfig>(&source.options)) {
+    return open_postgres(*postgres, runtime);
+  }
+  if (const auto* firestore = std::get_if<FirestoreDatabaseOptions>(&source.options)) {
+    return open_firestore_database(*firestore, runtime, runtime, runtime);
+  }
+  return open_http_origin(std::get<HttpOriginOptions>(source.options), runtime);
 }
 
 Result<std::shared_ptr<Source>> ask(const FirestorePointer& database,
@@ -42,7 +68,10 @@ Result<std::shared_ptr<Source>> ask(const FirestorePointer& database,
 
 Result<std::shared_ptr<Source>> ask(const config::PolicyConfig& policy, const Where& where) {
   if (const auto* sqlite = std::get_if<SqlitePointer>(&where)) {
-    return ask_sqlite(*sqlite, std::get<SqliteQuestion>(policy.question));
+    return ask_sqlite(*sqlite, std::get<SqlQuestion>(policy.question));
+  }
+  if (const auto* postgres = std::get_if<PostgresPointer>(&where)) {
+    return ask_postgres(*postgres, std::get<SqlQuestion>(policy.question));
   }
   if (const auto* http = std::get_if<HttpPointer>(&where)) {
     return ask_http(*http, std::get<HttpQuestion>(policy.question));
@@ -72,21 +101,9 @@ Result<void> Bindings::open_source(const config::SourceConfig& source, Runtime& 
     ++kept_;
     return {};
   }
-  if (const auto* sqlite = std::get_if<SqliteDatabaseOptions>(&source.options)) {
-    auto database = open_sqlite_database(*sqlite, runtime, runtime);
-    if (!database) return std::unexpected(database.error());
-    opened_.push_back({.config = source, .where = std::move(*database)});
-    return {};
-  }
-  if (const auto* firestore = std::get_if<FirestoreDatabaseOptions>(&source.options)) {
-    auto database = open_firestore_database(*firestore, runtime, runtime, runtime);
-    if (!database) return std::unexpected(database.error());
-    opened_.push_back({.config = source, .where = std::move(*database)});
-    return {};
-  }
-  auto origin = open_http_origin(std::get<HttpOriginOptions>(source.options), runtime);
-  if (!origin) return std::unexpected(origin.error());
-  opened_.push_back({.config = source, .where = std::move(*origin)});
+  Result<Where> opened = open_place(source, runtime);
+  if (!opened) return std::unexpected(opened.error());
+  opened_.push_back({.config = source, .where = std::move(*opened)});
   return {};
 }
 

@@ -45,7 +45,7 @@ class Bindings {
   struct Opened {
     config::SourceConfig config{};
     std::variant<std::shared_ptr<SqliteDatabase>, std::shared_ptr<HttpOrigin>,
-                 std::shared_ptr<FirestoreDatabase>>
+                 std::shared_ptr<FirestoreDatabase>, std::shared_ptr<PostgresDatabase>>
         where{};
   };
   struct Bound {

@@ -156,8 +156,10 @@ Result<void> Conversation::connect() {
 }
 
 Result<std::unique_ptr<Session>> Conversation::open() const {
-  return Session::open(options_.connection, options_.password, runtime_, bell_,
-                       runtime_.now() + options_.connect_within);
+  return Session::open({.connection = options_.connection,
+                        .password = options_.password,
+                        .code = Code::bus_unavailable},
+                       runtime_, bell_, runtime_.now() + options_.connect_within);
 }
 
 Result<void> Conversation::turn() {

@@ -19,13 +19,13 @@
 #include <thread>
 #include <vector>
 
-#include "bus/postgres/bell.h"
 #include "bus/postgres/frames.h"
-#include "bus/postgres/session.h"
 #include "headrace/bus.h"
 #include "headrace/bus/postgres.h"
 #include "headrace/runtime.h"
 #include "io/wakeup.h"
+#include "postgres/bell.h"
+#include "postgres/session.h"
 
 namespace headrace::postgres {
 

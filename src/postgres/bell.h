@@ -1,7 +1,7 @@
-// bus/postgres/bell.h: wakes the one thread that waits for a descriptor.
+// postgres/bell.h: wakes the one thread that waits for a descriptor.
 //
 // Threads:   ring() and stop() from any thread; the rest from the one that waits.
-// Errors:    make() fails if the system has no descriptor left.
+// Errors:    is_made() is false if the system had no descriptor left; nobody is woken then.
 // Lifetimes: owns a descriptor.
 #pragma once
 

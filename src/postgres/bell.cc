@@ -1,4 +1,4 @@
-#include "bus/postgres/bell.h"
+#include "postgres/bell.h"
 
 #include <poll.h>
 
