@@ -4,7 +4,9 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "sources/postgres/states.h"
@@ -62,6 +64,11 @@ struct Values {
   std::string excluded{};  // "a" = EXCLUDED."a", ...
 };
 
+void add(std::string& list, std::initializer_list<std::string_view> parts) {
+  if (!list.empty()) list += ", ";
+  for (const std::string_view part : parts) list += part;
+}
+
 Result<Values> values_of(const Question& question, const Write& write) {
   Values values;
   for (const auto& [name, json] : write.fields) {
@@ -72,14 +79,15 @@ Result<Values> values_of(const Question& question, const Write& write) {
     const Result<std::string> value = column->is_bytes ? bytes_of(json) : json;
     if (!value) return wrong(name + ": " + value.error().what);
     const std::string quoted = sql_quoted(name);
-    const std::string comma = values.names.empty() ? "" : ", ";
-    values.document += (comma.empty() ? "{" : ",") +
-                       boost::json::serialize(boost::json::string(name)) + ":" + *value;
-    values.record += comma + quoted + " " + column->type;
-    values.names += comma + quoted;
-    values.taken += comma + "r." + quoted;
-    values.sets += comma + quoted + " = r." + quoted;
-    values.excluded += comma + quoted + " = EXCLUDED." + quoted;
+    values.document += values.names.empty() ? "{" : ",";
+    values.document += boost::json::serialize(boost::json::string(name));
+    values.document += ":";
+    values.document += *value;
+    add(values.record, {quoted, " ", column->type});
+    add(values.names, {quoted});
+    add(values.taken, {"r.", quoted});
+    add(values.sets, {quoted, " = r.", quoted});
+    add(values.excluded, {quoted, " = EXCLUDED.", quoted});
   }
   values.document += '}';
   return values;
@@ -208,7 +216,7 @@ Result<std::vector<std::string>> Writer::ask(const std::string& sql, const std::
       sql, {entity}, until, [&keys](const Row& row) { keys.emplace_back(row.at(0).value_or("")); });
   if (done) return keys;
   if (is_of_type(line_.session().refusal().state)) return keys;
-  const Error error = done.error();
+  const Error& error = done.error();
   if (line_.session().is_lost()) line_.close();
   return std::unexpected(error);
 }
