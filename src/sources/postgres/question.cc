@@ -127,7 +127,8 @@ std::string members(const std::vector<std::string>& fields, const std::vector<Oi
 std::string plain_list(const std::vector<std::string>& fields) {
   std::string list;
   for (const std::string& field : fields) {
-    list += (list.empty() ? "s." : ", s.") + sql_quoted(field);
+    list += list.empty() ? "s." : ", s.";
+    list += sql_quoted(field);
   }
   return list;
 }
