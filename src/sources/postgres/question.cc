@@ -114,11 +114,15 @@ std::string members(const std::vector<std::string>& fields, const std::vector<Oi
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::string column = "s." + sql_quoted(fields[i]);
     if (i > 0) list += ", ";
-    list += types[i] != bytea ? column
-                              : "CASE WHEN " + column +
-                                    " IS NOT NULL THEN json_build_object('$base64', "
-                                    "translate(encode(" +
-                                    column + ", 'base64'), E'\\n', '')) END";
+    if (types[i] == bytea) {
+      list += "CASE WHEN ";
+      list += column;
+      list += " IS NOT NULL THEN json_build_object('$base64', translate(encode(";
+      list += column;
+      list += ", 'base64'), E'\\n', '')) END";
+    } else {
+      list += column;
+    }
     list += " AS " + sql_quoted(fields[i]);
   }
   return list;
