@@ -77,13 +77,6 @@ Result<void> Session::connect(Instant until) {
   }
 }
 
-std::string Session::quoted(const std::string& name) const {
-  char* const text = PQescapeIdentifier(connection_.get(), name.data(), name.size());
-  const std::string quoted = text == nullptr ? std::string() : text;
-  PQfreemem(text);
-  return quoted;
-}
-
 Result<void> Session::run(const std::string& sql, const std::vector<std::string>& parameters,
                           Instant until) {
   const std::vector<const char*> values = pointers_to(parameters);

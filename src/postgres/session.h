@@ -70,9 +70,6 @@ class Session {
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const Login& login, const Clock& clock,
                                                              const Bell& bell, Instant until);
 
-  // `name` as it stands in SQL, with its quotes.
-  [[nodiscard]] std::string quoted(const std::string& name) const;
-
   // Runs one statement with its parameters, or several statements without, by `until`.  After an
   // error the session may be lost.  REQUIRES: no parameter has a zero byte, here and below.
   [[nodiscard]] Result<void> run(const std::string& sql, const std::vector<std::string>& parameters,

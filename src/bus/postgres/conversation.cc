@@ -13,6 +13,8 @@
 #include <charconv>
 #include <utility>
 
+#include "sql/question.h"
+
 namespace headrace::postgres {
 
 namespace {
@@ -138,7 +140,7 @@ Result<void> Conversation::connect() {
   auto hears = open();
   if (!hears) return std::unexpected(std::move(hears.error()));
   const std::string sql =
-      "LISTEN " + (*hears)->quoted(options_.channel) + "; LISTEN " + (*hears)->quoted(own_channel_);
+      "LISTEN " + sql::quoted(options_.channel) + "; LISTEN " + sql::quoted(own_channel_);
   Result<void> listens = (*hears)->run(sql, {}, runtime_.now() + options_.answer_within);
   if (!listens) return listens;
   auto says = open();

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <utility>
 
-#include "wire/sql.h"
+#include "sql/question.h"
 
 namespace headrace::postgres {
 
@@ -12,7 +12,6 @@ namespace {
 
 constexpr Oid bytea = 17;  // The same on every server.
 
-using wire::sql_quoted;
 using Rows = std::vector<std::vector<std::string>>;
 
 std::unexpected<Error> wrong(std::string what) {
@@ -112,7 +111,7 @@ std::vector<Dependency> wholly(const Rows& tables) {
 std::string members(const std::vector<std::string>& fields, const std::vector<Oid>& types) {
   std::string list;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    const std::string column = "s." + sql_quoted(fields[i]);
+    const std::string column = "s." + sql::quoted(fields[i]);
     if (i > 0) list += ", ";
     if (types[i] == bytea) {
       list += "CASE WHEN ";
@@ -123,7 +122,7 @@ std::string members(const std::vector<std::string>& fields, const std::vector<Oi
     } else {
       list += column;
     }
-    list += " AS " + sql_quoted(fields[i]);
+    list += " AS " + sql::quoted(fields[i]);
   }
   return list;
 }
@@ -132,7 +131,7 @@ std::string plain_list(const std::vector<std::string>& fields) {
   std::string list;
   for (const std::string& field : fields) {
     list += list.empty() ? "s." : ", s.";
-    list += sql_quoted(field);
+    list += sql::quoted(field);
   }
   return list;
 }
@@ -226,7 +225,7 @@ Result<void> read_consequences(Question& question, const std::string& oid, Catal
 
 Result<void> make_sql(Question& question, Catalog& catalog) {
   const SqlQuestion& asked = question.asked;
-  const std::string key = "s." + sql_quoted(asked.key);
+  const std::string key = "s." + sql::quoted(asked.key);
   const std::string from = " FROM " + question.table + " AS s";
   const Result<Description> described =
       catalog.describe("SELECT " + plain_list(asked.fields) + from + " WHERE " + key + " = $1");
@@ -258,7 +257,7 @@ Result<void> ask_table(Question& question, Catalog& catalog) {
   const std::vector<std::string>& one = found->front();
   const std::string& oid = one[0];
   const bool is_table = one[3] == "r" || one[3] == "p";
-  question.table = sql_quoted(one[1]) + "." + sql_quoted(one[2]);
+  question.table = sql::quoted(one[1]) + "." + sql::quoted(one[2]);
   question.parses_entity_alone = is_table;
   if (Result<void> made = make_sql(question, catalog); !made) return made;
   if (Result<void> read = read_columns(question, oid, catalog); !read) return read;
@@ -296,11 +295,7 @@ const Question::Column* Question::find_column(std::string_view name) const {
 }
 
 Result<Question> make_question(SqlQuestion asked, Session& session, Instant until) {
-  std::string fault = wire::fault_of({.table = asked.table,
-                                      .key = asked.key,
-                                      .query = asked.query,
-                                      .fields = asked.fields,
-                                      .has_rows = asked.rows_max > 0});
+  std::string fault = sql::fault_of(asked);
   if (!fault.empty()) return wrong(std::move(fault));
   Question question;
   question.id = next_id();

@@ -42,24 +42,24 @@ std::optional<Error> Reader::unwanted(const Fetch& fetch) const {
 std::vector<Result<Fetched>> Reader::answer(const Question& question,
                                             const std::vector<Fetch>& fetches) {
   std::vector<Result<Fetched>> answers(fetches.size());
-  std::vector<Rows> all = wanted(fetches, answers);
+  std::vector<Wanted> all = wanted(fetches, answers);
   if (all.empty()) return answers;
   const Result<void> done = read(question, all);
-  for (Rows& rows : all) {
-    Result<Fetched>& answer = answers[static_cast<std::size_t>(rows.fetch - fetches.data())];
+  for (Wanted& one : all) {
+    Result<Fetched>& answer = answers[static_cast<std::size_t>(one.fetch - fetches.data())];
     if (done) {
-      answer = finish(question, rows);
+      answer = std::move(one.rows).answer(question.asked);
     } else {
-      answer = std::unexpected(unwanted(*rows.fetch).value_or(done.error()));
+      answer = std::unexpected(unwanted(*one.fetch).value_or(done.error()));
     }
   }
   return answers;
 }
 
 // What is not UTF-8, or has a zero byte, is no text of the server's: there is no such entity.
-std::vector<Reader::Rows> Reader::wanted(const std::vector<Fetch>& fetches,
-                                         std::vector<Result<Fetched>>& answers) const {
-  std::vector<Rows> all;
+std::vector<Reader::Wanted> Reader::wanted(const std::vector<Fetch>& fetches,
+                                           std::vector<Result<Fetched>>& answers) const {
+  std::vector<Wanted> all;
   for (std::size_t i = 0; i < fetches.size(); ++i) {
     const Fetch& fetch = fetches[i];
     if (std::optional<Error> error = unwanted(fetch)) {
@@ -73,16 +73,16 @@ std::vector<Reader::Rows> Reader::wanted(const std::vector<Fetch>& fetches,
   return all;
 }
 
-Result<void> Reader::read(const Question& question, std::vector<Rows>& all) {
+Result<void> Reader::read(const Question& question, std::vector<Wanted>& all) {
   const auto ring = [this] { bell_.ring(); };
   std::list<std::stop_callback<decltype(ring)>> rings;  // At most postgres_batch_max.
   Instant until = Instant::min();
-  for (const Rows& rows : all) {
-    until = std::max(until, rows.fetch->deadline);
-    rings.emplace_back(rows.fetch->stop, ring);
+  for (const Wanted& one : all) {
+    until = std::max(until, one.fetch->deadline);
+    rings.emplace_back(one.fetch->stop, ring);
   }
   const auto is_wanted = [&] {
-    return std::ranges::any_of(all, [&](const Rows& rows) { return !unwanted(*rows.fetch); });
+    return std::ranges::any_of(all, [&](const Wanted& one) { return !unwanted(*one.fetch); });
   };
   for (bool is_first = true;; is_first = false) {
     if (Result<void> opened = line_.open(until); !opened) return opened;
@@ -93,42 +93,41 @@ Result<void> Reader::read(const Question& question, std::vector<Rows>& all) {
     line_.session().while_wanted({});
     if (done) return done;
     const Error error = fault_of(done.error());
-    const bool is_outdated = was_prepared_ && is_of_old_plan(line_.session().refusal().state);
-    const bool is_of_no_use = is_outdated || line_.session().is_lost();
     // The server may have gone and come back since it was asked last.
-    const bool helps = is_first && line_.was_open() && is_of_no_use && is_wanted();
-    if (is_of_no_use) line_.close();
+    const bool is_lost = line_.session().is_lost();
+    const bool helps = is_first && line_.was_open() && is_lost && is_wanted();
+    if (is_lost) line_.close();
     if (!helps) return std::unexpected(error);
-    for (Rows& rows : all) rows = {.fetch = rows.fetch};
+    for (Wanted& one : all) one.rows = {};
   }
 }
 
-Result<void> Reader::read_once(const Question& question, std::vector<Rows>& all, Instant until) {
+Result<void> Reader::read_once(const Question& question, std::vector<Wanted>& all, Instant until) {
   if (all.size() == 1 || question.batch.empty()) return read_each(question, all, until);
   const Result<void> done = read_batch(question, all, until);
   // One of them is no value of the key's type, or has a row that cannot be told: nobody says which.
   if (done || !is_of_values(line_.session().refusal().state)) return done;
-  for (Rows& rows : all) rows = {.fetch = rows.fetch};
+  for (Wanted& one : all) one.rows = {};
   return read_each(question, all, until);
 }
 
-Result<void> Reader::read_each(const Question& question, std::vector<Rows>& all, Instant until) {
+Result<void> Reader::read_each(const Question& question, std::vector<Wanted>& all, Instant until) {
   const Result<std::string> name = prepare(question, How::single, until);
   if (!name) return std::unexpected(name.error());
-  for (Rows& rows : all) {
+  for (Wanted& one : all) {
     const Result<void> done = line_.session().ask_prepared(
-        *name, {rows.fetch->entity}, until,
-        [&](const Row& row) { take_row(question, row.at(0).value_or("null"), rows); });
+        *name, {one.fetch->entity}, until,
+        [&](const Row& row) { take_row(question, row.at(0).value_or("null"), one.rows); });
     if (done) continue;
     const std::string& state = line_.session().refusal().state;
     if (!is_of_values(state)) return done;
     if (question.parses_entity_alone && is_of_type(state)) continue;  // There is none of that name.
-    rows.fault = fault_of(done.error());
+    one.rows.fault = fault_of(done.error());
   }
   return {};
 }
 
-Result<void> Reader::read_batch(const Question& question, std::vector<Rows>& all, Instant until) {
+Result<void> Reader::read_batch(const Question& question, std::vector<Wanted>& all, Instant until) {
   const Result<std::string> name = prepare(question, How::batch, until);
   if (!name) return std::unexpected(name.error());
   return line_.session().ask_prepared(*name, {array_of(all)}, until, [&](const Row& row) {
@@ -136,7 +135,7 @@ Result<void> Reader::read_batch(const Question& question, std::vector<Rows>& all
     std::size_t place = 0;
     std::from_chars(number.data(), number.data() + number.size(), place);
     if (place == 0 || place > all.size()) return;
-    take_row(question, row.at(1).value_or("null"), all[place - 1]);
+    take_row(question, row.at(1).value_or("null"), all[place - 1].rows);
   });
 }
 
@@ -144,8 +143,7 @@ Result<std::string> Reader::prepare(const Question& question, How how, Instant u
   if (std::exchange(prepared_on_, line_.number()) != line_.number()) prepared_.clear();
   const bool is_single = how == How::single;
   std::string name = (is_single ? "single" : "batch") + std::to_string(question.id);
-  was_prepared_ = prepared_.contains(name);
-  if (was_prepared_) return name;
+  if (prepared_.contains(name)) return name;
   if (prepared_.size() >= statements_max) {
     prepared_.clear();
     if (Result<void> dropped = line_.session().run("DEALLOCATE ALL", {}, until); !dropped) {
@@ -165,43 +163,14 @@ Error Reader::fault_of(const Error& error) {
   return {.code = state.empty() ? error.code : code_of(state), .what = error.what};
 }
 
-void Reader::take_row(const Question& question, std::string_view json, Rows& rows) {
-  if (rows.fault) return;
-  const bool many = question.asked.rows == SqlQuestion::Rows::many;
-  if (++rows.count > (many ? question.asked.rows_max : 1)) {
-    rows.fault = Error{
-        Code::source_failed,
-        many ? "more rows than rows_max, which is " + std::to_string(question.asked.rows_max)
-             : "more than one row for one entity; ask for a unique key, add LIMIT 1 to the query, "
-               "or ask for many rows"};
-    return;
-  }
+void Reader::take_row(const Question& question, std::string_view json, sql::Rows& rows) {
+  if (!rows.begin(question.asked)) return;
   if (!wire::is_utf8(json)) {
     rows.fault = Error{Code::source_failed, "the row holds text that is not UTF-8"};
     return;
   }
-  if (rows.count > 1) rows.json += ',';
   rows.json += json;
-  if (rows.json.size() > value_bytes_max) {
-    rows.fault = Error{Code::source_failed,
-                       "the value is larger than value_bytes_max of the PostgreSQL source, which "
-                       "is 64 MiB"};
-  }
-}
-
-Result<Fetched> Reader::finish(const Question& question, Rows& rows) {
-  if (rows.fault) return std::unexpected(std::move(*rows.fault));
-  Fetched fetched;
-  fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(rows.count, 1));
-  if (question.asked.rows == SqlQuestion::Rows::many) {
-    fetched.payload = "[" + rows.json + "]";
-    fetched.empty = rows.count == 0;
-  } else if (rows.count == 0) {
-    fetched.kind = Kind::absent;
-  } else {
-    fetched.payload = std::move(rows.json);
-  }
-  return fetched;
+  rows.end();
 }
 
 }  // namespace headrace::postgres

@@ -24,11 +24,6 @@ namespace headrace::postgres {
          state == "22P03" || state == "22021";
 }
 
-// A prepared statement is of no use any more: the schema has changed, or it is not there.
-[[nodiscard]] inline bool is_of_old_plan(std::string_view state) {
-  return state == "0A000" || state == "26000";
-}
-
 // A constraint is broken, or a value does not fit.
 [[nodiscard]] inline bool is_of_change(std::string_view state) {
   return state.starts_with("22") || state.starts_with("23") || state.starts_with("P0") ||

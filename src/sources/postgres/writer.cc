@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "sources/postgres/states.h"
-#include "wire/sql.h"
+#include "sql/question.h"
 #include "wire/uri.h"
 
 namespace headrace::postgres {
@@ -18,7 +18,6 @@ namespace headrace::postgres {
 namespace {
 
 using Mode = Write::Mode;
-using wire::sql_quoted;
 
 // How much longer than the server, which ends a change at its deadline, its answer is waited for:
 // until it comes nobody knows whether the change was made.
@@ -78,7 +77,7 @@ Result<Values> values_of(const Question& question, const Write& write) {
     if (name == question.asked.key) return wrong(name + ": is the key, which stays as it is");
     const Result<std::string> value = column->is_bytes ? bytes_of(json) : json;
     if (!value) return wrong(name + ": " + value.error().what);
-    const std::string quoted = sql_quoted(name);
+    const std::string quoted = sql::quoted(name);
     values.document += values.names.empty() ? "{" : ",";
     values.document += boost::json::serialize(boost::json::string(name));
     values.document += ":";
@@ -100,7 +99,7 @@ std::string key_value(const Question& question) {
 
 // The row that is spelled so.
 std::string where(const Question& question) {
-  const std::string key = "s." + sql_quoted(question.asked.key);
+  const std::string key = "s." + sql::quoted(question.asked.key);
   return " WHERE " + key + " = " + key_value(question) + " AND " + key +
          "::text = $1::text RETURNING 1";
 }
@@ -113,7 +112,7 @@ std::string update_of(const Question& question, const Values& values) {
 // A row that is there is updated, for PostgreSQL would check the one to be made first, with all
 // that it lacks.  The conflict is with whoever has made it in between.
 std::string upsert_of(const Question& question, const Values& values) {
-  const std::string key = sql_quoted(question.asked.key);
+  const std::string key = sql::quoted(question.asked.key);
   const bool any = !values.names.empty();
   const std::string insert =
       "INSERT INTO " + question.table + "(" + key + (any ? ", " + values.names : "") + ") SELECT " +
@@ -223,7 +222,7 @@ Result<std::vector<std::string>> Writer::ask(const std::string& sql, const std::
 
 // There is no such row, or it is spelled otherwise.
 Result<Written> Writer::found_nothing(const Question& question, const Write& write) {
-  const std::string key = "s." + sql_quoted(question.asked.key);
+  const std::string key = "s." + sql::quoted(question.asked.key);
   const std::string sql = write.mode == Mode::upsert
                               ? "SELECT (" + key_value(question) + ")::text"
                               : "SELECT " + key + "::text FROM " + question.table + " AS s WHERE " +

@@ -8,7 +8,7 @@
 
 #include "sources/sqlite/footprint.h"
 #include "sources/sqlite/row_json.h"
-#include "wire/sql.h"
+#include "sql/question.h"
 
 namespace headrace::sqlite {
 
@@ -18,15 +18,15 @@ std::string field_list(const SqliteQuestion& asked) {
   std::string list;
   for (const std::string& field : asked.fields) {
     if (!list.empty()) list += ", ";
-    list += "source." + wire::sql_quoted(field);
+    list += "source." + sql::quoted(field);
   }
   return list;
 }
 
 std::string single_of(const SqliteQuestion& asked) {
   if (!asked.query.empty()) return asked.query;
-  return "SELECT " + field_list(asked) + " FROM " + wire::sql_quoted(asked.table) +
-         " AS source WHERE source." + wire::sql_quoted(asked.key) + " = ?1";
+  return "SELECT " + field_list(asked) + " FROM " + sql::quoted(asked.table) +
+         " AS source WHERE source." + sql::quoted(asked.key) + " = ?1";
 }
 
 // What is wrong with the user's query, although SQLite understands it.
@@ -143,8 +143,8 @@ std::string Question::batch(std::size_t entities) const {
     values += "(" + std::to_string(i) + ",?" + std::to_string(i + 1) + ")";
   }
   return "WITH asked(number, entity) AS (VALUES " + values + ") SELECT asked.number, " +
-         field_list(asked) + " FROM asked CROSS JOIN " + wire::sql_quoted(asked.table) +
-         " AS source ON source." + wire::sql_quoted(asked.key) + " = asked.entity";
+         field_list(asked) + " FROM asked CROSS JOIN " + sql::quoted(asked.table) +
+         " AS source ON source." + sql::quoted(asked.key) + " = asked.entity";
 }
 
 Result<std::vector<int>> columns_of(const Question& question, sqlite3_stmt* statement) {
@@ -169,11 +169,7 @@ Result<std::vector<int>> columns_of(const Question& question, sqlite3_stmt* stat
 }
 
 Result<Question> make_question(SqliteQuestion asked, Connection& connection) {
-  std::string fault = wire::fault_of({.table = asked.table,
-                                      .key = asked.key,
-                                      .query = asked.query,
-                                      .fields = asked.fields,
-                                      .has_rows = asked.rows_max > 0});
+  std::string fault = sql::fault_of(asked);
   if (!fault.empty()) {
     return failure(Code::invalid_argument, std::move(fault));
   }

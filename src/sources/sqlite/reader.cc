@@ -62,12 +62,12 @@ std::vector<Result<Fetched>> Reader::answer(const Question& question,
   was_read = !places.empty();
   if (!was_read) return answers;
 
-  std::vector<Rows> rows(places.size());
+  std::vector<sql::Rows> rows(places.size());
   const Result<void> done = read(question, rows);
   for (std::size_t i = 0; i < places.size(); ++i) {
     Result<Fetched>& answer = answers[places[i]];
     if (done) {
-      answer = finish(question, std::move(rows[i]));
+      answer = std::move(rows[i]).answer(question.asked);
     } else {
       answer = std::unexpected(fault_of(done.error(), *watch_.waiting[i]));
     }
@@ -115,7 +115,7 @@ Result<void> Reader::prepare(const Question& question, const std::string& sql, P
   return {};
 }
 
-Result<void> Reader::read(const Question& question, std::vector<Rows>& rows) {
+Result<void> Reader::read(const Question& question, std::vector<sql::Rows>& rows) {
   if (Result<void> connected = connect(); !connected) return connected;
   const bool batch = question.has_batches() && rows.size() > 1;
   Result<void> done = batch ? read_batch(question, rows) : read_each(question, rows);
@@ -126,7 +126,7 @@ Result<void> Reader::read(const Question& question, std::vector<Rows>& rows) {
   return done;
 }
 
-Result<void> Reader::read_each(const Question& question, std::vector<Rows>& rows) {
+Result<void> Reader::read_each(const Question& question, std::vector<sql::Rows>& rows) {
   Prepared& prepared = statements_of(question).single;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (Result<void> ready = prepare(question, question.single, prepared); !ready) return ready;
@@ -137,7 +137,7 @@ Result<void> Reader::read_each(const Question& question, std::vector<Rows>& rows
   return {};
 }
 
-Result<void> Reader::read_batch(const Question& question, std::vector<Rows>& rows) {
+Result<void> Reader::read_batch(const Question& question, std::vector<sql::Rows>& rows) {
   Statements& statements = statements_of(question);
   for (std::size_t first = 0; first < rows.size();) {
     const std::size_t left = rows.size() - first;
@@ -158,7 +158,7 @@ Result<void> Reader::read_batch(const Question& question, std::vector<Rows>& row
 }
 
 Result<void> Reader::run(const Question& question, Prepared& prepared, int offset,
-                         std::vector<Rows>& rows, std::size_t first) {
+                         std::vector<sql::Rows>& rows, std::size_t first) {
   while (true) {
     // Also before the first step: short statements end before SQLite would look.
     if (!watch_.is_wanted()) return failure(Code::cancelled, "the SQLite read was broken off");
@@ -176,18 +176,10 @@ Result<void> Reader::run(const Question& question, Prepared& prepared, int offse
   }
 }
 
-void Reader::take_row(const Question& question, const Prepared& prepared, int offset, Rows& rows) {
-  if (rows.fault) return;
+void Reader::take_row(const Question& question, const Prepared& prepared, int offset,
+                      sql::Rows& rows) {
   const SqliteQuestion& asked = question.asked;
-  const bool many = asked.rows == SqliteQuestion::Rows::many;
-  if (++rows.count > (many ? asked.rows_max : 1)) {
-    rows.fault = Error{Code::source_failed,
-                       many ? "more rows than rows_max, which is " + std::to_string(asked.rows_max)
-                            : "more than one row for one entity; ask for a unique key, add LIMIT 1 "
-                              "to the query, or ask for many rows"};
-    return;
-  }
-  if (rows.count > 1) rows.json += ',';
+  if (!rows.begin(asked)) return;
   for (std::size_t i = 0; i < asked.fields.size(); ++i) {
     rows.json += i == 0 ? '{' : ',';
     rows.json += question.members[i];
@@ -199,26 +191,7 @@ void Reader::take_row(const Question& question, const Prepared& prepared, int of
     }
   }
   rows.json += '}';
-  if (rows.json.size() > value_bytes_max) {
-    rows.fault = Error{Code::source_failed,
-                       "the value is larger than value_bytes_max of the "
-                       "SQLite source, which is 64 MiB"};
-  }
-}
-
-Result<Fetched> Reader::finish(const Question& question, Rows rows) {
-  if (rows.fault) return std::unexpected(std::move(*rows.fault));
-  Fetched fetched;
-  fetched.billed = static_cast<std::uint32_t>(std::max<std::size_t>(rows.count, 1));
-  if (question.asked.rows == SqliteQuestion::Rows::many) {
-    fetched.payload = "[" + rows.json + "]";
-    fetched.empty = rows.count == 0;
-  } else if (rows.count == 0) {
-    fetched.kind = Kind::absent;
-  } else {
-    fetched.payload = std::move(rows.json);
-  }
-  return fetched;
+  rows.end();
 }
 
 }  // namespace headrace::sqlite

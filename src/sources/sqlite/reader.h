@@ -16,6 +16,7 @@
 #include "headrace/source.h"
 #include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
+#include "sql/rows.h"
 
 namespace headrace::sqlite {
 
@@ -23,8 +24,6 @@ class Reader {
  public:
   // Statements kept prepared; beyond that all are dropped and prepared again as they are asked.
   static constexpr std::size_t questions_max = 256;
-  // Of one value.
-  static constexpr std::size_t value_bytes_max = 64 << 20;
 
   Reader(std::string path, Clock& clock) : path_(std::move(path)), watch_{.clock = clock} {}
   Reader(const Reader&) = delete;
@@ -53,26 +52,18 @@ class Reader {
 
     [[nodiscard]] bool is_wanted() const noexcept;
   };
-  // The rows of one entity, as far as they have been read.
-  struct Rows {
-    std::string json{};
-    std::size_t count = 0;
-    std::optional<Error> fault{};
-  };
-
   [[nodiscard]] Result<void> connect();
   [[nodiscard]] Statements& statements_of(const Question& question);
   [[nodiscard]] Result<void> prepare(const Question& question, const std::string& sql,
                                      Prepared& into);
   // Reads the entities of `watch_.waiting` into `rows`, in their order.
-  [[nodiscard]] Result<void> read(const Question& question, std::vector<Rows>& rows);
-  [[nodiscard]] Result<void> read_each(const Question& question, std::vector<Rows>& rows);
-  [[nodiscard]] Result<void> read_batch(const Question& question, std::vector<Rows>& rows);
+  [[nodiscard]] Result<void> read(const Question& question, std::vector<sql::Rows>& rows);
+  [[nodiscard]] Result<void> read_each(const Question& question, std::vector<sql::Rows>& rows);
+  [[nodiscard]] Result<void> read_batch(const Question& question, std::vector<sql::Rows>& rows);
   // Runs `prepared` to its end; `offset` columns stand before the fields.
   [[nodiscard]] Result<void> run(const Question& question, Prepared& prepared, int offset,
-                                 std::vector<Rows>& rows, std::size_t first);
-  void take_row(const Question& question, const Prepared& prepared, int offset, Rows& rows);
-  [[nodiscard]] static Result<Fetched> finish(const Question& question, Rows rows);
+                                 std::vector<sql::Rows>& rows, std::size_t first);
+  void take_row(const Question& question, const Prepared& prepared, int offset, sql::Rows& rows);
   [[nodiscard]] Error fault_of(const Error& error, const Fetch& fetch) const;
 
   std::string path_;

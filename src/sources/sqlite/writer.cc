@@ -4,7 +4,7 @@
 
 #include "sources/sqlite/field_value.h"
 #include "sources/sqlite/footprint.h"
-#include "wire/sql.h"
+#include "sql/question.h"
 
 namespace headrace::sqlite {
 
@@ -15,11 +15,11 @@ constexpr int steps_between_looks = 1000;
 // ?1 is the entity, ?2 and on are the fields.  OR ABORT beats what the table says about conflicts:
 // no other row may go to make room for this one.
 std::string sql_of(const Question& question, const Write& write) {
-  const std::string table = wire::sql_quoted(question.asked.table);
-  const std::string key = wire::sql_quoted(question.asked.key);
+  const std::string table = sql::quoted(question.asked.table);
+  const std::string key = sql::quoted(question.asked.key);
   std::string columns, values, sets;
   for (std::size_t i = 0; i < write.fields.size(); ++i) {
-    const std::string column = wire::sql_quoted(write.fields[i].first);
+    const std::string column = sql::quoted(write.fields[i].first);
     const std::string parameter = "?" + std::to_string(i + 2);
     columns += ", " + column;
     values += ", " + parameter;

@@ -1,25 +1,25 @@
-#include "wire/sql.h"
+#include "sql/question.h"
 
 #include <algorithm>
 
 #include "wire/uri.h"
 
-namespace headrace::wire {
+namespace headrace::sql {
 
-std::string sql_quoted(std::string_view identifier) {
-  std::string sql = "\"";
+std::string quoted(std::string_view identifier) {
+  std::string text = "\"";
   for (const char c : identifier) {
-    if (c == '"') sql += '"';
-    sql += c;
+    if (c == '"') text += '"';
+    text += c;
   }
-  return sql + "\"";
+  return text + "\"";
 }
 
-std::string fault_of(const SqlNames& asked) {
+std::string fault_of(const SqlQuestion& asked) {
   if (asked.fields.empty()) return "no fields are named; say which columns to take";
   if (asked.table.empty() == asked.query.empty()) return "name a table or a query, and not both";
   if (asked.query.empty() && asked.key.empty()) return "the key column has no name";
-  if (!asked.has_rows) return "rows_max must be more than zero";
+  if (asked.rows_max == 0) return "rows_max must be more than zero";
   const auto has_nul = [](std::string_view text) {
     return text.find('\0') != std::string_view::npos;
   };
@@ -27,8 +27,8 @@ std::string fault_of(const SqlNames& asked) {
       std::ranges::any_of(asked.fields, has_nul)) {
     return "a name or the query contains a zero byte";
   }
-  if (!std::ranges::all_of(asked.fields, is_utf8)) return "a field's name is not UTF-8";
+  if (!std::ranges::all_of(asked.fields, wire::is_utf8)) return "a field's name is not UTF-8";
   return "";
 }
 
-}  // namespace headrace::wire
+}  // namespace headrace::sql
