@@ -65,6 +65,13 @@ struct ReadOptions {
   bool refresh = false;              // Load now, still as one flight.
   std::optional<Duration> within{};  // Instead of the policy's fetch_within, if shorter.
   std::optional<Level> level{};      // Instead of the policy's, if stricter.
+  // Only what was loaded as this revision (Loaded::revision) is fresh; what is kept of another has
+  // been outdated, however young it is.  Empty: any is fresh.  Compare the answer's revision: it
+  // may be another if it comes from the source, or from a load that was joined; and, as stale, if a
+  // load has failed.  Only looked at while read() runs.
+  std::string_view revision{};
+  // What is kept of another revision may be answered, as stale, while one refresh runs behind it.
+  bool allow_outdated = false;
 };
 
 // How far an invalidation goes before it returns.

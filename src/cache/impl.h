@@ -49,6 +49,11 @@ struct Shadow {
   EntryRef kept{};              // What memory would have answered.
 };
 
+// Whether what is kept at `revision` may be fresh to who wants `wanted`.
+[[nodiscard]] inline bool is_current(std::string_view revision, std::string_view wanted) noexcept {
+  return wanted.empty() || revision == wanted;
+}
+
 // One read that could not be answered at once.
 struct Read {
   PolicyHandle policy{};
@@ -56,6 +61,8 @@ struct Read {
   std::string entity{};
   std::uint64_t hash = 0;
   Level level = Level::bounded;
+  std::string wanted{};  // Revision; empty: any.
+  bool allow_outdated = false;
   SharedLoader loader{};  // Null: the policy's own source.
   std::shared_ptr<Pending> pending{};
   Fill::Purpose purpose = Fill::Purpose::read;
@@ -79,6 +86,8 @@ struct Load {
   SharedLoader loader{};
   Fill::Purpose purpose = Fill::Purpose::read;
   Reason reason = Reason::cold;
+  std::string wanted{};  // Revision; empty: any.
+  bool allow_outdated = false;
   bool strict = false;
   bool alone = false;        // Nobody joins its flight, which is cut off from the beginning.
   bool needs_store = false;  // To answer: what memory holds is no proof.
@@ -163,8 +172,8 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] std::shared_ptr<Admission> budget_of(const Policy& policy);
 
   // read.cc
-  [[nodiscard]] EntryRef::Bare find_fresh(PolicyState& policy, std::string_view entity,
-                                          Instant& at);
+  [[nodiscard]] EntryRef::Bare find_fresh(PolicyState& policy, std::string_view entity, Instant& at,
+                                          std::string_view wanted = {});
   AnyLookup read(const PolicyHandle& policy, std::string_view entity, SharedLoader loader,
                  ReadOptions options);
   std::vector<AnyLookup> read_many(const PolicyHandle& policy,
@@ -209,7 +218,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> read_strictly(std::shared_ptr<Read> read);
   Task<Result<bool>> validate(std::shared_ptr<Read> read, Token id);
   void start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
-                     const EntryRef& entry, SharedLoader loader);
+                     const EntryRef& entry, SharedLoader loader, std::string wanted);
   [[nodiscard]] FlightKey flight_key(const Read& read) const;
 
   // load.cc
@@ -219,6 +228,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<void> run_fill(LoadRef load);
   Task<Fill::Step> ask_for_floors(LoadRef load);
   Task<Fill::Step> ask_store(LoadRef load);
+  [[nodiscard]] static Verdict judge_held(const Load& load);
   void look_at_owner(Fill::StoreSaw& saw) const;
   Task<Fill::Step> take_over(LoadRef load, Token expected);
   Task<Fill::Step> ask_source(LoadRef load);

@@ -34,7 +34,8 @@ Task<void> Engine::Impl::fly(LoadRef load) {
   const bool refresh =
       load->fill->wants_refresh() && landing.result.has_value() && !landing.lost_race;
   if (refresh) {
-    start_refresh(load->policy, load->snapshot, landing.result->entry_ref(), load->loader);
+    start_refresh(load->policy, load->snapshot, landing.result->entry_ref(), load->loader,
+                  load->wanted);
   }
 }
 
@@ -69,10 +70,14 @@ bool Engine::Impl::prepare(Load& load) {
   // What only memory holds is no answer where the store has to confirm it, or others may know more.
   load.needs_store = load.strict && (with_store || ports_.bus != nullptr);
   const Duration part = compiled.policy.fetch_within / Fill::lease_waits_part;
-  const bool landed_meanwhile = load.basis && !load.strict && now < load.basis->fresh_until();
+  const bool current = load.basis && is_current(load.basis->revision(), load.wanted);
+  const bool landed_meanwhile = current && !load.strict && now < load.basis->fresh_until();
+  if (load.basis && load.reason == Reason::cold) {
+    load.reason = current ? Reason::expired : Reason::invalidated;
+  }
   load.fill.emplace(Fill::Setup{
       .purpose = load.purpose,
-      .reason = load.basis && load.reason == Reason::cold ? Reason::expired : load.reason,
+      .reason = load.reason,
       .has_store = with_store,
       .learns_floors = compiled.source != nullptr && compiled.source->shows_commits_late(),
       .lease = load.lease,
@@ -169,10 +174,18 @@ Task<Fill::Step> Engine::Impl::ask_store(LoadRef load) {
   if (!saw.granted && saw.slot == Slot::State::leased) {
     look_at_owner(saw);
   } else if (!saw.granted) {
-    saw.verdict = judge(load->slot, load->key, load->ids, compiled.policy,
-                        jitter_of(load->store_key, load->slot.envelope.id));
+    saw.verdict = judge_held(*load);
   }
   co_return load->fill->asked(saw);
+}
+
+// What is there at another revision than is wanted stays until what replaces it is there.
+Verdict Engine::Impl::judge_held(const Load& load) {
+  const Verdict verdict = judge(load.slot, load.key, load.ids, load.snapshot.compiled->policy,
+                                jitter_of(load.store_key, load.slot.envelope.id));
+  const bool usable = verdict == Verdict::fresh || verdict == Verdict::stale;
+  if (!usable || is_current(load.slot.envelope.revision, load.wanted)) return verdict;
+  return load.allow_outdated ? Verdict::stale : Verdict::on_error;
 }
 
 // Whether anything will come of the lease that was met: who took it says half of its token.

@@ -10,7 +10,8 @@ namespace headrace {
 
 using Count = PolicyState::Count;
 
-EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view entity, Instant& at) {
+EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view entity, Instant& at,
+                                        std::string_view wanted) {
   const PolicyState::Dial dial = policy.dial();
   if (PolicyState::route(dial, entity) != Route::cached) return {};
   const std::uint64_t hash = PolicyState::hash_of(dial.scope, entity);
@@ -24,6 +25,10 @@ EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view en
     if (!kept || kept->fresh_until() <= at) return {};
     seen = std::move(kept).bare();
   }
+  if (!wanted.empty() && seen.entry->revision() != wanted) [[unlikely]] {
+    const EntryRef unpinned(seen);
+    return {};
+  }
   policy.count_answer(Origin::memory, Reason::fresh);
   policy.count_kept(*seen.entry);
   return seen;
@@ -35,7 +40,7 @@ AnyLookup Engine::Impl::read(const PolicyHandle& policy, std::string_view entity
       !options.refresh && options.level.value_or(Level::bounded) == Level::bounded;
   if (may_peek) {
     Instant at;
-    auto answer = fresh_answer(find_fresh(*policy, entity, at), at);
+    auto answer = fresh_answer(find_fresh(*policy, entity, at, options.revision), at);
     if (answer) return AnyLookup(AnyResult(*std::move(answer)));
   }
   return read_slowly(policy, entity, std::move(loader), options);
@@ -62,6 +67,8 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
   read->snapshot = policy->snapshot();
   read->entity = entity;
   read->hash = PolicyState::hash_of(read->snapshot.scope, entity);
+  read->wanted = options.revision;
+  read->allow_outdated = options.allow_outdated;
   read->loader = std::move(loader);
   if (!read->loader && !read->snapshot.compiled->source) {
     return refuse(Code::invalid_argument,
@@ -105,16 +112,19 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
   return AnyLookup(std::move(pending));
 }
 
-// What memory holds past its freshness: answered at once, with a refresh behind it.
+// What memory holds past its freshness, or of another revision: answered at once, with a refresh
+// behind it.
 std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
   const Instant now = ports_.clock.now();
   EntryRef entry = memory_.find(read.snapshot.scope, read.hash, read.entity, now);
   if (!entry) return std::nullopt;
+  const bool outdated = !is_current(entry->revision(), read.wanted);
+  if (outdated && !read.allow_outdated) return std::nullopt;
   Reason reason = Reason::fresh;
-  if (entry->fresh_until() <= now) {
+  if (outdated || entry->fresh_until() <= now) {
     const bool waits_for_retry = now.time_since_epoch().count() < entry->retry_at_ns();
     if (now < entry->stale_until()) {
-      start_refresh(read.policy, read.snapshot, entry, read.loader);
+      start_refresh(read.policy, read.snapshot, entry, read.loader, read.wanted);
       sometimes(Mark::answered_stale);
       reason = Reason::stale;
     } else if (waits_for_retry) {
@@ -129,7 +139,7 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
 }
 
 void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
-                                 const EntryRef& entry, SharedLoader loader) {
+                                 const EntryRef& entry, SharedLoader loader, std::string wanted) {
   if (closed_.load()) return;
   if (ports_.clock.now().time_since_epoch().count() < entry->retry_at_ns()) return;
   auto load = std::make_shared<Load>(Load{.policy = policy,
@@ -138,7 +148,8 @@ void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::
                                           .hash = entry->hash(),
                                           .loader = std::move(loader),
                                           .purpose = Fill::Purpose::refresh,
-                                          .reason = Reason::stale});
+                                          .reason = Reason::stale,
+                                          .wanted = std::move(wanted)});
   flights_.board({.key = {.scope = snapshot.scope, .hash = entry->hash(), .entity = load->entity},
                   .unattended = true,
                   .launch = [self = shared_from_this(),
@@ -191,6 +202,8 @@ void Engine::Impl::board(const std::shared_ptr<Read>& read, FlightTable::Join jo
                                           .loader = read->loader,
                                           .purpose = alone ? Fill::Purpose::bypass : read->purpose,
                                           .reason = read->reason,
+                                          .wanted = read->wanted,
+                                          .allow_outdated = read->allow_outdated,
                                           .strict = read->level != Level::bounded,
                                           .alone = alone});
   auto opened = std::make_shared<std::atomic<bool>>(false);
@@ -292,7 +305,7 @@ Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
     const bool confirmable = ports_.store != nullptr && read->snapshot.compiled->is_storable();
     if (ports_.bus == nullptr || confirmable) entry = found;
   }
-  if (entry && now < entry->stale_until()) {
+  if (entry && now < entry->stale_until() && is_current(entry->revision(), read->wanted)) {
     Result<bool> holds = true;
     const bool must_ask =
         ports_.store && read->snapshot.compiled->is_storable() && !removed(Mechanism::validation);
@@ -304,7 +317,7 @@ Task<void> Engine::Impl::read_strictly(std::shared_ptr<Read> read) {
     if (holds.value_or(false) && then < entry->stale_until()) {
       const Reason reason = then < entry->fresh_until() ? Reason::fresh : Reason::stale;
       if (reason == Reason::stale) {
-        start_refresh(read->policy, read->snapshot, entry, read->loader);
+        start_refresh(read->policy, read->snapshot, entry, read->loader, read->wanted);
       }
       finish(read, AnyAnswer(entry, Origin::memory, reason, then));
       co_return;

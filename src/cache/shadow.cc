@@ -45,7 +45,8 @@ std::shared_ptr<Shadow> Engine::Impl::cast_shadow(const Read& read) {
   const Instant now = ports_.clock.now();
   const EntryRef kept =
       asks_store ? EntryRef() : memory_.find(read.snapshot.scope, read.hash, read.entity, now);
-  if (kept && now < kept->stale_until()) shadow->kept = kept;
+  const bool current = kept && is_current(kept->revision(), read.wanted);
+  if (current && now < kept->stale_until()) shadow->kept = kept;
   return shadow;
 }
 
@@ -55,7 +56,7 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
   if (closed_.load() || PolicyState::route(dial, read->entity) == Route::off) return;
   if (const EntryRef kept = read->shadow->kept) {
     if (kept->fresh_until() <= ports_.clock.now()) {
-      start_refresh(read->policy, read->snapshot, kept, read->loader);
+      start_refresh(read->policy, read->snapshot, kept, read->loader, read->wanted);
     }
     compare_shadow(*read, kept, said);
     return;
@@ -68,6 +69,7 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
                                           .entity = read->entity,
                                           .hash = hash,
                                           .loader = read->loader,
+                                          .wanted = read->wanted,
                                           .strict = is_strict});
   const auto self = shared_from_this();
   (void)flights_.board({.key = {.scope = snapshot.scope, .hash = hash, .entity = read->entity},

@@ -25,6 +25,8 @@ namespace headrace {
 struct Hash128 {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
+
+  friend bool operator==(const Hash128&, const Hash128&) = default;
 };
 
 [[nodiscard]] inline Hash128 hash128(std::string_view bytes, std::uint64_t seed = 0) noexcept {

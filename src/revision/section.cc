@@ -1,0 +1,100 @@
+#include "revision/section.h"
+
+#include <utility>
+
+#include "core/hash.h"
+#include "revision/section_text.h"
+
+namespace headrace {
+
+void SnapshotNotes::asked(std::string fault) {
+  const std::scoped_lock lock(mutex_);
+  of_question_ = std::move(fault);
+}
+
+void SnapshotNotes::built(std::string fault) {
+  const std::scoped_lock lock(mutex_);
+  of_build_ = std::move(fault);
+}
+
+std::string SnapshotNotes::last_error() const {
+  const std::scoped_lock lock(mutex_);
+  return of_build_.empty() ? of_question_ : of_build_;
+}
+
+std::string revision_of(const std::vector<std::string>& revisions) {
+  if (revisions.empty()) return "";
+  std::string text;
+  for (const std::string& one : revisions) {
+    text += std::to_string(one.size());
+    text += ':';
+    text += one;
+  }
+  const Hash128 hash = hash128(text);
+  std::string digits;
+  for (const std::uint64_t word : {hash.high, hash.low}) {
+    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[(word >> shift) & 15];
+  }
+  return digits;
+}
+
+std::vector<Part> Section::parts_of(std::string_view entity) const {
+  constexpr std::string_view place = "{entity}";
+  std::vector<Part> parts = options_.parts;
+  for (Part& part : parts) {
+    for (std::size_t at = 0; (at = part.value.find(place, at)) != std::string::npos;) {
+      part.value.replace(at, place.size(), entity);
+      at += entity.size();
+    }
+  }
+  return parts;
+}
+
+Loader Section::loader(Build when) {
+  return [self = shared_from_this(), when](Fetch fetch) {
+    return build_noted(self, std::move(fetch), when);
+  };
+}
+
+Task<Result<Loaded>> Section::build_noted(std::shared_ptr<Section> self, Fetch fetch, Build when) {
+  auto task = build(self, std::move(fetch), when);
+  Result<Loaded> loaded = co_await std::move(task);
+  if (loaded) {
+    (loaded->unchanged ? self->notes_->unchanged : self->notes_->builds).fetch_add(1);
+    self->notes_->built("");
+  } else {
+    self->notes_->build_failures.fetch_add(1);
+    self->notes_->built("section " + self->name() + ": " + loaded.error().what);
+  }
+  co_return loaded;
+}
+
+// The revisions are read first, so that what is built is of those or of later ones: never of
+// earlier ones.
+Task<Result<Loaded>> Section::build(std::shared_ptr<Section> self, Fetch fetch, Build when) {
+  std::string revision;
+  if (self->parts() > 0) {
+    auto asked = RevisionReader::read(self->reader_, self->parts_of(fetch.entity));
+    const auto seen = co_await std::move(asked);
+    if (!seen) co_return std::unexpected(seen.error());
+    revision = revision_of(seen->revisions);
+    if (when == Build::if_changed && fetch.revision == revision) {
+      co_return Loaded{.unchanged = true, .revision = revision, .billed = 0};
+    }
+  }
+  const WallTime began = self->clock_.wall_now();
+  fetch.revision.clear();
+  auto asked = self->options_.source->fetch(std::move(fetch));
+  Result<Fetched> fetched = co_await std::move(asked);
+  if (!fetched) co_return std::unexpected(std::move(fetched.error()));
+  Loaded loaded{.kind = fetched->kind,
+                .revision = std::move(revision),
+                .billed = fetched->billed,
+                .empty = fetched->empty};
+  if (loaded.kind == Kind::value) {
+    loaded.value = std::make_shared<const std::string>(section_text(began, fetched->payload));
+  }
+  co_return loaded;
+}
+
+}  // namespace headrace

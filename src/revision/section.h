@@ -1,0 +1,77 @@
+// revision/section.h: one section of a snapshot: how it is built, and at which revision.
+//
+// Threads:   any.
+// Errors:    those of its source, and of who is asked for revisions.
+// Lifetimes: a build keeps the section alive.  Borrows the clock.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/clock.h"
+#include "headrace/engine.h"
+#include "headrace/revision.h"
+#include "revision/revision_reader.h"
+
+namespace headrace {
+
+// What the sections of a snapshot have in common.
+struct SnapshotNotes {
+  std::atomic<std::uint64_t> builds{0};
+  std::atomic<std::uint64_t> unchanged{0};
+  std::atomic<std::uint64_t> build_failures{0};
+
+  // How the last question for revisions ended, and the last build; empty: well.
+  void asked(std::string fault);
+  void built(std::string fault);
+  // What went wrong last, as long as it has not gone well since.
+  [[nodiscard]] std::string last_error() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string of_question_;
+  std::string of_build_;
+};
+
+class Section : public std::enable_shared_from_this<Section> {
+ public:
+  Section(SnapshotSection options, std::shared_ptr<RevisionReader> reader,
+          std::shared_ptr<SnapshotNotes> notes, Clock& clock)
+      : options_(std::move(options)),
+        reader_(std::move(reader)),
+        notes_(std::move(notes)),
+        clock_(clock) {}
+
+  [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
+  [[nodiscard]] const PolicyHandle& policy() const noexcept { return options_.policy; }
+
+  // What it is built from for `entity`.
+  [[nodiscard]] std::vector<Part> parts_of(std::string_view entity) const;
+  [[nodiscard]] std::size_t parts() const noexcept { return options_.parts.size(); }
+
+  // For one read through the engine.
+  enum class Build : std::uint8_t {
+    if_changed,  // Not if what is held is of the revisions that the parts have now.
+    always,
+  };
+  [[nodiscard]] Loader loader(Build when);
+
+ private:
+  static Task<Result<Loaded>> build(std::shared_ptr<Section> self, Fetch fetch, Build when);
+  static Task<Result<Loaded>> build_noted(std::shared_ptr<Section> self, Fetch fetch, Build when);
+
+  const SnapshotSection options_;
+  const std::shared_ptr<RevisionReader> reader_;
+  const std::shared_ptr<SnapshotNotes> notes_;
+  Clock& clock_;
+};
+
+// One text for the revisions of a section's parts: the same if and only if they all are.  Empty if
+// there are none.
+[[nodiscard]] std::string revision_of(const std::vector<std::string>& revisions);
+
+}  // namespace headrace
