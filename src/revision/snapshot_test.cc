@@ -242,6 +242,30 @@ TEST_F(SnapshotTest, ASourceThatIsAwayIsAnsweredForInsideStaleFor) {
   EXPECT_EQ(core->reads, 1u);
 }
 
+TEST_F(SnapshotTest, WhatCannotBeCheckedIsStaleHoweverYoung) {
+  say();
+  revisions->fault = Error{.code = Code::source_unavailable, .what = "the server is away"};
+  const SnapshotAnswer kept = answer();
+  EXPECT_EQ(kept.state, SnapshotState::stale);
+  EXPECT_EQ(kept.outdated_for, seconds(0));
+}
+
+TEST_F(SnapshotTest, WhatWasJustConfirmedNeedsNoPlaceInTheTable) {
+  SnapshotOptions options = plain_options();
+  options.confirmed_max = 1;  // Four places, in fact, of which each section wants one.
+  for (const std::string name : {"a", "b", "c", "d", "e", "f"}) {
+    options.sections.push_back(
+        {.name = name, .policy = policy(name), .source = core, .parts = {{.table = name}}});
+  }
+  auto made = Snapshot::make(std::move(options), {*engine, world, world}, revisions);
+  ASSERT_TRUE(made.has_value()) << made.error().what;
+  summary = *made;
+  answer();
+  world.advance(minutes(60));
+  EXPECT_EQ(answer().state, SnapshotState::hit_revision);
+  EXPECT_EQ(core->reads, 6u);
+}
+
 TEST_F(SnapshotTest, AFailedBuildIsToldAndTriedAgainAfterAPause) {
   say();
   tail->failing = true;

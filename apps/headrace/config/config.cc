@@ -149,6 +149,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.each("policies", [&config, &check](std::string name, Section section) {
     read_policy(config, std::move(name), std::move(section), check);
   });
+  top.each("snapshots", [&config, &check](std::string name, Section section) {
+    read_snapshot(config, std::move(name), std::move(section), check);
+  });
   Section migration = top.section("migration");
   if (top.has("migration")) read_migration(config, std::move(migration), is_bus_named);
   top.finish();
@@ -191,6 +194,11 @@ fields = ["f"]
 source = "c"
 collection = "c"
 fields = ["f"]
+[snapshots.a.sections.a]
+source = "a"
+table = "t"
+fields = ["f"]
+depends_on = ["t"]
 )";
 
 // What takes the place of the store of its own.
@@ -280,6 +288,15 @@ std::string to_string(const ConfigError& error) {
 const SourceConfig* Config::find_source(std::string_view name) const noexcept {
   const auto found = std::ranges::find(sources, name, &SourceConfig::name);
   return found == sources.end() ? nullptr : &*found;
+}
+
+std::vector<const PolicyConfig*> Config::all_policies() const {
+  std::vector<const PolicyConfig*> all;
+  for (const PolicyConfig& policy : policies) all.push_back(&policy);
+  for (const SnapshotConfig& snapshot : snapshots) {
+    for (const SnapshotSectionConfig& section : snapshot.sections) all.push_back(&section.policy);
+  }
+  return all;
 }
 
 Configured read_config(std::string_view text, const std::string& path,

@@ -25,6 +25,7 @@
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
 #include "headrace/policy.h"
+#include "headrace/revisions.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
 #include "headrace/sources/postgres.h"
@@ -183,6 +184,26 @@ struct PolicyConfig {
   }
 };
 
+// A section of a snapshot: what builds it, as a policy of its own, and what it is built from.
+struct SnapshotSectionConfig {
+  std::string name{};
+  PolicyConfig policy{};      // Its name is SNAPSHOT.SECTION.
+  std::vector<Part> parts{};  // Of the policy's source.
+
+  friend bool operator==(const SnapshotSectionConfig&, const SnapshotSectionConfig&) = default;
+};
+
+struct SnapshotConfig {
+  std::string name{};
+  Duration stale_for = std::chrono::minutes(5);
+  Duration check_within = std::chrono::seconds(1);
+  std::vector<SnapshotSectionConfig> sections{};  // In the order of the file.
+  Place place{};
+
+  // Whose revisions count; empty if no section has parts.
+  [[nodiscard]] std::string_view source_of_parts() const noexcept;
+};
+
 // One setting that was given, for `headrace config`; secrets are in none of them.
 struct Setting {
   std::string key{};     // "policies.user.fresh_for"
@@ -203,12 +224,15 @@ struct Config : StoreConfig {
   BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
-  std::string firestore_emulator{};      // FIRESTORE_EMULATOR_HOST; of who names none.
-  std::vector<SourceConfig> sources{};   // By name.
-  std::vector<PolicyConfig> policies{};  // By name.
+  std::string firestore_emulator{};         // FIRESTORE_EMULATOR_HOST; of who names none.
+  std::vector<SourceConfig> sources{};      // By name.
+  std::vector<PolicyConfig> policies{};     // By name.
+  std::vector<SnapshotConfig> snapshots{};  // By name.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
+  // Those of [policies] and those of snapshots' sections.
+  [[nodiscard]] std::vector<const PolicyConfig*> all_policies() const;
 };
 
 using Environment = std::map<std::string, std::string>;

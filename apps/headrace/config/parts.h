@@ -34,5 +34,10 @@ void read_migration(Config& config, Section migration, bool is_bus_named);
 void read_source(Config& config, std::string name, Section section);
 // [policies.NAME].  `check` may be empty.  REQUIRES: all sources have been read.
 void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check);
+// The keys of a policy, into what has the defaults and the name.  The section is not finished.
+void read_policy_keys(const Config& config, PolicyConfig& into, Section& section,
+                      const FirestoreCheck& check);
+// [snapshots.NAME].  REQUIRES: all sources and policies have been read.
+void read_snapshot(Config& config, std::string name, Section section, const FirestoreCheck& check);
 
 }  // namespace headrace::config

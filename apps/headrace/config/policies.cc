@@ -106,7 +106,7 @@ void read_choice(std::string_view key, Enum& into, std::initializer_list<std::st
   into = static_cast<Enum>(std::ranges::find(names, name) - names.begin());
 }
 
-void read_policy_keys(Policy& policy, Section& section) {
+void read_times(Policy& policy, Section& section) {
   section.text("tenant", policy.tenant);
   std::size_t version = policy.version;
   section.count("version", version, 1, std::numeric_limits<std::uint32_t>::max());
@@ -260,13 +260,12 @@ std::string fingerprint(const SourceConfig& source, const PolicyConfig& policy) 
 
 }  // namespace
 
-void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check) {
-  PolicyConfig policy{.place = section.place()};
-  policy.policy.name = std::move(name);
+void read_policy_keys(const Config& config, PolicyConfig& policy, Section& section,
+                      const FirestoreCheck& check) {
   const SourceConfig* source = read_source_name(config, policy, section);
   read_fields(policy.policy, source, section);
   read_writable(policy.policy, source, section);
-  read_policy_keys(policy.policy, section);
+  read_times(policy.policy, section);
 
   SqlQuestion sql;
   HttpQuestion http;
@@ -296,6 +295,12 @@ void read_policy(Config& config, std::string name, Section section, const Firest
   }
   if (source != nullptr) policy.policy.question = fingerprint(*source, policy);
   tell_faults(policy.policy, section);
+}
+
+void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check) {
+  PolicyConfig policy{.place = section.place()};
+  policy.policy.name = std::move(name);
+  read_policy_keys(config, policy, section, check);
   section.finish();
   config.policies.push_back(std::move(policy));
 }

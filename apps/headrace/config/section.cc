@@ -277,8 +277,10 @@ Section Section::section(std::string_view key, std::string_view like) {
   return {report_, table, full(key), pattern, place_of(key)};
 }
 
-void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read) {
+void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read,
+                   std::string_view like) {
   const Section outer = section(key);
+  const std::string pattern = like.empty() ? full(key) + ".*" : std::string(like);
   if (outer.table_ == nullptr) return;
   for (const auto& [name, node] : *outer.table_) {
     const std::string inner = full(key) + "." + std::string(name.str());
@@ -287,8 +289,7 @@ void Section::each(std::string_view key, const std::function<void(std::string, S
       report_.fail(place_at(name.source().begin), inner + ": must be a section, [" + inner + "]");
       continue;
     }
-    read(std::string(name.str()),
-         Section(report_, table, inner, full(key) + ".*", config::place_of(node)));
+    read(std::string(name.str()), Section(report_, table, inner, pattern, config::place_of(node)));
   }
 }
 

@@ -73,8 +73,9 @@ class Section {
   // The table under `key`, which may have any of its keys or none.  `like`: known_keys() need not
   // tell its keys, for they are those of this section.
   [[nodiscard]] Section section(std::string_view key, std::string_view like = {});
-  // Calls `read` with the name of each table in the table under `key`.
-  void each(std::string_view key, const std::function<void(std::string, Section)>& read);
+  // Calls `read` with the name of each table in the table under `key`; `like` as of section().
+  void each(std::string_view key, const std::function<void(std::string, Section)>& read,
+            std::string_view like = {});
 
   [[nodiscard]] bool has(std::string_view key) const;
   // Where the key's value stands, or the section if the key was not given.
