@@ -1,9 +1,8 @@
 #include "server/http/answer_text.h"
 
-#include <array>
 #include <chrono>
 
-#include "core/hash.h"
+#include "server/http/etag.h"
 #include "server/http/problem.h"
 #include "wire/http_writer.h"
 #include "wire/uri.h"
@@ -31,26 +30,6 @@ std::string_view forward_of(Reason reason) noexcept {
     default: return "miss";
   }
 }
-
-// A strong tag: it changes if and only if the bytes change.
-class Etag {
- public:
-  explicit Etag(std::string_view body) noexcept {
-    const Hash128 hash = hash128(body);
-    text_.front() = text_.back() = '"';
-    write(hash.high, 1);
-    write(hash.low, 17);
-  }
-  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), text_.size()}; }
-
- private:
-  void write(std::uint64_t bits, std::size_t at) noexcept {
-    for (std::size_t i = 0; i < 16; ++i) {
-      text_[at + i] = "0123456789abcdef"[(bits >> (60 - 4 * i)) & 15];
-    }
-  }
-  std::array<char, 34> text_;
-};
 
 void append_provenance(std::string& out, const AnyAnswer& answer) {
   wire::append_header(out, "Age", std::chrono::floor<seconds>(answer.age()).count());

@@ -24,6 +24,7 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/session.h"
+#include "server/http/snapshot_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -51,6 +52,7 @@ class Api final : public Service {
 
   // For all that is reported from here on.
   void set_prices(Prices prices);
+  void set_snapshots(Snapshots snapshots) { snapshots_.set(std::move(snapshots)); }
 
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
@@ -80,6 +82,7 @@ class Api final : public Service {
 
   ServerOptions options_;
   Parts parts_;
+  SnapshotRoutes snapshots_;
   ReadRoutes reads_;
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;

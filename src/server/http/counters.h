@@ -22,12 +22,13 @@ enum class Route : std::uint8_t {
   put,
   source,
   explain,
+  snapshot,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 10;
+inline constexpr std::size_t route_count = 11;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

@@ -88,7 +88,8 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .connections = parts_.connections(),
                      .version = options_.version,
                      .policies = parts_.engine.policies(),
-                     .prices = prices()};
+                     .prices = prices(),
+                     .snapshots = snapshots_.all()};
   if (parts_.store) input.store = parts_.store->usage();
   if (options_.migration.view) input.migration = options_.migration.view();
   co_return text_answer(metrics_text(input), metrics_type);
@@ -98,6 +99,7 @@ Task<Outcome<Answered>> Api::stats(Call) {
   StatsInput input{.engine = parts_.engine.stats(),
                    .policies = parts_.engine.policies(),
                    .prices = prices(),
+                   .snapshots = snapshots_.all(),
                    .version = options_.version,
                    .uptime = parts_.clock.now() - began_,
                    .connections = parts_.connections(),

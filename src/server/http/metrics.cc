@@ -296,6 +296,42 @@ std::uint64_t sum_of(const MetricsInput& input, F count) {
   return sum;
 }
 
+struct SnapshotCount {
+  std::string_view name;
+  std::string_view help;
+  std::uint64_t SnapshotStats::* count;
+};
+constexpr SnapshotCount snapshot_counts[] = {
+    {"headrace_snapshot_errors_total", "Reads of snapshots that ended in an error.",
+     &SnapshotStats::errors},
+    {"headrace_snapshot_builds_total", "Sections that were built.", &SnapshotStats::builds},
+    {"headrace_snapshot_build_failures_total", "Builds of sections that failed.",
+     &SnapshotStats::build_failures},
+    {"headrace_snapshot_revision_reads_total", "Questions to the source for revisions.",
+     &SnapshotStats::revision_reads},
+    {"headrace_snapshot_revision_failures_total", "Those of them that failed.",
+     &SnapshotStats::revision_failures},
+};
+
+void write_snapshots(Exposition& to, const Snapshots& snapshots) {
+  std::vector<std::pair<std::string_view, SnapshotStats>> all;
+  for (const auto& [name, snapshot] : snapshots) all.emplace_back(name, snapshot->stats());
+  to.counter("headrace_snapshot_answers_total", "Reads of snapshots that were answered, by state.");
+  for (const auto& [name, stats] : all) {
+    const auto sample = [&](std::uint64_t count, SnapshotState state) {
+      to.sample(count, {{"snapshot", name}, {"state", name_of(state)}});
+    };
+    sample(stats.hits_revision, SnapshotState::hit_revision);
+    sample(stats.sections, SnapshotState::section);
+    sample(stats.stale, SnapshotState::stale);
+    sample(stats.misses, SnapshotState::miss);
+  }
+  for (const SnapshotCount& count : snapshot_counts) {
+    to.counter(count.name, count.help);
+    for (const auto& [name, stats] : all) to.sample(stats.*count.count, {{"snapshot", name}});
+  }
+}
+
 void write_durations(Exposition& to, const MetricsInput& input, std::size_t route) {
   const std::string_view name = name_of(static_cast<Route>(route));
   std::uint64_t below = 0;
@@ -347,6 +383,7 @@ std::string metrics_text(const MetricsInput& input) {
   write_budgets(to, input.engine.budgets);
   if (input.store) write_store(to, *input.store);
   if (input.migration) write_migration(to, *input.migration);
+  if (input.snapshots && !input.snapshots->empty()) write_snapshots(to, *input.snapshots);
   write_requests(to, input);
   return to.take();
 }

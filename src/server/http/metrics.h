@@ -19,6 +19,7 @@
 #include "server/http/counters.h"
 #include "server/http/migration.h"
 #include "server/http/prices.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace::http {
 
@@ -32,7 +33,8 @@ struct MetricsInput {
   std::size_t connections = 0;
   std::string version{};
   std::vector<PolicyView> policies{};
-  std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
+  std::shared_ptr<const Prices> prices{};        // REQUIRES: not null.
+  std::shared_ptr<const Snapshots> snapshots{};  // May be null.
 };
 
 // The text exposition format 0.0.4.

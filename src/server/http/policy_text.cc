@@ -1,10 +1,10 @@
 #include "server/http/policy_text.h"
 
 #include <chrono>
-#include <ctime>
 #include <vector>
 
 #include "server/http/json_text.h"
+#include "server/http/wall_text.h"
 
 namespace headrace::http {
 
@@ -60,18 +60,6 @@ void append_stats(std::string& out, const PolicyStats& stats) {
   count("shadow_mismatches", stats.shadow_mismatches);
   json.real("oldest_mismatch", seconds_of(stats.mismatch_ages.oldest));
   count("oversize", stats.oversize);
-}
-
-std::string rfc3339(WallTime at) {
-  const auto ms = at.time_since_epoch().count();
-  const std::time_t whole = static_cast<std::time_t>(ms / 1000);
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  char text[40];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  char fraction[8];
-  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms % 1000));
-  return std::string(text, size) + fraction;
 }
 
 void append_tier(std::string& out, const Explanation::Tier& tier) {

@@ -49,6 +49,11 @@ void ReadRoutes::add_to(Router& router) {
               [this](Call call) { return batch(std::move(call)); }});
 }
 
+PolicyHandle ReadRoutes::find(std::string_view policy) const {
+  if (policy.contains('.') && snapshots_.has_section(policy)) return nullptr;
+  return engine_.find(policy);
+}
+
 std::optional<Said> ReadRoutes::answer_now(const wire::Request& request, Asking asking,
                                            std::string& out) {
   if (!request.target.starts_with(read_prefix)) return std::nullopt;
@@ -70,7 +75,7 @@ std::optional<Said> ReadRoutes::answer_now(const wire::Request& request, Asking 
     if (!text) return std::nullopt;
     entity = decoded = *std::move(text);
   }
-  const PolicyHandle handle = engine_.find(policy);
+  const PolicyHandle handle = find(policy);
   if (!handle) return std::nullopt;
   const auto answer = engine_.peek(*handle, entity);
   if (!answer) return std::nullopt;
@@ -91,17 +96,17 @@ Task<Outcome<Answered>> ReadRoutes::read(Call call) {
   const std::string entity = in_path ? std::move(call.captures[1]) : *std::move(query->entity);
   const Outcome<void> checked = check_entity(entity);
   if (!checked) co_return std::unexpected(checked.error());
-  const Outcome<PolicyHandle> policy = find_policy(engine_, call.captures[0]);
-  if (!policy) co_return std::unexpected(policy.error());
+  const PolicyHandle policy = find(call.captures[0]);
+  if (!policy) co_return std::unexpected(no_such_policy(engine_, call.captures[0]));
 
   Answered answered;
   if (query->only_if_cached) {
-    const auto held = engine_.peek(**policy, entity);
+    const auto held = engine_.peek(*policy, entity);
     if (!held) co_return problem("not-in-memory", "memory has no copy that may be answered");
     answered.response.status = append_answer(answered.bytes, *held, asking_of(call));
     co_return answered;
   }
-  AnyLookup lookup = engine_.read(*policy, entity, query->options);
+  AnyLookup lookup = engine_.read(policy, entity, query->options);
   const AnyResult result = co_await lookup;
   if (!result) co_return std::unexpected(problem_of(result.error()));
   answered.response.status = append_answer(answered.bytes, *result, asking_of(call));
@@ -180,7 +185,7 @@ Outcome<void> ReadRoutes::begin(std::vector<Item>& items, const ReadOptions& opt
   std::map<std::string_view, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < items.size(); ++i) groups[items[i].policy].push_back(i);
   for (const auto& [name, members] : groups) {
-    const PolicyHandle policy = engine_.find(name);
+    const PolicyHandle policy = find(name);
     if (!policy && groups.size() == 1) return std::unexpected(no_such_policy(engine_, name));
     if (!policy) continue;
     std::vector<std::string> entities;

@@ -5,7 +5,7 @@
 //
 // Threads:   any.
 // Errors:    problems.
-// Lifetimes: borrows the engine.
+// Lifetimes: borrows the engine, and the routes of snapshots.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@
 #include "server/http/answer_text.h"
 #include "server/http/router.h"
 #include "server/http/session.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace::http {
 
@@ -28,7 +29,8 @@ class ReadRoutes {
     std::size_t json_depth_max = 64;
   };
 
-  ReadRoutes(Engine& engine, Limits limits) : engine_(engine), limits_(limits) {}
+  ReadRoutes(Engine& engine, const SnapshotRoutes& snapshots, Limits limits)
+      : engine_(engine), snapshots_(snapshots), limits_(limits) {}
 
   void add_to(Router& router);
   [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request, Asking asking,
@@ -42,7 +44,11 @@ class ReadRoutes {
   [[nodiscard]] Outcome<void> begin(std::vector<Item>& items, const ReadOptions& options);
   void append_item(std::string& out, const Item& item, const AnyResult& result) const;
 
+  // No sections of snapshots, which are read with their revisions or not at all.
+  [[nodiscard]] PolicyHandle find(std::string_view policy) const;
+
   Engine& engine_;
+  const SnapshotRoutes& snapshots_;
   Limits limits_;
 };
 

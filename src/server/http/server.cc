@@ -166,6 +166,9 @@ const io::Address& HttpServer::address() const noexcept {
 void HttpServer::set_prices(http::Prices prices) {
   state_->api.set_prices(std::move(prices));
 }
+void HttpServer::set_snapshots(http::Snapshots snapshots) {
+  state_->api.set_snapshots(std::move(snapshots));
+}
 void HttpServer::announce_drain() {
   state_->api.announce_drain();
 }

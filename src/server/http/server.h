@@ -21,6 +21,7 @@
 #include "io/address.h"
 #include "server/http/migration.h"
 #include "server/http/prices.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace {
 
@@ -30,6 +31,7 @@ struct ServerOptions {
   std::string version = "0.0.0";
   http::Prices prices{};
   http::MigrationControl migration{};  // Of the store, if it moves.
+  http::Snapshots snapshots{};
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
@@ -59,6 +61,8 @@ class HttpServer {
 
   // What is reported from here on is reckoned with these: prices may change, and policies come.
   void set_prices(http::Prices prices);
+  // The same for snapshots.
+  void set_snapshots(http::Snapshots snapshots);
 
   // From here on /readyz says 503, so that others stop sending; all else goes on.
   void announce_drain();

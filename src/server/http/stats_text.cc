@@ -73,6 +73,23 @@ void append_store(std::string& out, const Store::Usage& usage) {
   json.text("warning", usage.warning);
 }
 
+void append_snapshot(std::string& out, const Snapshot& snapshot) {
+  const SnapshotStats stats = snapshot.stats();
+  JsonObject json(out);
+  json.text("name", snapshot.name());
+  json.number("hits_revision", whole(stats.hits_revision));
+  json.number("sections", whole(stats.sections));
+  json.number("stale", whole(stats.stale));
+  json.number("misses", whole(stats.misses));
+  json.number("errors", whole(stats.errors));
+  json.number("builds", whole(stats.builds));
+  json.number("unchanged", whole(stats.unchanged));
+  json.number("build_failures", whole(stats.build_failures));
+  json.number("revision_reads", whole(stats.revision_reads));
+  json.number("revision_failures", whole(stats.revision_failures));
+  json.text("last_error", stats.last_error);
+}
+
 }  // namespace
 
 double cached_percentage(const PolicyView& view) noexcept {
@@ -102,6 +119,12 @@ void append_stats(std::string& out, const StatsInput& input) {
   append_memory(json.member("memory"), input.engine.memory);
   if (input.store) append_store(json.member("store"), *input.store);
   json.text("currency", input.prices->currency);
+  if (input.snapshots) {
+    JsonArray snapshots(json.member("snapshots"));
+    for (const auto& [name, snapshot] : *input.snapshots) {
+      append_snapshot(snapshots.next(), *snapshot);
+    }
+  }
   JsonArray policies(json.member("policies"));
   for (const PolicyView& view : input.policies) append_policy(policies.next(), view, input);
 }

@@ -16,13 +16,15 @@
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "server/http/prices.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace::http {
 
 struct StatsInput {
   EngineStats engine{};
   std::vector<PolicyView> policies{};
-  std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
+  std::shared_ptr<const Prices> prices{};        // REQUIRES: not null.
+  std::shared_ptr<const Snapshots> snapshots{};  // May be null.
   std::optional<Store::Usage> store{};
   std::string version{};
   Duration uptime{0};
