@@ -1,6 +1,7 @@
 // Stands in for the bus and the source on PostgreSQL in a program that was built without libpq: it
 // says so.
 #include <memory>
+#include <string>
 
 #include "headrace/bus/postgres.h"
 #include "headrace/sources/postgres.h"
@@ -27,6 +28,16 @@ Result<std::shared_ptr<PostgresDatabase>> open_postgres_database(PostgresDatabas
 
 Result<std::shared_ptr<Source>> ask_postgres(std::shared_ptr<PostgresDatabase>, SqlQuestion) {
   return not_built("sources");
+}
+
+// No database can be opened.
+std::shared_ptr<Revisions> revisions_of(std::shared_ptr<PostgresDatabase>) {
+  return nullptr;
+}
+
+Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(PostgresDatabaseOptions,
+                                                                     std::string, Clock&) {
+  return not_built("revisions");
 }
 
 }  // namespace headrace

@@ -35,6 +35,8 @@
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/result.h"
+#include "headrace/revision_triggers.h"
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 #include "headrace/sql_question.h"
 #include "headrace/time.h"
@@ -70,5 +72,17 @@ inline constexpr std::size_t postgres_batch_max = 256;
 // May return: invalid_argument (the text is the server's), source_unavailable.
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_postgres(
     std::shared_ptr<PostgresDatabase> database, SqlQuestion question);
+
+// The revisions of the database's parts, which triggers keep there.  Each read is one statement for
+// all parts.  A part's table is named as in a question; its value is taken as the server takes an
+// entity, so that of an integer column "007" is 7.
+[[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::shared_ptr<PostgresDatabase> database);
+
+// What keeps them, over a session of its own that may have another role than the one, `reader`, who
+// will read them; empty: nobody else will.  Connects when it is first asked.
+// PostgreSQL 14 and later.  May return: invalid_argument; source_unavailable, if the system has no
+// descriptor left.
+[[nodiscard]] Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(
+    PostgresDatabaseOptions options, std::string reader, Clock& clock);
 
 }  // namespace headrace

@@ -14,6 +14,7 @@
 
 #include "headrace/clock.h"
 #include "headrace/executor.h"
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 #include "headrace/sources/postgres.h"
 #include "io/job_queue.h"
@@ -64,6 +65,17 @@ struct Writing final : Job {
   const Question& question;
   Write write;
   Result<Written> outcome{};
+};
+
+struct Revising final : Job {
+  Revising(PostgresDatabase& owner, std::vector<Part> wanted, Instant until)
+      : Job(owner), parts(std::move(wanted)), deadline(until) {}
+  void carry_out(Reader& reader, Writer&) override { outcome = reader.revisions(parts, deadline); }
+  void refuse(const Error& error) override { outcome = std::unexpected(error); }
+
+  std::vector<Part> parts;
+  Instant deadline;
+  Result<std::vector<std::string>> outcome{};
 };
 
 }  // namespace postgres

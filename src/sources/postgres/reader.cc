@@ -6,28 +6,11 @@
 #include <stop_token>
 #include <utility>
 
+#include "sources/postgres/array.h"
 #include "sources/postgres/states.h"
 #include "wire/uri.h"
 
 namespace headrace::postgres {
-
-namespace {
-
-// As the server reads an array of texts.
-std::string array_of(const auto& all) {
-  std::string array = "{";
-  for (const auto& one : all) {
-    array += array.size() > 1 ? ",\"" : "\"";
-    for (const char c : one.fetch->entity) {
-      if (c == '"' || c == '\\') array += '\\';
-      array += c;
-    }
-    array += '"';
-  }
-  return array + "}";
-}
-
-}  // namespace
 
 std::optional<Error> Reader::unwanted(const Fetch& fetch) const {
   if (fetch.stop.stop_requested()) {
@@ -130,7 +113,9 @@ Result<void> Reader::read_each(const Question& question, std::vector<Wanted>& al
 Result<void> Reader::read_batch(const Question& question, std::vector<Wanted>& all, Instant until) {
   const Result<std::string> name = prepare(question, How::batch, until);
   if (!name) return std::unexpected(name.error());
-  return line_.session().ask_prepared(*name, {array_of(all)}, until, [&](const Row& row) {
+  const auto entity = [](const Wanted& one) -> const std::string& { return one.fetch->entity; };
+  const std::string entities = array_of(all, entity);
+  return line_.session().ask_prepared(*name, {entities}, until, [&](const Row& row) {
     const std::string_view number = row.at(0).value_or("");
     std::size_t place = 0;
     std::from_chars(number.data(), number.data() + number.size(), place);
@@ -140,21 +125,25 @@ Result<void> Reader::read_batch(const Question& question, std::vector<Wanted>& a
 }
 
 Result<std::string> Reader::prepare(const Question& question, How how, Instant until) {
-  if (std::exchange(prepared_on_, line_.number()) != line_.number()) prepared_.clear();
   const bool is_single = how == How::single;
   std::string name = (is_single ? "single" : "batch") + std::to_string(question.id);
-  if (prepared_.contains(name)) return name;
+  const Result<void> done = prepare(name, is_single ? question.single : question.batch, until);
+  if (!done) return std::unexpected(done.error());
+  return name;
+}
+
+Result<void> Reader::prepare(const std::string& name, const std::string& sql, Instant until) {
+  if (std::exchange(prepared_on_, line_.number()) != line_.number()) prepared_.clear();
+  if (prepared_.contains(name)) return {};
   if (prepared_.size() >= statements_max) {
     prepared_.clear();
     if (Result<void> dropped = line_.session().run("DEALLOCATE ALL", {}, until); !dropped) {
-      return std::unexpected(dropped.error());
+      return dropped;
     }
   }
-  const Result<void> done =
-      line_.session().prepare(name, is_single ? question.single : question.batch, until);
-  if (!done) return std::unexpected(done.error());
-  prepared_.insert(name);
-  return name;
+  Result<void> done = line_.session().prepare(name, sql, until);
+  if (done) prepared_.insert(name);
+  return done;
 }
 
 // What the server refuses is an answer, and no outage; unless it says that it goes.

@@ -1,4 +1,4 @@
-// sources/postgres/reader.h: answers fetches with one session.
+// sources/postgres/reader.h: answers fetches, and says revisions, with one session.
 //
 // Threads:   a reader belongs to one thread; only the bell is rung by others.
 // Errors:    each fetch has its own outcome.
@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 #include "sources/postgres/line.h"
 #include "sources/postgres/question.h"
@@ -32,6 +33,10 @@ class Reader {
   [[nodiscard]] std::vector<Result<Fetched>> answer(const Question& question,
                                                     const std::vector<Fetch>& fetches);
 
+  // The revision of each part, all at one moment.
+  [[nodiscard]] Result<std::vector<std::string>> revisions(const std::vector<Part>& parts,
+                                                           Instant deadline);
+
  private:
   struct Wanted {
     const Fetch* fetch = nullptr;
@@ -50,6 +55,11 @@ class Reader {
   [[nodiscard]] Result<void> read_batch(const Question& question, std::vector<Wanted>& all,
                                         Instant until);
   [[nodiscard]] Result<std::string> prepare(const Question& question, How how, Instant until);
+  // Unless it is prepared already.
+  [[nodiscard]] Result<void> prepare(const std::string& name, const std::string& sql,
+                                     Instant until);
+  [[nodiscard]] Result<std::vector<std::string>> revisions_once(const std::vector<Part>& parts,
+                                                                Instant until);
   [[nodiscard]] Error fault_of(const Error& error);
   [[nodiscard]] std::optional<Error> unwanted(const Fetch& fetch) const;
   static void take_row(const Question& question, std::string_view json, sql::Rows& rows);
