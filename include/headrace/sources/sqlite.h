@@ -33,6 +33,8 @@
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/result.h"
+#include "headrace/revision_triggers.h"
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 #include "headrace/sql_question.h"
 #include "headrace/time.h"
@@ -64,5 +66,13 @@ using SqliteQuestion = SqlQuestion;
 // May return: invalid_argument (the text is SQLite's), source_unavailable.
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_sqlite(std::shared_ptr<SqliteDatabase> database,
                                                          SqliteQuestion question);
+
+// The revisions of the database's parts, which triggers keep there.  A part's table is named as in
+// a question; its value is taken as SQLite compares the column with text.  Reads cost next to
+// nothing as long as nobody commits anything to the file.
+[[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::shared_ptr<SqliteDatabase> database);
+
+// What keeps them.  Opens the file when it is first asked.
+[[nodiscard]] std::unique_ptr<RevisionTriggers> sqlite_revision_triggers(std::string path);
 
 }  // namespace headrace

@@ -19,9 +19,26 @@ std::string identity_of(const std::string& path) {
 
 }  // namespace
 
-bool sqlite::Read::await_suspend(std::coroutine_handle<> suspended) {
+bool sqlite::Job::await_suspend(std::coroutine_handle<> suspended) {
   awaiting = suspended;
   return database.submit(*this);
+}
+
+Instant sqlite::Read::delay(Instant due) {
+  Instant latest{};
+  for (std::size_t i = 0; i < fetches.size(); ++i) {
+    latest = std::max(latest, fetches[i].deadline);
+    if (fetches[i].deadline >= due) continue;
+    answers[i] = failure(Code::timed_out, "the SQLite answer is delayed past its deadline");
+  }
+  return latest;
+}
+
+Instant sqlite::Revising::delay(Instant due) {
+  if (deadline < due) {
+    outcome = failure(Code::timed_out, "the SQLite answer is delayed past its deadline");
+  }
+  return deadline;
 }
 
 SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Executor& executor)
@@ -43,22 +60,17 @@ SqliteDatabase::~SqliteDatabase() {
   threads_.clear();
 }
 
-bool SqliteDatabase::submit(sqlite::Read& read) {
-  if (queue_.submit(read)) return true;
-  const Error full{Code::refused, "queue_max of SQLite database \"" + options_.path +
-                                      "\" is reached: " + std::to_string(options_.queue_max) +
-                                      " reads wait for its threads"};
-  read.answers.assign(read.fetches.size(), std::unexpected(full));
+bool SqliteDatabase::submit(sqlite::Job& job) {
+  if (queue_.submit(job)) return true;
+  job.refuse({Code::refused, "queue_max of SQLite database \"" + options_.path +
+                                 "\" is reached: " + std::to_string(options_.queue_max) +
+                                 " reads wait for its threads"});
   return false;
 }
 
 void SqliteDatabase::serve() {
   sqlite::Reader reader(options_.path, clock_);
-  while (sqlite::Read* read = queue_.take()) {
-    bool was_read = false;
-    read->answers = reader.answer(read->question, read->fetches, was_read);
-    deliver(*read, was_read);
-  }
+  while (sqlite::Job* job = queue_.take()) deliver(*job, job->carry_out(reader));
 }
 
 // The steps of the golden ratio: any stretch of reads sees the whole range evenly.
@@ -73,20 +85,14 @@ Duration SqliteDatabase::next_delay() {
 
 // A slow source reads at some moment and answers late: what it says may be outdated by then.  So
 // the read is made first, and its answer is kept back; no thread waits meanwhile.
-void SqliteDatabase::deliver(sqlite::Read& read, bool was_read) {
-  auto go_on = [awaiting = read.awaiting] { awaiting.resume(); };
+void SqliteDatabase::deliver(sqlite::Job& job, bool was_read) {
+  auto go_on = [awaiting = job.awaiting] { awaiting.resume(); };
   if (!was_read || options_.delay_max == Duration::zero()) {
     executor_.post(std::move(go_on));
     return;
   }
   const Instant due = clock_.now() + next_delay();
-  Instant latest{};
-  for (std::size_t i = 0; i < read.fetches.size(); ++i) {
-    const Instant deadline = read.fetches[i].deadline;
-    latest = std::max(latest, deadline);
-    if (deadline >= due) continue;
-    read.answers[i] = failure(Code::timed_out, "the SQLite answer is delayed past its deadline");
-  }
+  const Instant latest = job.delay(due);
   executor_.post_at(std::min(due, latest), std::move(go_on));
 }
 

@@ -119,11 +119,28 @@ Result<void> Reader::read(const Question& question, std::vector<sql::Rows>& rows
   if (Result<void> connected = connect(); !connected) return connected;
   const bool batch = question.has_batches() && rows.size() > 1;
   Result<void> done = batch ? read_batch(question, rows) : read_each(question, rows);
-  if (!done && connection_->is_broken()) {
-    statements_.clear();
-    connection_.reset();
-  }
+  if (!done) reconnect_if_broken();
   return done;
+}
+
+void Reader::reconnect_if_broken() {
+  if (!connection_->is_broken()) return;
+  statements_.clear();
+  revisions_.forget();
+  connection_.reset();
+}
+
+Result<std::vector<std::string>> Reader::revisions(const std::vector<Part>& parts,
+                                                   Instant deadline) {
+  const Fetch waiting{.entity = {}, .deadline = deadline};
+  watch_.waiting = {&waiting};
+  const auto late = [&] { return unwanted(waiting, watch_.clock.now()); };
+  if (std::optional<Error> error = late()) return std::unexpected(*std::move(error));
+  if (Result<void> connected = connect(); !connected) return std::unexpected(connected.error());
+  Result<std::vector<std::string>> all = revisions_.read(parts, *connection_);
+  if (!all) reconnect_if_broken();
+  if (std::optional<Error> error = late(); error && !all) return std::unexpected(*std::move(error));
+  return all;
 }
 
 Result<void> Reader::read_each(const Question& question, std::vector<sql::Rows>& rows) {

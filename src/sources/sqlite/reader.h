@@ -1,4 +1,5 @@
-// sources/sqlite/reader.h: what one thread of a database does: answers fetches with its connection.
+// sources/sqlite/reader.h: what one thread of a database does: answers fetches, and says revisions,
+// with its connection.
 //
 // Threads:   a reader belongs to one thread.
 // Errors:    each fetch has its own outcome.
@@ -13,9 +14,11 @@
 #include <vector>
 
 #include "headrace/clock.h"
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 #include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
+#include "sources/sqlite/revisions.h"
 #include "sql/rows.h"
 
 namespace headrace::sqlite {
@@ -35,6 +38,10 @@ class Reader {
                                                     const std::vector<Fetch>& fetches,
                                                     bool& was_read);
 
+  // The revision of each part, all at one moment.
+  [[nodiscard]] Result<std::vector<std::string>> revisions(const std::vector<Part>& parts,
+                                                           Instant deadline);
+
  private:
   struct Prepared {
     Statement statement{};
@@ -53,6 +60,8 @@ class Reader {
     [[nodiscard]] bool is_wanted() const noexcept;
   };
   [[nodiscard]] Result<void> connect();
+  // If the last fault was the file's.
+  void reconnect_if_broken();
   [[nodiscard]] Statements& statements_of(const Question& question);
   [[nodiscard]] Result<void> prepare(const Question& question, const std::string& sql,
                                      Prepared& into);
@@ -70,6 +79,7 @@ class Reader {
   Watch watch_;
   std::optional<Connection> connection_;
   std::unordered_map<std::uint64_t, Statements> statements_;  // Gone before their connection.
+  RevisionReader revisions_;                                  // As they are.
 };
 
 }  // namespace headrace::sqlite

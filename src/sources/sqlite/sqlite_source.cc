@@ -27,7 +27,7 @@ class SqliteSource final : public Source {
 
   Task<std::vector<Result<Fetched>>> fetch_many(std::vector<Fetch> fetches) override {
     assert(!fetches.empty() && fetches.size() <= batch_max());
-    sqlite::Read read{.database = *database_, .question = question_, .fetches = std::move(fetches)};
+    sqlite::Read read(*database_, question_, std::move(fetches));
     co_await read;
     co_return std::move(read.answers);
   }
