@@ -106,6 +106,19 @@ TEST(ConfigSnapshots, RevisionsAreOfOneSourceThatKeepsThem) {
               testing::IsEmpty());
 }
 
+TEST(ConfigSnapshots, WhatIsTooMuchIsToldHere) {
+  std::string many;
+  for (int n = 0; n < 33; ++n) {
+    many += "[snapshots.s.sections.s" + std::to_string(n) + "]\nsource = \"db\"\ntable = \"t\"\n" +
+            "fields = [\"f\"]\ndepends_on = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]\n";
+  }
+  EXPECT_THAT(faults_in(many),
+              ElementsAre(HasSubstr("more than 256 parts"), HasSubstr("more than 32 sections")));
+  EXPECT_THAT(faults_in("[snapshots.s.sections.\"a.b\"]\nsource = \"db\"\ntable = \"t\"\n"
+                        "fields = [\"f\"]\ndepends_on = [\"t\"]\n"),
+              ElementsAre(HasSubstr("no point in it")));
+}
+
 TEST(ConfigSnapshots, ASectionIsNoOtherPolicy) {
   EXPECT_THAT(faults_in(std::string(summary) + "[policies.\"summary.core\"]\nsource = \"db\"\n"
                                                "table = \"t\"\nfields = [\"f\"]\n"),

@@ -84,12 +84,29 @@ void read_section(const Config& config, SnapshotConfig& snapshot, std::string na
   snapshot.sections.push_back(std::move(into));
 }
 
+// As Snapshot::make() has it.
+void check_sizes(const SnapshotConfig& snapshot, Section& section) {
+  constexpr std::size_t sections_max = 32;
+  std::size_t parts = 0;
+  for (const SnapshotSectionConfig& one : snapshot.sections) parts += one.parts.size();
+  if (parts > Revisions::parts_max) {
+    section.fail("its sections depend on more than " + std::to_string(Revisions::parts_max) +
+                 " parts");
+  }
+  if (snapshot.sections.size() > sections_max) {
+    section.fail("it has more than " + std::to_string(sections_max) + " sections");
+  }
+}
+
 void check_names(const Config& config, const SnapshotConfig& snapshot, Section& section) {
   for (const SnapshotSectionConfig& one : snapshot.sections) {
     const std::string& name = one.policy.policy.name;
     const bool is_taken = std::ranges::any_of(config.policies, [&name](const PolicyConfig& policy) {
       return policy.policy.name == name;
     });
+    if (one.name.contains('.')) {
+      section.fail("a section's name has no point in it, as \"" + one.name + "\" has");
+    }
     if (is_taken) section.fail("there is a policy \"" + name + "\" already");
   }
 }
@@ -128,6 +145,7 @@ void read_snapshot(Config& config, std::string name, Section section, const Fire
   if (snapshot.sections.empty()) {
     section.fail("sections are missing: [snapshots." + snapshot.name + ".sections.NAME]");
   }
+  check_sizes(snapshot, section);
   check_names(config, snapshot, section);
   check_sources(snapshot, section);
   section.finish();

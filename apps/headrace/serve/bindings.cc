@@ -107,19 +107,20 @@ Result<void> Bindings::open_source(const config::SourceConfig& source, Runtime& 
   return {};
 }
 
-Result<void> Bindings::bind(const config::PolicyConfig& policy, const Bindings* before) {
+Result<void> Bindings::bind(const config::PolicyConfig& policy, bool is_section,
+                            const Bindings* before) {
   const Opened* opened = find_opened(policy.source);
   if (opened == nullptr) return {};  // Its own fault has been told.
   const Bound* same = before == nullptr ? nullptr : before->find_bound(policy.policy.name);
   const Opened* opened_before = same == nullptr ? nullptr : before->find_opened(policy.source);
-  if (same != nullptr && same->config == policy && opened_before != nullptr &&
-      opened_before->where == opened->where) {
-    bound_.push_back({.config = policy, .source = same->source});
+  if (same != nullptr && same->config == policy && same->is_section == is_section &&
+      opened_before != nullptr && opened_before->where == opened->where) {
+    bound_.push_back({.config = policy, .source = same->source, .is_section = is_section});
     return {};
   }
   Result<std::shared_ptr<Source>> source = ask(policy, opened->where);
   if (!source) return std::unexpected(source.error());
-  bound_.push_back({.config = policy, .source = std::move(*source)});
+  bound_.push_back({.config = policy, .source = std::move(*source), .is_section = is_section});
   return {};
 }
 
@@ -128,7 +129,8 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
                                                          const Bindings* before) {
   Bindings bindings;
   Faults faults;
-  if (config.policies.size() > config.engine.policies_max) {
+  const std::vector<const config::PolicyConfig*> policies = config.all_policies();
+  if (policies.size() > config.engine.policies_max) {
     faults.push_back(fault_at(file, {}, "more policies than policies_max"));
   }
   for (const config::SourceConfig& source : config.sources) {
@@ -138,10 +140,12 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
                    "sources." + source.name + ": " + opened.error().what + open_advice(source)));
     }
   }
-  for (const config::PolicyConfig& policy : config.policies) {
-    if (auto bound = bindings.bind(policy, before); !bound) {
-      faults.push_back(fault_at(file, policy.place,
-                                "policies." + policy.policy.name + ": " + bound.error().what));
+  for (std::size_t n = 0; n < policies.size(); ++n) {
+    const bool is_section = n >= config.policies.size();  // They come last.
+    if (auto bound = bindings.bind(*policies[n], is_section, before); !bound) {
+      faults.push_back(fault_at(file, policies[n]->place,
+                                (is_section ? "snapshots." : "policies.") +
+                                    policies[n]->policy.name + ": " + bound.error().what));
     }
   }
   if (!faults.empty()) return std::unexpected(std::move(faults));
@@ -151,8 +155,11 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
 Result<void> Bindings::define_all(Engine& engine, const Bindings* before) const {
   for (const Bound& bound : bound_) {
     const Bound* same = before == nullptr ? nullptr : before->find_bound(bound.config.policy.name);
-    if (same != nullptr && same->source == bound.source) continue;
-    auto defined = engine.define(bound.config.policy, shared_bytes_codec(), bound.source);
+    const bool is_same =
+        same != nullptr && same->source == bound.source && same->is_section == bound.is_section;
+    if (is_same) continue;
+    auto defined =
+        engine.define(bound.config.policy, shared_bytes_codec(), bound.asked_by_engine());
     if (!defined) return std::unexpected(defined.error());
   }
   return {};
@@ -166,7 +173,7 @@ Result<void> Bindings::apply(Engine& engine, const Bindings* before) const {
         engine.undefine(bound.config.policy.name);
       } else {
         // It was accepted before, so it is accepted now.
-        (void)engine.define(was->config.policy, shared_bytes_codec(), was->source);
+        (void)engine.define(was->config.policy, shared_bytes_codec(), was->asked_by_engine());
       }
     }
     return defined;
@@ -176,6 +183,40 @@ Result<void> Bindings::apply(Engine& engine, const Bindings* before) const {
     if (find_bound(was.config.policy.name) == nullptr) engine.undefine(was.config.policy.name);
   }
   return {};
+}
+
+std::shared_ptr<Revisions> Bindings::revisions_of(std::string_view source) const {
+  const Opened* opened = find_opened(source);
+  if (opened == nullptr) return nullptr;
+  if (const auto* sqlite = std::get_if<SqlitePointer>(&opened->where)) {
+    return headrace::revisions_of(*sqlite);
+  }
+  const auto* postgres = std::get_if<PostgresPointer>(&opened->where);
+  return postgres == nullptr ? nullptr : headrace::revisions_of(*postgres);
+}
+
+Result<http::Snapshots> Bindings::snapshots(const config::Config& config, Engine& engine,
+                                            Runtime& runtime) const {
+  http::Snapshots all;
+  for (const config::SnapshotConfig& one : config.snapshots) {
+    SnapshotOptions options{
+        .name = one.name, .stale_for = one.stale_for, .check_within = one.check_within};
+    for (const config::SnapshotSectionConfig& section : one.sections) {
+      const std::string& policy = section.policy.policy.name;
+      const Bound* bound = find_bound(policy);
+      options.sections.push_back({.name = section.name,
+                                  .policy = engine.find(policy),
+                                  .source = bound == nullptr ? nullptr : bound->source,
+                                  .parts = section.parts});
+    }
+    auto made = Snapshot::make(std::move(options), {engine, runtime, runtime},
+                               revisions_of(one.source_of_parts()));
+    if (!made) {
+      return failure(made.error().code, "snapshots." + one.name + ": " + made.error().what);
+    }
+    all.emplace(one.name, std::move(*made));
+  }
+  return all;
 }
 
 }  // namespace headrace::app

@@ -1,4 +1,5 @@
-// serve/bindings.h: what a configuration asks for, opened: sources, and each policy's question.
+// serve/bindings.h: what a configuration asks for, opened: sources, each policy's question, and
+// snapshots.
 //
 // Opening comes first and may fail without harm; applying comes second and changes the engine as a
 // whole or not at all.  A source that reads like the one before is kept with its connections.
@@ -19,6 +20,7 @@
 #include "headrace/engine.h"
 #include "headrace/runtime.h"
 #include "headrace/source.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace::app {
 
@@ -36,6 +38,10 @@ class Bindings {
   // May return: what Engine::define() does; then the engine is as it was.
   [[nodiscard]] Result<void> apply(Engine& engine, const Bindings* before) const;
 
+  // The snapshots over the engine's policies.  REQUIRES: applied.
+  [[nodiscard]] Result<http::Snapshots> snapshots(const config::Config& config, Engine& engine,
+                                                  Runtime& runtime) const;
+
   [[nodiscard]] std::size_t policies() const noexcept { return bound_.size(); }
   [[nodiscard]] std::size_t sources() const noexcept { return opened_.size(); }
   // Of those, how many are the ones from before.
@@ -51,13 +57,19 @@ class Bindings {
   struct Bound {
     config::PolicyConfig config{};
     std::shared_ptr<Source> source{};
+    // Of a snapshot: the engine does not know its source, so that nobody asks it by the way.
+    bool is_section = false;
+    [[nodiscard]] std::shared_ptr<Source> asked_by_engine() const {
+      return is_section ? nullptr : source;
+    }
   };
 
   [[nodiscard]] const Opened* find_opened(std::string_view name) const noexcept;
   [[nodiscard]] const Bound* find_bound(std::string_view name) const noexcept;
   Result<void> open_source(const config::SourceConfig& source, Runtime& runtime,
                            const Bindings* before);
-  Result<void> bind(const config::PolicyConfig& policy, const Bindings* before);
+  Result<void> bind(const config::PolicyConfig& policy, bool is_section, const Bindings* before);
+  [[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::string_view source) const;
   [[nodiscard]] Result<void> define_all(Engine& engine, const Bindings* before) const;
 
   std::vector<Opened> opened_;

@@ -81,12 +81,12 @@ std::string name_of(const config::BusConfig& bus) {
 
 http::Prices prices_of(const Config& config) {
   http::Prices prices{.currency = config.prices.currency};
-  for (const config::PolicyConfig& policy : config.policies) {
-    const config::SourceConfig* source = config.find_source(policy.source);
+  for (const config::PolicyConfig* policy : config.all_policies()) {
+    const config::SourceConfig* source = config.find_source(policy->source);
     if (source == nullptr) continue;
-    prices.of[policy.policy.name] = {.read = source->read_price_per_100k / 100'000,
-                                     .write = source->write_price_per_100k / 100'000,
-                                     .removal = source->delete_price_per_100k / 100'000};
+    prices.of[policy->policy.name] = {.read = source->read_price_per_100k / 100'000,
+                                      .write = source->write_price_per_100k / 100'000,
+                                      .removal = source->delete_price_per_100k / 100'000};
   }
   return prices;
 }
@@ -240,6 +240,11 @@ std::optional<int> Server::listen() {
                         .api_key = std::move(*key),
                         .version = version,
                         .prices = prices_of(config_)};
+  auto snapshots = bindings_->snapshots(config_, *engine_, runtime_);
+  if (!snapshots) {
+    return refuse(snapshots.error().what, "Mend it in " + command_.config + ".", exit_config);
+  }
+  options.snapshots = std::move(*snapshots);
   options.connections_max = config_.server.connections_max;
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
@@ -295,7 +300,8 @@ void Server::greet() const {
 
 // What is read at the start alone, and as which text it was given.
 std::map<std::string, std::string> fixed_settings(const Config& config) {
-  constexpr std::string_view read_again[] = {"policies.", "sources.", "prices.", "drain_delay"};
+  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "sources.", "prices.",
+                                             "drain_delay"};
   std::map<std::string, std::string> fixed;
   for (const config::Setting& setting : config.settings) {
     const bool is_read_again = std::ranges::any_of(
@@ -333,15 +339,19 @@ void Server::reload() {
   if (auto applied = bindings->apply(*engine_, &*bindings_); !applied) {
     return log_error("not reloaded: " + applied.error().what);
   }
+  auto snapshots = bindings->snapshots(*next, *engine_, runtime_);
+  if (!snapshots) return log_error("not reloaded: " + snapshots.error().what);
   warn_of_restart(*next);
   log_info(fmt::format("reloaded: {} policies, {} sources, {} of them kept", bindings->policies(),
                        bindings->sources(), bindings->kept()));
   bindings_ = std::move(*bindings);
   // What takes a restart stays as it was, so that the warning comes again.
   config_.policies = std::move(next->policies);
+  config_.snapshots = std::move(next->snapshots);
   config_.sources = std::move(next->sources);
   config_.prices = std::move(next->prices);
   server_->set_prices(prices_of(config_));
+  server_->set_snapshots(std::move(*snapshots));
   config_.drain_delay = next->drain_delay;
 }
 

@@ -38,6 +38,11 @@ Api::Api(const ServerOptions& options, Parts parts)
               .json_depth_max = options.json_depth_max}),
       invalidations_(parts_.engine, options.json_depth_max),
       writes_(parts_.engine, options.json_depth_max),
+      guards_({.engine = parts_.engine,
+               .clock = parts_.clock,
+               .executor = parts_.executor,
+               .random = parts_.random},
+              options.guards_max, options.json_depth_max),
       policies_(parts_.engine, options.json_depth_max),
       migration_(options_.migration, options.json_depth_max),
       began_(parts_.clock.now()),
@@ -47,6 +52,7 @@ Api::Api(const ServerOptions& options, Parts parts)
   snapshots_.add_to(router_);
   invalidations_.add_to(router_);
   writes_.add_to(router_);
+  guards_.add_to(router_);
   policies_.add_to(router_);
   migration_.add_to(router_);
   add_health_routes();

@@ -17,6 +17,7 @@
 #include "headrace/engine.h"
 #include "headrace/random.h"
 #include "server/http/counters.h"
+#include "server/http/guard_routes.h"
 #include "server/http/invalidate_routes.h"
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
@@ -36,6 +37,7 @@ class Api final : public Service {
     Store* store;  // May be null.
     Random& random;
     const Clock& clock;
+    Executor& executor;
     std::size_t loops;
     std::function<std::size_t()> current_loop;
     std::function<std::size_t()> connections;
@@ -57,7 +59,10 @@ class Api final : public Service {
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
   // From here on every answer is its connection's last.
-  void drain() noexcept { announced_ = draining_ = true; }
+  void drain() {
+    announced_ = draining_ = true;
+    guards_.drop_all();
+  }
 
  private:
   [[nodiscard]] std::shared_ptr<const Prices> prices() const;
@@ -86,6 +91,7 @@ class Api final : public Service {
   ReadRoutes reads_;
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;
+  GuardRoutes guards_;
   PolicyRoutes policies_;
   MigrationRoutes migration_;
   Router router_;

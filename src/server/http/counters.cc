@@ -12,6 +12,7 @@ std::string_view name_of(Route route) noexcept {
     case Route::put: return "put";
     case Route::source: return "source";
     case Route::explain: return "explain";
+    case Route::guard: return "guard";
     case Route::snapshot: return "snapshot";
     case Route::policies: return "policies";
     case Route::metrics: return "metrics";

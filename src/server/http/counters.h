@@ -22,13 +22,14 @@ enum class Route : std::uint8_t {
   put,
   source,
   explain,
+  guard,
   snapshot,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 11;
+inline constexpr std::size_t route_count = 12;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

@@ -32,6 +32,11 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
      "GET /v1/policies lists the policies of this server."},
+    {"no-such-guard", 404, false, "No such guard stands here",
+     "A guard ends where it was begun, once, and by itself when the time for a write is over.  "
+     "What "
+     "it was for has then been invalidated, or is guarded until nobody can make the write any "
+     "more."},
     {"no-such-snapshot", 404, false, "No such snapshot",
      "The server's configuration declares snapshots in [snapshots.NAME]."},
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},

@@ -61,6 +61,7 @@ struct HttpServer::State {
                       .store = store,
                       .random = runtime,
                       .clock = runtime,
+                      .executor = runtime,
                       .loops = runtime.threads(),
                       .current_loop = [this] { return runtime.loops().current().value_or(0); },
                       .connections = [this] { return sessions_live(); }}),

@@ -36,6 +36,7 @@ struct ServerOptions {
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
   std::size_t batch_entities_max = 1000;
+  std::size_t guards_max = 10000;  // That clients hold.
   std::size_t batch_answer_bytes_max = 64 << 20;
   std::size_t header_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 8 << 20;
