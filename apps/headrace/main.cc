@@ -272,6 +272,46 @@ void add_migrate(CLI::App& app, Run& run) {
       "http://10.0.0.2:8080\n  headrace migrate run --from old.toml --to new.toml");
 }
 
+void add_revision_stage(CLI::App& revision, Run& run, const std::string& stage,
+                        const std::string& what, const std::string& footer) {
+  auto command = std::make_shared<RevisionCommand>();
+  command->stage = stage;
+  CLI::App* sub = add(revision, run, stage, what, command, app::revision);
+  sub->add_option("parts", command->parts, "Tables, and columns of them, as progress[user_id]");
+  sub->add_option("--config,-c", command->config, "The configuration file")
+      ->envname("HEADRACE_CONFIG")
+      ->capture_default_str();
+  sub->add_option("--source", command->source, "The source, of PostgreSQL or SQLite")->required();
+  sub->add_option("--connection", command->connection,
+                  "Of a PostgreSQL role who may make triggers, if the source's may not");
+  if (stage == "check") {
+    sub->add_flag("--json", command->json, "Print JSON");
+  } else {
+    sub->add_flag("--yes", command->yes, "Do not ask");
+    sub->add_flag("--print", command->print, "Only print the SQL, for somebody else to run");
+  }
+  sub->footer(footer);
+}
+
+void add_revision(CLI::App& app, Run& run) {
+  CLI::App* sub = app.add_subcommand("revision", "Have a database keep the revisions of its parts");
+  sub->require_subcommand(1);
+  add_revision_stage(*sub, run, "install", "Make the triggers that keep them",
+                     "Prints the SQL and asks before it runs; done again it does nothing.\n"
+                     "Examples:\n  headrace revision install --source db orders "
+                     "'progress[user_id]'\n  headrace revision install --source db orders "
+                     "--connection 'host=db dbname=app user=owner'\n"
+                     "  headrace revision install --source db orders --print | psql");
+  add_revision_stage(*sub, run, "check", "Say by what they are kept, and what is missing",
+                     "Without parts: all that were ever installed.  Ends with 0 if nothing is "
+                     "missing, else with 1.\n"
+                     "Example:\n  headrace revision check --source db orders");
+  add_revision_stage(*sub, run, "uninstall", "Remove the triggers",
+                     "Without parts: all there is of Headrace.\n"
+                     "Examples:\n  headrace revision uninstall --source db orders\n"
+                     "  headrace revision uninstall --source db --yes");
+}
+
 int print_version() {
   fmt::print("headrace {}\n", version);
   return exit_ok;
@@ -293,6 +333,7 @@ int parse_and_run(int argc, char** argv) {
   add_top(app, run);
   add_replay(app, run);
   add_migrate(app, run);
+  add_revision(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);
   app.footer(

@@ -141,6 +141,18 @@ struct MigrateCommand {
 };
 int migrate(const MigrateCommand& command);
 
+struct RevisionCommand {
+  std::string stage{};  // "install", "check" or "uninstall".
+  std::string config = "headrace.toml";
+  std::string source{};
+  std::string connection{};          // Of another role than the source's; empty: the source's.
+  std::vector<std::string> parts{};  // "orders", "progress[user_id]".
+  bool yes = false;
+  bool print = false;  // The SQL, and nothing is done.
+  bool json = false;
+};
+int revision(const RevisionCommand& command);
+
 struct ServeCommand {
   std::string config = "headrace.toml";
   std::string listen{};

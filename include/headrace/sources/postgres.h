@@ -78,11 +78,11 @@ inline constexpr std::size_t postgres_batch_max = 256;
 // entity, so that of an integer column "007" is 7.
 [[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::shared_ptr<PostgresDatabase> database);
 
-// What keeps them, over a session of its own that may have another role than the one, `reader`, who
-// will read them; empty: nobody else will.  Connects when it is first asked.
+// What keeps them.  The role of `source` is given the right to read them; `connection`, if it is
+// not empty, is that of another one, who may make triggers.  Connects when it is first asked.
 // PostgreSQL 14 and later.  May return: invalid_argument; source_unavailable, if the system has no
 // descriptor left.
 [[nodiscard]] Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(
-    PostgresDatabaseOptions options, std::string reader, Clock& clock);
+    PostgresDatabaseOptions source, std::string connection, Clock& clock);
 
 }  // namespace headrace

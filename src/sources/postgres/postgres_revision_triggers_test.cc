@@ -14,7 +14,7 @@ using testing::StartsWith;
 
 class PostgresRevisionTriggersTest : public PostgresRevisionsTest {
  protected:
-  RevisionTriggers::Kept check(const std::string& name, const std::string& reader = "") {
+  RevisionTriggers::Kept check(const std::string& name, const std::string& reader = "postgres") {
     const auto all = triggers(reader)->check(parts_of({name}));
     EXPECT_TRUE(all) << all.error().what;
     return all && all->size() == 1 ? all->front() : RevisionTriggers::Kept{};
@@ -94,7 +94,7 @@ TEST_F(PostgresRevisionTriggersTest, WhatCannotBeKeptIsRefused) {
 }
 
 TEST_F(PostgresRevisionTriggersTest, WithoutTheRightNothingIsChanged) {
-  const auto keeper = triggers("", name_ + "_app");
+  const auto keeper = triggers(name_ + "_cache", name_ + "_app");
   const auto sql = keeper->install(parts_of({"orders"}));
   ASSERT_TRUE(sql) << sql.error().what;
   const auto done = keeper->apply(*sql);

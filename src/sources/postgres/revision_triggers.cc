@@ -1,8 +1,11 @@
 // What is there is asked of the catalog; what is not becomes SQL, and nothing else does.
+#include <libpq-fe.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -123,6 +126,21 @@ struct Ground {
   bool is_readable = false;  // By who will read.
 };
 
+// Who lets itself in so; none, if that is no connection.  As libpq does, by what the environment
+// says if the connection does not.
+std::optional<std::string> role_of(const std::string& connection) {
+  using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+  const Options said(PQconninfoParse(connection.c_str(), nullptr), &PQconninfoFree);
+  const Options usual(PQconndefaults(), &PQconninfoFree);
+  if (!said || !usual) return std::nullopt;
+  for (const PQconninfoOption* all : {said.get(), usual.get()}) {
+    for (const PQconninfoOption* one = all; one->keyword != nullptr; ++one) {
+      if (std::string_view(one->keyword) == "user" && one->val != nullptr) return one->val;
+    }
+  }
+  return std::nullopt;
+}
+
 std::unexpected<Error> wrong(std::string what) {
   return failure(Code::invalid_argument, std::move(what));
 }
@@ -170,7 +188,7 @@ std::string missing_ground(const Ground& ground, const std::string& reader) {
       sql += "REVOKE ALL ON FUNCTION headrace." + std::string(one->name) + " FROM PUBLIC;\n";
     }
   }
-  if (ground.is_readable || reader.empty()) return sql;
+  if (ground.is_readable) return sql;
   const std::string to = " TO " + sql::quoted(reader) + ";\n";
   return sql + "GRANT USAGE ON SCHEMA headrace" + to +
          "GRANT SELECT ON headrace.part, headrace.revision" + to;
@@ -178,12 +196,9 @@ std::string missing_ground(const Ground& ground, const std::string& reader) {
 
 class Triggers final : public RevisionTriggers {
  public:
-  Triggers(PostgresDatabaseOptions options, std::string reader, Clock& clock)
+  Triggers(const PostgresDatabaseOptions& source, std::string reader, Login login, Clock& clock)
       : reader_(std::move(reader)),
-        server_{.login = {.connection = std::move(options.connection),
-                          .password = std::move(options.password)},
-                .connect_within = options.connect_within,
-                .clock = clock},
+        server_{.login = std::move(login), .connect_within = source.connect_within, .clock = clock},
         line_(server_, bell_, Use::writing) {}
 
   [[nodiscard]] bool is_made() const noexcept { return bell_.is_made(); }
@@ -227,7 +242,6 @@ Result<Rows> Triggers::ask(const std::string& sql, const Texts& parameters, int 
 }
 
 Result<bool> Triggers::can_read() {
-  if (reader_.empty()) return true;
   const Result<Rows> rows =
       ask("SELECT has_schema_privilege($1, 'headrace', 'USAGE') AND "
           "has_table_privilege($1, 'headrace.part', 'SELECT') AND "
@@ -418,15 +432,20 @@ Result<void> Triggers::apply(const std::string& sql) {
 
 }  // namespace postgres
 
-Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(
-    PostgresDatabaseOptions options, std::string reader, Clock& clock) {
-  if (options.connection.empty() || options.connect_within <= Duration::zero()) {
+Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(PostgresDatabaseOptions source,
+                                                                     std::string connection,
+                                                                     Clock& clock) {
+  const std::optional<std::string> reader = postgres::role_of(source.connection);
+  if (source.connection.empty() || !reader || source.connect_within <= Duration::zero()) {
     return failure(Code::invalid_argument,
-                   "revision triggers on PostgreSQL need a connection, and connect_within of more "
-                   "than zero");
+                   "revision triggers on PostgreSQL need the source's connection, and "
+                   "connect_within of more than zero");
   }
-  auto triggers =
-      std::make_unique<postgres::Triggers>(std::move(options), std::move(reader), clock);
+  postgres::Login login{.connection = std::move(connection)};
+  if (login.connection.empty()) {
+    login = {.connection = source.connection, .password = source.password};
+  }
+  auto triggers = std::make_unique<postgres::Triggers>(source, *reader, std::move(login), clock);
   if (!triggers->is_made()) {
     return failure(Code::source_unavailable, "no descriptor is left for revision triggers");
   }

@@ -31,10 +31,11 @@ class PostgresRevisionsTest : public PostgresSourceTest {
     for (const std::string& name : names) parts.push_back(sql::part_of(name).value_or(Part{}));
     return parts;
   }
-  std::unique_ptr<RevisionTriggers> triggers(std::string reader = "",
-                                             std::string user = "postgres") {
-    auto made = postgres_revision_triggers({.connection = connection_as(user)}, std::move(reader),
-                                           runtime_);
+  // Of `user`, so that `reader` can read.
+  std::unique_ptr<RevisionTriggers> triggers(const std::string& reader = "postgres",
+                                             const std::string& user = "postgres") {
+    auto made = postgres_revision_triggers({.connection = connection_as(reader)},
+                                           connection_as(user), runtime_);
     EXPECT_TRUE(made) << made.error().what;
     return std::move(made).value_or(nullptr);
   }
