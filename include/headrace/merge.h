@@ -108,8 +108,8 @@ class MergedView {
   // entries is asked for.  `options.within` counts for each of three steps in turn: membership,
   // settings, fragments.
   // May return, for all of them: what reading the membership may, source_failed if it is not what
-  // it must be, invalid_argument (a user without a name), too_large (merged_names_max),
-  // refused (merged_layers_max).
+  // it must be, invalid_argument (a user without a name), too_large (merged_names_max,
+  // merged_layers_max).
   [[nodiscard]] Task<Result<std::vector<Result<MergedAnswer>>>> read(
       Caller caller, std::vector<std::string> names, ReadOptions options = {}) const;
 
@@ -120,5 +120,7 @@ class MergedView {
   Engine& engine_;
   std::unique_ptr<const merge::Definition> definition_;
 };
+
+using MergedViews = std::vector<std::shared_ptr<const MergedView>>;
 
 }  // namespace headrace

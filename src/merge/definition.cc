@@ -80,7 +80,9 @@ class Check {
   void check_scope(const MergedScope& scope) {
     if (scope.policy.empty()) fail(scope, "policy", "is missing: the policy of its fragments");
     const auto entity = EntityTemplate::parse(scope.entity);
-    if (!entity) {
+    if (scope.entity.empty()) {
+      fail(scope, "entity", "is missing: how its fragments are named, such as \"{user}/{name}\"");
+    } else if (!entity) {
       fail(scope, "entity", entity.error().what);
     } else {
       check_entity(scope, *entity);

@@ -76,6 +76,8 @@ TEST(MergedDefinition, AScopeNeedsItsPolicyAndTheNameAskedFor) {
               ElementsAre(HasSubstr("public.policy: is missing")));
   EXPECT_THAT(faults([](auto& view) { view.scopes[0].entity = "all"; }),
               ElementsAre(HasSubstr("public.entity: must have {name}")));
+  EXPECT_THAT(faults([](auto& view) { view.scopes[0].entity = ""; }),
+              ElementsAre(HasSubstr("public.entity: is missing")));
   EXPECT_THAT(faults([](auto& view) { view.scopes[0].entity = "{name"; }),
               ElementsAre(HasSubstr("public.entity: has a brace")));
 }

@@ -78,10 +78,10 @@ Result<std::vector<Layer>> layers_of(const Definition& definition, const Caller&
       if (bounds.empty()) break;
     }
     if (bounds.empty() || bounds.size() > merged_layers_max - layers.size()) {
-      return failure(Code::refused, "scope \"" + scope.options.name +
-                                        "\": the caller has more fragments of one name than "
-                                        "merged_layers_max = " +
-                                        std::to_string(merged_layers_max));
+      return failure(Code::too_large, "scope \"" + scope.options.name +
+                                          "\": the caller has more fragments of one name than "
+                                          "merged_layers_max = " +
+                                          std::to_string(merged_layers_max));
     }
     for (Bound& bound : bounds) {
       layers.push_back({.scope = &scope, .bound = std::move(bound), .rank = scope.options.rank});

@@ -1,7 +1,7 @@
 // merge/layers.h: which scopes apply to a caller, with which values, and in which order.
 //
 // Threads:   pure functions.
-// Errors:    refused: more than merged_layers_max.
+// Errors:    too_large: more than merged_layers_max.
 // Lifetimes: layers refer to the definition, the caller and the attributes that they were made of.
 #pragma once
 

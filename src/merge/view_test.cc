@@ -106,7 +106,7 @@ TEST_F(ViewTest, TooManyDomainsAreRefusedAndNoneIsLeftOut) {
   EXPECT_EQ(text_for(user("ann"), "a"), "1");
   const Read refused = read_all(user("bob"), {"a"});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::refused);
+  EXPECT_EQ(refused.error().code, Code::too_large);
   EXPECT_THAT(refused.error().what, HasSubstr("merged_layers_max = 64"));
 }
 

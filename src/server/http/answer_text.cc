@@ -32,7 +32,7 @@ std::string_view forward_of(Reason reason) noexcept {
   }
 }
 
-// A strong tag: it changes if and only if the bytes change.
+// The tag of a body, without memory of its own.
 class Etag {
  public:
   explicit Etag(std::string_view body) noexcept {
@@ -84,6 +84,10 @@ void append_absence(std::string& out, const AnyAnswer& answer, const Asking& ask
 std::string_view json_of(const AnyAnswer& answer) noexcept {
   if (answer.kind() != Kind::value) return "null";
   return *static_cast<const std::string*>(answer.entry().value());
+}
+
+std::string etag_of(std::string_view body) {
+  return std::string(Etag(body).view());
 }
 
 void append_cache_status(std::string& out, const AnyAnswer& answer) {

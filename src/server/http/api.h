@@ -18,6 +18,7 @@
 #include "headrace/random.h"
 #include "server/http/counters.h"
 #include "server/http/invalidate_routes.h"
+#include "server/http/merged_routes.h"
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
@@ -51,6 +52,7 @@ class Api final : public Service {
 
   // For all that is reported from here on.
   void set_prices(Prices prices);
+  void set_merged(MergedViews views) { merged_.set_views(std::move(views)); }
 
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
@@ -81,6 +83,7 @@ class Api final : public Service {
   ServerOptions options_;
   Parts parts_;
   ReadRoutes reads_;
+  MergedRoutes merged_;
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;
   PolicyRoutes policies_;

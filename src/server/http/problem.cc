@@ -32,6 +32,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
      "GET /v1/policies lists the policies of this server."},
+    {"no-such-view", 404, false, "No such merged view",
+     "The configuration of this server names its views: [merged.NAME]."},
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
     {"no-such-problem", 404, false, "No such problem",
      "The codes stand in docs and in this server."},

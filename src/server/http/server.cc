@@ -166,6 +166,10 @@ const io::Address& HttpServer::address() const noexcept {
 void HttpServer::set_prices(http::Prices prices) {
   state_->api.set_prices(std::move(prices));
 }
+
+void HttpServer::set_merged(MergedViews views) {
+  state_->api.set_merged(std::move(views));
+}
 void HttpServer::announce_drain() {
   state_->api.announce_drain();
 }

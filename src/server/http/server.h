@@ -14,6 +14,7 @@
 #include <string>
 
 #include "headrace/engine.h"
+#include "headrace/merge.h"
 #include "headrace/result.h"
 #include "headrace/runtime.h"
 #include "headrace/store.h"
@@ -30,6 +31,7 @@ struct ServerOptions {
   std::string version = "0.0.0";
   http::Prices prices{};
   http::MigrationControl migration{};  // Of the store, if it moves.
+  MergedViews merged{};
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
@@ -59,6 +61,8 @@ class HttpServer {
 
   // What is reported from here on is reckoned with these: prices may change, and policies come.
   void set_prices(http::Prices prices);
+  // Requests that begin from here on read through these.
+  void set_merged(MergedViews views);
 
   // From here on /readyz says 503, so that others stop sending; all else goes on.
   void announce_drain();
