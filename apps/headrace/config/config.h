@@ -24,6 +24,7 @@
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
+#include "headrace/merge.h"
 #include "headrace/policy.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/sources/http.h"
@@ -203,9 +204,10 @@ struct Config : StoreConfig {
   BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
-  std::string firestore_emulator{};      // FIRESTORE_EMULATOR_HOST; of who names none.
-  std::vector<SourceConfig> sources{};   // By name.
-  std::vector<PolicyConfig> policies{};  // By name.
+  std::string firestore_emulator{};         // FIRESTORE_EMULATOR_HOST; of who names none.
+  std::vector<SourceConfig> sources{};      // By name.
+  std::vector<PolicyConfig> policies{};     // By name.
+  std::vector<MergedViewOptions> merged{};  // By name; sound, and of policies that there are.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;

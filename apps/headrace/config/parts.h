@@ -35,4 +35,7 @@ void read_source(Config& config, std::string name, Section section);
 // [policies.NAME].  `check` may be empty.  REQUIRES: all sources have been read.
 void read_policy(Config& config, std::string name, Section section, const FirestoreCheck& check);
 
+// [merged.NAME].  REQUIRES: all policies have been read.
+void read_merged(Config& config, std::string name, Section section);
+
 }  // namespace headrace::config

@@ -280,6 +280,8 @@ Section Section::section(std::string_view key, std::string_view like) {
 void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read) {
   const Section outer = section(key);
   if (outer.table_ == nullptr) return;
+  const std::string pattern =
+      pattern_.empty() ? std::string(key) : pattern_ + "." + std::string(key);
   for (const auto& [name, node] : *outer.table_) {
     const std::string inner = full(key) + "." + std::string(name.str());
     const toml::table* table = node.as_table();
@@ -288,7 +290,7 @@ void Section::each(std::string_view key, const std::function<void(std::string, S
       continue;
     }
     read(std::string(name.str()),
-         Section(report_, table, inner, full(key) + ".*", config::place_of(node)));
+         Section(report_, table, inner, pattern + ".*", config::place_of(node)));
   }
 }
 
