@@ -1,75 +1,22 @@
-"""Merged views: two servers on one Valkey, SQLite as the source, every policy strict."""
+"""Merged views, configured as docs/merged.md shows it: on SQLite, on PostgreSQL, and by two servers
+that share one Valkey, where every policy is strict."""
 
 import json
+import pathlib
+import re
 import unittest
 import urllib.parse
 
 from harness import SIGHUP, Case
+from test_postgres import POSTGRES, Postgres
 from test_shared import SERVERS, Valkey
 
-# As docs/merged.md shows it.
-CONFIG = """
-[sources.db]
-kind = "sqlite"
-path = "source.sqlite"
-
-[policies.fragments]
-source = "db"
-fields = ["value"]
-query = '''
-  WITH one(kind, rest) AS (
-         SELECT substr(:entity, 1, instr(:entity, '/') - 1),
-                substr(:entity, instr(:entity, '/') + 1)),
-       asked(kind, owner, name) AS (
-         SELECT kind, substr(rest, 1, instr(rest, '/') - 1), substr(rest, instr(rest, '/') + 1)
-         FROM one)
-  SELECT value FROM settings JOIN asked ON settings.kind = asked.kind
-   AND settings.owner = replace(replace(asked.owner, '%2F', '/'), '%25', '%')
-   AND settings.name = replace(replace(asked.name, '%2F', '/'), '%25', '%')
-'''
-level = "strict"
-absent_for = "5m"
-
-[policies.scopes]
-source = "db"
-table = "scopes"
-fields = ["rank", "allow"]
-level = "strict"
-absent_for = "5m"
-
-[policies.members]
-source = "db"
-table = "members"
-key = "user"
-fields = ["domain"]
-level = "strict"
-absent_for = "5m"
-
-[merged.config]
-membership = "members"
-
-[merged.config.scopes.public]
-rank = 0
-policy = "fragments"
-entity = "public//{name}"
-field = "value"
-settings = "scopes"
-settings_entity = "public"
-
-[merged.config.scopes.domain]
-rank = 10
-policy = "fragments"
-entity = "domain/{domain}/{name}"
-field = "value"
-settings = "scopes"
-settings_entity = "domain/{domain}"
-
-[merged.config.scopes.user]
-rank = 20
-policy = "fragments"
-entity = "user/{user}/{name}"
-field = "value"
-"""
+DOCUMENT = (pathlib.Path(__file__).parents[2] / "docs/merged.md").read_text(encoding="utf-8")
+ON_POSTGRES = re.search(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)[1]
+SQL = re.search(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)[1]
+SOURCE = '[sources.db]\nkind = "sqlite"\npath = "source.sqlite"\n'
+CONFIG = re.sub(r'""".*?"""', lambda _: f'"""{SQL}"""', SOURCE + ON_POSTGRES.split("\n\n", 1)[1],
+                flags=re.DOTALL)
 
 
 class Merged(Case):
@@ -80,7 +27,7 @@ class Merged(Case):
         self.database.execute("CREATE TABLE settings (kind TEXT, owner TEXT, name TEXT, value TEXT,"
                               " PRIMARY KEY (kind, owner, name))")
         self.database.execute("CREATE TABLE scopes (id TEXT PRIMARY KEY, rank INTEGER, allow TEXT)")
-        self.database.execute("CREATE TABLE members (user TEXT PRIMARY KEY, domain TEXT)")
+        self.database.execute("CREATE TABLE members (user_id TEXT PRIMARY KEY, domain TEXT)")
         for user, domain in (("ann", "d1"), ("bob", "d1"), ("cid", "d2")):
             self.database.execute("INSERT INTO members VALUES (?, ?)", (user, domain))
         self.say("public", "", {"color": "grey", "font": {"size": 10, "face": "serif"}})
@@ -159,7 +106,7 @@ class Shared(Merged):
         seen = self.edited("scopes", "domain/d1")
         self.assertEqual(seen["bob"], {"color": "black", "n": 1})
         self.assertIsNone(seen["ann"]["color"])
-        self.database.execute("UPDATE members SET domain = 'd2' WHERE user = 'bob'")  # A move.
+        self.database.execute("UPDATE members SET domain = 'd2' WHERE user_id = 'bob'")  # A move.
         seen = self.edited("members", "bob")
         self.assertEqual(seen["bob"], seen["cid"])
         self.assertEqual(seen["bob"]["color"], "red")
@@ -236,3 +183,35 @@ class Alone(Merged):
         self.server.signal(SIGHUP)
         self.wait_until(lambda: "two braces" in self.server.log(), "the refusal")
         self.assertEqual(self.server.ask("GET", "/v1/merged/other/theme")[0], 200)
+
+
+@unittest.skipUnless((POSTGRES / "postgres").exists(), "there is no PostgreSQL 15 here")
+class OnPostgres(Case):
+    def test_values_are_jsonb_and_a_user_may_be_in_several_domains(self):
+        server = Postgres()
+        self.addCleanup(server.end)
+        for sql in ("CREATE TABLE settings (kind text, owner text, name text, value jsonb)",
+                    "CREATE TABLE scopes (id text PRIMARY KEY, rank int, allow jsonb)",
+                    "CREATE TABLE members (user_id text, domain text)",
+                    "INSERT INTO members VALUES ('a/b', 'd1'), ('a/b', 'd%2')",
+                    """INSERT INTO settings VALUES
+                       ('public', '', 'c', '{"a": {"x": 1.10, "y": 12345678901234567890}}'),
+                       ('domain', 'd1', 'c', '{"a": {"x": 2}, "d1": [1]}'),
+                       ('domain', 'd%2', 'c', '{"a": {"x": 3}, "d2": null}'),
+                       ('user', 'a/b', 'c', '{"mine": "dark"}'),
+                       ('user', 'a', 'b/c', '{"stolen": true}')"""):
+            server.run(sql)
+        config = re.sub(r'connection = ".*"', f'connection = "host=127.0.0.1 port={server.port} '
+                        f'user=postgres dbname=postgres"', ON_POSTGRES)
+        self.configure(self.listen + config.replace(
+            'table = "members"\nkey = "user_id"',
+            'query = "SELECT jsonb_agg(domain ORDER BY domain) AS domain FROM members'
+            " WHERE user_id = replace(replace($1, '%2F', '/'), '%25', '%')\""))
+        status, headers, body = self.serve().ask("GET", "/v1/merged/config/c",
+                                                 headers={"Headrace-User": "a/b"})
+        self.assertEqual(status, 200, body)
+        self.assertIn("12345678901234567890", body.decode())
+        self.assertEqual(headers["Headrace-Scopes"], "public, domain, domain, user")
+        value = json.loads(body)
+        self.assertEqual(value.pop("a")["x"], 2, "d% comes before d1")
+        self.assertEqual(value, {"d1": [1], "d2": None, "mine": "dark"})
