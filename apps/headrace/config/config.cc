@@ -152,6 +152,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.each("snapshots", [&config, &check](std::string name, Section section) {
     read_snapshot(config, std::move(name), std::move(section), check);
   });
+  top.each("merged", [&config](std::string name, Section section) {
+    read_merged(config, std::move(name), std::move(section));
+  });
   Section migration = top.section("migration");
   if (top.has("migration")) read_migration(config, std::move(migration), is_bus_named);
   top.finish();
@@ -233,6 +236,20 @@ constexpr std::string_view postgres_bus = R"(
 [bus]
 kind = "postgres"
 connection = "host=127.0.0.1"
+)";
+
+constexpr std::string_view merging = R"(
+[sources.a]
+kind = "sqlite"
+path = "a.db"
+[policies.a]
+source = "a"
+table = "t"
+fields = ["f"]
+[merged.a.scopes.a]
+rank = 0
+policy = "a"
+entity = "{name}"
 )";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
@@ -323,7 +340,7 @@ Configured load_config(const std::string& path, const Environment& environment, 
 std::vector<std::string> known_keys() {
   Report report;
   for (const std::string_view text :
-       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating}) {
+       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating, merging}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

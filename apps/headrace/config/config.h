@@ -24,6 +24,7 @@
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/journals/file.h"
+#include "headrace/merge.h"
 #include "headrace/policy.h"
 #include "headrace/revisions.h"
 #include "headrace/sources/firestore.h"
@@ -228,6 +229,7 @@ struct Config : StoreConfig {
   std::vector<SourceConfig> sources{};      // By name.
   std::vector<PolicyConfig> policies{};     // By name.
   std::vector<SnapshotConfig> snapshots{};  // By name.
+  std::vector<MergedViewOptions> merged{};  // By name; sound, and of policies that there are.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;

@@ -40,4 +40,7 @@ void read_policy_keys(const Config& config, PolicyConfig& into, Section& section
 // [snapshots.NAME].  REQUIRES: all sources and policies have been read.
 void read_snapshot(Config& config, std::string name, Section section, const FirestoreCheck& check);
 
+// [merged.NAME].  REQUIRES: all policies have been read.
+void read_merged(Config& config, std::string name, Section section);
+
 }  // namespace headrace::config

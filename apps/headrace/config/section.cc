@@ -280,8 +280,13 @@ Section Section::section(std::string_view key, std::string_view like) {
 void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read,
                    std::string_view like) {
   const Section outer = section(key);
-  const std::string pattern = like.empty() ? full(key) + ".*" : std::string(like);
   if (outer.table_ == nullptr) return;
+  std::string pattern(like);
+  if (like.empty()) {
+    pattern = pattern_.empty() ? std::string() : pattern_ + ".";
+    pattern += key;
+    pattern += ".*";
+  }
   for (const auto& [name, node] : *outer.table_) {
     const std::string inner = full(key) + "." + std::string(name.str());
     const toml::table* table = node.as_table();

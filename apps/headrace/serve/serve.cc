@@ -91,6 +91,17 @@ http::Prices prices_of(const Config& config) {
   return prices;
 }
 
+// REQUIRES: the engine has the policies of `config`.
+Result<MergedViews> merged_of(const Config& config, Engine& engine) {
+  MergedViews views;
+  for (const MergedViewOptions& options : config.merged) {
+    auto view = MergedView::make(engine, options);
+    if (!view) return std::unexpected(std::move(view.error()));
+    views.push_back(*std::move(view));
+  }
+  return views;
+}
+
 // What a bus that works needs at most, beside its bound, until the first proof.
 constexpr Duration first_proof_within = std::chrono::seconds(3);
 
@@ -245,6 +256,9 @@ std::optional<int> Server::listen() {
     return refuse(snapshots.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
   options.snapshots = std::move(*snapshots);
+  auto views = merged_of(config_, *engine_);
+  if (!views) return refuse(views.error().what, "Mend [merged].", exit_config);
+  options.merged = *std::move(views);
   options.connections_max = config_.server.connections_max;
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
@@ -300,8 +314,8 @@ void Server::greet() const {
 
 // What is read at the start alone, and as which text it was given.
 std::map<std::string, std::string> fixed_settings(const Config& config) {
-  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "sources.", "prices.",
-                                             "drain_delay"};
+  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "merged.",
+                                             "sources.",  "prices.",    "drain_delay"};
   std::map<std::string, std::string> fixed;
   for (const config::Setting& setting : config.settings) {
     const bool is_read_again = std::ranges::any_of(
@@ -341,6 +355,12 @@ void Server::reload() {
   }
   auto snapshots = bindings->snapshots(*next, *engine_, runtime_);
   if (!snapshots) return log_error("not reloaded: " + snapshots.error().what);
+  auto views = merged_of(*next, *engine_);
+  if (views) {
+    server_->set_merged(*std::move(views));
+  } else {
+    log_error("merged views are as they were: " + views.error().what);
+  }
   warn_of_restart(*next);
   log_info(fmt::format("reloaded: {} policies, {} sources, {} of them kept", bindings->policies(),
                        bindings->sources(), bindings->kept()));
@@ -349,6 +369,7 @@ void Server::reload() {
   config_.policies = std::move(next->policies);
   config_.snapshots = std::move(next->snapshots);
   config_.sources = std::move(next->sources);
+  config_.merged = std::move(next->merged);
   config_.prices = std::move(next->prices);
   server_->set_prices(prices_of(config_));
   server_->set_snapshots(std::move(*snapshots));

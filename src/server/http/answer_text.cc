@@ -65,6 +65,10 @@ std::string_view json_of(const AnyAnswer& answer) noexcept {
   return *static_cast<const std::string*>(answer.entry().value());
 }
 
+std::string etag_of(std::string_view body) {
+  return std::string(Etag(body).view());
+}
+
 void append_cache_status(std::string& out, const AnyAnswer& answer) {
   if (answer.origin() == Origin::source) {
     out += "headrace; fwd=";

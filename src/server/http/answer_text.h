@@ -24,6 +24,9 @@ struct Asking {
 // The JSON of an answer that is not absent.
 [[nodiscard]] std::string_view json_of(const AnyAnswer& answer) noexcept;
 
+// A strong tag, in quotes: it changes if and only if the bytes change.
+[[nodiscard]] std::string etag_of(std::string_view body);
+
 // RFC 9211: `headrace; hit; ttl=27; detail=memory`.
 void append_cache_status(std::string& out, const AnyAnswer& answer);
 

@@ -36,6 +36,8 @@ Api::Api(const ServerOptions& options, Parts parts)
              {.batch_entities_max = options.batch_entities_max,
               .batch_answer_bytes_max = options.batch_answer_bytes_max,
               .json_depth_max = options.json_depth_max}),
+      merged_(options.merged, {.batch_answer_bytes_max = options.batch_answer_bytes_max,
+                               .json_depth_max = options.json_depth_max}),
       invalidations_(parts_.engine, options.json_depth_max),
       writes_(parts_.engine, options.json_depth_max),
       guards_({.engine = parts_.engine,
@@ -50,6 +52,7 @@ Api::Api(const ServerOptions& options, Parts parts)
   for (std::size_t i = 0; i < parts_.loops; ++i) counters_.push_back(std::make_unique<Counters>());
   reads_.add_to(router_);
   snapshots_.add_to(router_);
+  merged_.add_to(router_);
   invalidations_.add_to(router_);
   writes_.add_to(router_);
   guards_.add_to(router_);

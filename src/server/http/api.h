@@ -19,6 +19,7 @@
 #include "server/http/counters.h"
 #include "server/http/guard_routes.h"
 #include "server/http/invalidate_routes.h"
+#include "server/http/merged_routes.h"
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
@@ -55,6 +56,7 @@ class Api final : public Service {
   // For all that is reported from here on.
   void set_prices(Prices prices);
   void set_snapshots(Snapshots snapshots) { snapshots_.set(std::move(snapshots)); }
+  void set_merged(MergedViews views) { merged_.set_views(std::move(views)); }
 
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
@@ -89,6 +91,7 @@ class Api final : public Service {
   Parts parts_;
   SnapshotRoutes snapshots_;
   ReadRoutes reads_;
+  MergedRoutes merged_;
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;
   GuardRoutes guards_;

@@ -8,6 +8,7 @@ std::string_view name_of(Route route) noexcept {
   switch (route) {
     case Route::read: return "read";
     case Route::batch: return "batch";
+    case Route::merged: return "merged";
     case Route::invalidate: return "invalidate";
     case Route::put: return "put";
     case Route::source: return "source";

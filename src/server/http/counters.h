@@ -18,6 +18,7 @@ namespace headrace::http {
 enum class Route : std::uint8_t {
   read,
   batch,
+  merged,
   invalidate,
   put,
   source,
@@ -29,7 +30,7 @@ enum class Route : std::uint8_t {
   health,
   other,
 };
-inline constexpr std::size_t route_count = 12;
+inline constexpr std::size_t route_count = 13;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

@@ -34,11 +34,12 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "GET /v1/policies lists the policies of this server."},
     {"no-such-guard", 404, false, "No such guard stands here",
      "A guard ends where it was begun, once, and by itself when the time for a write is over.  "
-     "What "
-     "it was for has then been invalidated, or is guarded until nobody can make the write any "
-     "more."},
+     "What it was for has then been invalidated, or is guarded until nobody can make the write "
+     "any more."},
     {"no-such-snapshot", 404, false, "No such snapshot",
      "The server's configuration declares snapshots in [snapshots.NAME]."},
+    {"no-such-view", 404, false, "No such merged view",
+     "The configuration of this server names its views: [merged.NAME]."},
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
     {"no-such-problem", 404, false, "No such problem",
      "The codes stand in docs and in this server."},

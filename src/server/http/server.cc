@@ -170,6 +170,9 @@ void HttpServer::set_prices(http::Prices prices) {
 void HttpServer::set_snapshots(http::Snapshots snapshots) {
   state_->api.set_snapshots(std::move(snapshots));
 }
+void HttpServer::set_merged(MergedViews views) {
+  state_->api.set_merged(std::move(views));
+}
 void HttpServer::announce_drain() {
   state_->api.announce_drain();
 }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "headrace/engine.h"
+#include "headrace/merge.h"
 #include "headrace/result.h"
 #include "headrace/runtime.h"
 #include "headrace/store.h"
@@ -32,6 +33,7 @@ struct ServerOptions {
   http::Prices prices{};
   http::MigrationControl migration{};  // Of the store, if it moves.
   http::Snapshots snapshots{};
+  MergedViews merged{};
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
@@ -64,6 +66,8 @@ class HttpServer {
   void set_prices(http::Prices prices);
   // The same for snapshots.
   void set_snapshots(http::Snapshots snapshots);
+  // Requests that begin from here on read through these.
+  void set_merged(MergedViews views);
 
   // From here on /readyz says 503, so that others stop sending; all else goes on.
   void announce_drain();
