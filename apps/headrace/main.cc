@@ -297,15 +297,17 @@ void add_revision(CLI::App& app, Run& run) {
   CLI::App* sub = app.add_subcommand("revision", "Have a database keep the revisions of its parts");
   sub->require_subcommand(1);
   add_revision_stage(*sub, run, "install", "Make the triggers that keep them",
+                     "Without parts: those that snapshots of the configuration depend on.\n"
                      "Prints the SQL and asks before it runs; done again it does nothing.\n"
                      "Examples:\n  headrace revision install --source db orders "
                      "'progress[user_id]'\n  headrace revision install --source db orders "
                      "--connection 'host=db dbname=app user=owner'\n"
                      "  headrace revision install --source db orders --print | psql");
-  add_revision_stage(*sub, run, "check", "Say by what they are kept, and what is missing",
-                     "Without parts: all that were ever installed.  Ends with 0 if nothing is "
-                     "missing, else with 1.\n"
-                     "Example:\n  headrace revision check --source db orders");
+  add_revision_stage(
+      *sub, run, "check", "Say by what they are kept, and what is missing",
+      "Without parts: those of the configuration's snapshots, else all that were ever "
+      "installed.\nEnds with 0 if nothing is missing, else with 1.\n"
+      "Example:\n  headrace revision check --source db orders");
   add_revision_stage(*sub, run, "uninstall", "Remove the triggers",
                      "Without parts: all there is of Headrace.\n"
                      "Examples:\n  headrace revision uninstall --source db orders\n"

@@ -2,6 +2,7 @@
 // it does.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <expected>
 #include <iostream>
@@ -38,15 +39,20 @@ int complain(const Error& error) {
   return complain(error.what, error.code == Code::invalid_argument ? exit_usage : exit_unavailable);
 }
 
-std::expected<config::SourceConfig, int> source_of(const RevisionCommand& command) {
-  const auto config = config::load_config(command.config, environment(), {}, faults_in);
+std::expected<config::Config, int> config_of(const RevisionCommand& command) {
+  auto config = config::load_config(command.config, environment(), {}, faults_in);
   if (!config) {
     for (const config::ConfigError& fault : config.error()) {
       fmt::print(stderr, "{}\n", config::to_string(fault));
     }
     return std::unexpected(complain("the configuration is wrong; nothing was done", exit_config));
   }
-  const config::SourceConfig* const source = config->find_source(command.source);
+  return *std::move(config);
+}
+
+std::expected<config::SourceConfig, int> source_of(const RevisionCommand& command,
+                                                   const config::Config& config) {
+  const config::SourceConfig* const source = config.find_source(command.source);
   if (source == nullptr) {
     return std::unexpected(
         complain(command.config + " has no source " + command.source, exit_usage));
@@ -75,16 +81,38 @@ Result<Triggers> open(const config::SourceConfig& source, const std::string& con
   return postgres_revision_triggers(std::move(options), connection, clock);
 }
 
-// Those that the command line names.
-Result<std::vector<Part>> wanted_parts(const RevisionCommand& command) {
+// What snapshots of the configuration depend on in the source, each once.
+std::vector<Part> configured_parts(const config::Config& config, std::string_view source) {
+  std::vector<Part> parts;
+  for (const config::SnapshotConfig& snapshot : config.snapshots) {
+    if (snapshot.source_of_parts() != source) continue;
+    for (const config::SnapshotSectionConfig& section : snapshot.sections) {
+      for (const Part& part : section.parts) {
+        const Part one{.table = part.table, .column = part.column};
+        if (std::ranges::count(parts, one) == 0) parts.push_back(one);
+      }
+    }
+  }
+  return parts;
+}
+
+// Those that the command line names, else those of the configuration; nothing to be removed is
+// guessed.
+Result<std::vector<Part>> wanted_parts(const RevisionCommand& command,
+                                       const config::Config& config) {
   std::vector<Part> parts;
   for (const std::string& name : command.parts) {
     Result<Part> part = sql::part_of(name);
     if (!part) return std::unexpected(std::move(part.error()));
     parts.push_back(std::move(*part));
   }
+  if (command.parts.empty() && command.stage != "uninstall") {
+    parts = configured_parts(config, command.source);
+  }
   if (parts.empty() && command.stage == "install") {
-    return failure(Code::invalid_argument, "say which parts, as `orders` or `progress[user_id]`");
+    return failure(Code::invalid_argument,
+                   "no snapshot of the configuration depends on tables of this source: say which "
+                   "parts, as `orders` or `progress[user_id]`");
   }
   return parts;
 }
@@ -160,9 +188,11 @@ int change(RevisionTriggers& triggers, const std::vector<Part>& parts,
 }  // namespace
 
 int revision(const RevisionCommand& command) {
-  const auto source = source_of(command);
+  const auto config = config_of(command);
+  if (!config) return config.error();
+  const auto source = source_of(command, *config);
   if (!source) return source.error();
-  const auto parts = wanted_parts(command);
+  const auto parts = wanted_parts(command, *config);
   if (!parts) return complain(parts.error());
   Runtime runtime({.threads = 1});
   int code = exit_ok;

@@ -113,7 +113,7 @@ TEST(ConfigSnapshots, WhatIsTooMuchIsToldHere) {
             "fields = [\"f\"]\ndepends_on = [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]\n";
   }
   EXPECT_THAT(faults_in(many),
-              ElementsAre(HasSubstr("more than 256 parts"), HasSubstr("more than 32 sections")));
+              ElementsAre(HasSubstr("more than 32 sections"), HasSubstr("more than 256 parts")));
   EXPECT_THAT(faults_in("[snapshots.s.sections.\"a.b\"]\nsource = \"db\"\ntable = \"t\"\n"
                         "fields = [\"f\"]\ndepends_on = [\"t\"]\n"),
               ElementsAre(HasSubstr("no point in it")));
