@@ -6,7 +6,8 @@
 //
 // That holds while every change makes its row.  The state is made of what that hangs on, and of the
 // versions (xmin) that these catalog rows have: so it does not come back when a trigger is switched
-// off and on again, and changes with a partition that is attached, or a TRUNCATE of the outbox.  A
+// off and on again, and changes with a partition that comes or goes (which writes the versions of
+// its columns), or a TRUNCATE of the outbox.  A
 // table's triggers cannot be changed while a transaction that has written to it is open.
 //
 // A removal that a crash undoes is only told again: so nothing waits for the server's disk.
@@ -50,8 +51,6 @@ WITH RECURSIVE named(oid) AS (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
   UNION ALL SELECT concat_ws(' ', 'subscribed', s.srsubid, s.srrelid)
     FROM pg_catalog.pg_subscription_rel AS s JOIN kin ON kin.oid = s.srrelid
-  UNION ALL SELECT concat_ws(' ', 'part', i.inhrelid, i.inhparent, i.xmin)
-    FROM pg_catalog.pg_inherits AS i JOIN kin ON kin.oid = i.inhrelid
   UNION ALL SELECT concat_ws(' ', 'column', a.attrelid, a.attnum, a.xmin)
     FROM pg_catalog.pg_attribute AS a JOIN kin ON kin.oid = a.attrelid WHERE a.attnum > 0
   UNION ALL SELECT concat_ws(' ', 'key', i.indrelid, i.indkey)

@@ -8,8 +8,8 @@ namespace headrace::postgres::feed {
 void Teller::tell(Telling telling) {
   {
     const std::scoped_lock lock(mutex_);
-    assert(!busy_);
     if (closed_) return;
+    assert(!busy_);
     busy_ = true;
   }
   executor_.post([self = shared_from_this(), telling = std::move(telling)]() mutable {
