@@ -32,7 +32,9 @@ inline std::string shown(const SourceChange& change) {
   if (change.fields.empty()) text += "-";
   for (const auto& [name, value] : change.values) {
     text += " ";
-    text += name + "=" + value;
+    text += name;
+    text += "=";
+    text += value;
   }
   return text;
 }

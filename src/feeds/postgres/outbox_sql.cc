@@ -117,17 +117,18 @@ std::string filled(std::string_view text, std::initializer_list<Filling> filling
 // Up to 16 of them, each with one value or two: {"owner": ["7", "8"]}.
 std::string values_sql(const Watched& watched, std::initializer_list<std::string_view> rows) {
   if (watched.values.empty()) return "NULL";
+  const std::string max = std::to_string(outbox_value_bytes_max);
   std::string sql;
   for (const std::string& name : watched.values) {
     std::string list;
     for (const std::string_view row : rows) {
       const std::string value = std::string(row) + "." + sql::quoted(name) + "::text";
       list += list.empty() ? "" : ", ";
-      list += "CASE WHEN octet_length(" + value + ") <= " + std::to_string(outbox_value_bytes_max) +
-              " THEN " + value + " END";
+      list += filled("CASE WHEN octet_length($VALUE) <= $MAX THEN $VALUE END",
+                     {{"$VALUE", value}, {"$MAX", max}});
     }
     sql += sql.empty() ? "jsonb_build_object(" : ", ";
-    sql += literal(name) + ", jsonb_build_array(" + list + ")";
+    sql += filled("$NAME, jsonb_build_array($LIST)", {{"$NAME", literal(name)}, {"$LIST", list}});
   }
   return sql + ")";
 }
@@ -138,8 +139,8 @@ std::string fields_sql(const Watched& watched) {
   for (const std::string& column : watched.columns) {
     const std::string name = sql::quoted(column);
     sql += sql.empty() ? "\n          " : ",\n          ";
-    sql += "CASE WHEN ROW(o." + name + ")::record *<> ROW(n." + name + ")::record THEN " +
-           literal(column) + " END";
+    sql += filled("CASE WHEN ROW(o.$NAME)::record *<> ROW(n.$NAME)::record THEN $TEXT END",
+                  {{"$NAME", name}, {"$TEXT", literal(column)}});
   }
   return sql;
 }
