@@ -1,0 +1,98 @@
+// feeds/postgres/follower.h: the thread that follows the outbox.
+//
+// Each turn it looks: what waits, what is left of an earlier look, and whether the installation is
+// as it should be.  Who has the feed's lock reads, tells, and removes what was acknowledged; the
+// others only look, and are ready to take over.  While the listener is at work it goes on looking.
+//
+// Threads:   as Feed.  All but the health belongs to the thread.
+// Errors:    in the health.
+// Lifetimes: as Feed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "feeds/postgres/reading.h"
+#include "feeds/postgres/teller.h"
+#include "headrace/clock.h"
+#include "headrace/executor.h"
+#include "headrace/feed.h"
+#include "headrace/feeds/postgres.h"
+#include "postgres/bell.h"
+
+namespace headrace::postgres::feed {
+
+class Follower final : public Feed {
+ public:
+  Follower(PostgresFeedOptions options, Clock& clock, Executor& executor)
+      : options_(std::move(options)), clock_(clock), executor_(executor) {}
+  ~Follower() override { Follower::close(); }
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  [[nodiscard]] bool is_made() const noexcept { return bell_.is_made(); }
+  void begin(FeedListener& listener) override;
+  [[nodiscard]] FeedHealth health() const override;
+  void close() override;
+
+ private:
+  // What is left to be acknowledged of a look, and when it began.
+  struct Proof {
+    Instant at{};
+    std::string snapshot{};
+  };
+  // What the listener has been told by the session that is open, and what follows when it is done.
+  struct Told {
+    enum class What : std::uint8_t { nothing, changes, loss };
+    What what = What::nothing;
+    Portion portion{};  // Of changes.
+    Look look{};        // Of a loss.
+  };
+
+  void run();
+  [[nodiscard]] Result<void> connect();
+  [[nodiscard]] Result<void> turn();
+  [[nodiscard]] Result<void> settle();
+  [[nodiscard]] Result<void> acknowledge(const Portion& portion);
+  [[nodiscard]] Result<void> acknowledge_loss(const Look& look);
+  [[nodiscard]] Result<void> check_installation(const std::string& state);
+  void prove(Instant asked_at, const Look& look);
+  [[nodiscard]] bool has_lost(const Look& look) const;
+  [[nodiscard]] Result<void> tell(const Look& look);
+  void show(const Look& look);
+  [[nodiscard]] Result<void> rest();
+  void postpone();
+  void give_up_session(const Error& error);
+  [[nodiscard]] Duration pause_after(int failures) const;
+
+  const PostgresFeedOptions options_;
+  Clock& clock_;
+  Executor& executor_;
+  Bell bell_;
+  std::thread thread_;
+  std::shared_ptr<Teller> teller_;
+
+  mutable std::mutex mutex_;
+  FeedHealth health_;
+
+  // The thread's own.
+  std::unique_ptr<Reading> reading_;
+  bool is_consumer_ = false;
+  Instant look_at_{};
+  std::string checked_state_;      // Which has been looked at in detail, and
+  std::string lack_;               // what was lacking of it then.
+  std::optional<Proof> proof_;     // That something is still missing of.
+  std::optional<Instant> proved_;  // To be told.
+  Told told_;
+  std::string lost_for_;  // The lack, in its state, that lost() was told for.
+  std::string refusal_;   // Why the last telling or removal failed; empty: it did not.
+  Instant retry_at_{};
+  int refusals_ = 0;  // Of tellings and removals, in a row.
+  int failures_ = 0;  // Of sessions.
+};
+
+}  // namespace headrace::postgres::feed
