@@ -36,6 +36,7 @@ enum class Reason : std::uint8_t {
   guarded,         // Somebody is writing it.
   leased,          // Another instance was filling it for too long.
   store_down,      // The store could not be asked.
+  feed_behind,     // The feed that covers the policy is not known to have told of all changes.
 };
 
 [[nodiscard]] std::string_view name_of(Origin origin) noexcept;

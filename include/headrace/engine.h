@@ -22,6 +22,7 @@
 #include "headrace/bus.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
+#include "headrace/feed.h"
 #include "headrace/invalidation.h"
 #include "headrace/journal.h"
 #include "headrace/key.h"
@@ -306,6 +307,16 @@ class Engine {
   // what `change` returned.  What it throws becomes loader_threw.
   [[nodiscard]] Task<Result<Held>> write(Invalidation what, Change change,
                                          Wait wait = Wait::confirmed);
+
+  // What these changes, made by whomever, outdate: the entity and its tags under every policy whose
+  // source says that it depends on that entity, and all of a policy that depends on the collection
+  // in a way that only its source can tell.  A change without a collection is one of all of its
+  // database.
+  [[nodiscard]] Invalidation outdated_by(const std::vector<SourceChange>& changes) const;
+  // From now on the policy is answered from what is kept before `until` alone, and by its source
+  // from then on: what is kept may be outdated by changes that nobody has told of yet.  Of a policy
+  // that was never covered, or covered until Instant::max(), that does not matter.
+  void cover(std::string_view policy, Instant until);
 
   [[nodiscard]] Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
 

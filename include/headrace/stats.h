@@ -19,7 +19,7 @@
 namespace headrace {
 
 inline constexpr std::size_t origin_count = 3;
-inline constexpr std::size_t reason_count = 15;
+inline constexpr std::size_t reason_count = 16;
 
 // How old what was kept had become, where the source said something else.
 inline constexpr std::array<Duration, 7> mismatch_age_bounds = {

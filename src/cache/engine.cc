@@ -70,6 +70,13 @@ std::vector<AnyLookup> Engine::read_many(const PolicyHandle& policy,
   return impl_->read_many(policy, entities, options);
 }
 
+Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const {
+  return impl_->outdated_by(changes);
+}
+void Engine::cover(std::string_view policy, Instant until) {
+  if (const PolicyHandle handle = impl_->find(policy)) handle->cover(until);
+}
+
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {
   return impl_->invalidate(std::move(what), wait);
 }

@@ -190,6 +190,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   // write.cc
   Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
+  [[nodiscard]] Invalidation outdated_by(const std::vector<SourceChange>& changes) const;
 
   // guard.cc
   Task<Result<Held>> write_guarded(Invalidation what, Change change, Wait wait);

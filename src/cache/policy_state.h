@@ -78,6 +78,13 @@ class PolicyState {
             .shadow = (word & shadow_bit) != 0,
             .strict = (word & strict_bit) != 0};
   }
+  // Whether a feed is known to have told of all that was changed until little before `at`.
+  [[nodiscard]] bool is_covered(Instant at) const noexcept {
+    return at.time_since_epoch().count() < covered_until_ns_.load(std::memory_order_acquire);
+  }
+  void cover(Instant until) noexcept {
+    covered_until_ns_.store(until.time_since_epoch().count(), std::memory_order_release);
+  }
   [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
   [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept {
     const bool plain = dial.share == 10000 && !dial.shadow && !dial.strict;
@@ -191,6 +198,7 @@ class PolicyState {
   void turn_dial();
 
   std::atomic<std::uint64_t> dial_{0};
+  std::atomic<std::int64_t> covered_until_ns_{Instant::max().time_since_epoch().count()};
   mutable std::mutex mutex_;
   std::shared_ptr<const Compiled> compiled_;
   std::uint32_t scope_;

@@ -16,7 +16,7 @@ EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view en
   if (PolicyState::route(dial, entity) != Route::cached) return {};
   const std::uint64_t hash = PolicyState::hash_of(dial.scope, entity);
   at = ports_.clock.now_at_most();
-  if (!may_answer(at)) [[unlikely]]
+  if (!may_answer(at) || !policy.is_covered(at)) [[unlikely]]
     return {};
   EntryRef::Bare seen = memory_.glance(dial.scope, hash, entity, at);
   if (seen.entry == nullptr) [[unlikely]] {
@@ -97,6 +97,10 @@ AnyLookup Engine::Impl::read_slowly(const PolicyHandle& policy, std::string_view
       break;
     case Route::cached:
     case Route::strict: break;
+  }
+  if (read->purpose == Fill::Purpose::read && !policy->is_covered(ports_.clock.now())) {
+    read->purpose = Fill::Purpose::bypass;
+    read->reason = Reason::feed_behind;
   }
   if (read->purpose == Fill::Purpose::read && options.refresh) {
     read->purpose = Fill::Purpose::forced;

@@ -11,6 +11,7 @@
 // outcome tells, and all of it if the outcome is not known, is invalidated afterwards as elsewhere.
 #include <algorithm>
 #include <cassert>
+#include <set>
 
 #include "cache/impl.h"
 
@@ -134,6 +135,34 @@ Invalidation Engine::Impl::outdated_by(const Writing& writing,
     } else if (one && name != writing.compiled->policy.name) {
       what.keys.push_back({name, entity, comparable ? revision : std::string()});
     }
+  }
+  return what;
+}
+
+Invalidation Engine::Impl::outdated_by(const std::vector<SourceChange>& changes) const {
+  std::set<std::pair<std::string, std::string>> keys;
+  std::set<std::string> tags;
+  std::set<std::string> policies;
+  for (const PolicyHandle& policy : all()) {
+    const std::shared_ptr<const Compiled> compiled = policy->snapshot().compiled;
+    const std::string& name = compiled->policy.name;
+    for (const SourceChange& change : changes) {
+      const Dependency changed{
+          .database = change.database, .collection = change.collection, .fields = change.fields};
+      for (const Dependency& reads : compiled->dependencies) {
+        const bool is_any = change.collection.empty() && change.database == reads.database;
+        if (!is_any && !outdates(changed, reads)) continue;
+        if (is_any || !change.entity || !reads.of_entity) {
+          policies.insert(name);
+        } else if (keys.emplace(name, *change.entity).second) {
+          for (std::string& tag : compiled->tags_of(*change.entity)) tags.insert(std::move(tag));
+        }
+      }
+    }
+  }
+  Invalidation what{.tags = {tags.begin(), tags.end()}, .policies = {policies.begin(), policies.end()}};
+  for (const auto& [name, entity] : keys) {
+    if (!policies.contains(name)) what.keys.push_back({name, entity});
   }
   return what;
 }

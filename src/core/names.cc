@@ -62,6 +62,7 @@ std::string_view name_of(Reason reason) noexcept {
     case Reason::guarded: return "guarded";
     case Reason::leased: return "leased";
     case Reason::store_down: return "store-down";
+    case Reason::feed_behind: return "feed-behind";
   }
   return "unknown";
 }

@@ -187,10 +187,10 @@ TEST_F(ViewTest, AnAnswerIsAsOldAsItsOldestPart) {
 
 TEST_F(ViewTest, TheWeakestPartIsTheOneThatIsFreshForTheShortest) {
   fragments->rows["public/a"] = "1";
-  (void)read_one({}, "a");
+  EXPECT_TRUE(read_one({}, "a"));
   world.advance(seconds(30));
   edit("scopes", "public", "{}");
-  (void)read_one({}, "a");
+  EXPECT_TRUE(read_one({}, "a"));
   const auto answer = read_one({}, "a");
   EXPECT_EQ(answer->weakest->origin(), Origin::memory);
   EXPECT_EQ(answer->weakest->fresh_left(), minutes(5) - seconds(30));
@@ -209,12 +209,12 @@ TEST_F(ViewTest, TheBoundIsTheLargestOfItsParts) {
 
 TEST_F(ViewTest, RefreshAsksTheSourceForEveryPart) {
   members->rows["ann"] = R"({"domain":"d7"})";
-  (void)read_one(user("ann"), "a");
+  EXPECT_TRUE(read_one(user("ann"), "a"));
   const auto reads = [this] { return members->reads + scopes->reads + fragments->reads; };
   EXPECT_EQ(reads(), 6u);
-  (void)read_one(user("ann"), "a");
+  EXPECT_TRUE(read_one(user("ann"), "a"));
   EXPECT_EQ(reads(), 6u);
-  (void)read_one(user("ann"), "a", {.refresh = true});
+  EXPECT_TRUE(read_one(user("ann"), "a", {.refresh = true}));
   EXPECT_EQ(reads(), 12u);
 }
 

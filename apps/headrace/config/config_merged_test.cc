@@ -74,8 +74,8 @@ settings_entity = "scope/{domain}"
 TEST(ConfigMerged, ScopesKeepTheOrderOfTheFile) {
   std::string text;
   for (const std::string name : {"z", "a", "m"}) {
-    text += "[merged.v.scopes." + name + "]\nrank = 1\npolicy = \"settings\"\nentity = \"" + name +
-            "/{name}\"\n";
+    text.append("[merged.v.scopes.").append(name).append("]\nrank = 1\npolicy = \"settings\"\n");
+    text.append("entity = \"").append(name).append("/{name}\"\n");
   }
   const Config config = read(text);
   ASSERT_EQ(config.merged.size(), 1u);

@@ -26,7 +26,8 @@ std::string_view forward_of(Reason reason) noexcept {
     case Reason::quarantined:
     case Reason::guarded:
     case Reason::leased:
-    case Reason::store_down: return "bypass";
+    case Reason::store_down:
+    case Reason::feed_behind: return "bypass";
     default: return "miss";
   }
 }

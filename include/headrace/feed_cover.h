@@ -1,0 +1,63 @@
+// headrace/feed_cover.h: a feed's changes as invalidations, and how far policies may trust it.
+//
+// It joins a feed with an engine: what the feed tells is invalidated, and acknowledged once the
+// store has confirmed that; what the feed has proved covers the policies for `bound`.  Behind that
+// a covered policy is answered by its source, and nothing of it is kept, until the feed has caught
+// up; or, where that is chosen, by what is kept within its own times.
+//
+// Threads:   as FeedListener.
+// Errors:    an invalidation that is not confirmed is not acknowledged, so that the feed tells again.
+// Lifetimes: borrows the engine, which must outlive the feed that calls it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headrace/engine.h"
+#include "headrace/feed.h"
+
+namespace headrace {
+
+struct FeedCoverOptions {
+  std::string database{};  // As SourceChange::database.
+  // Those that are answered from what is kept only while the feed proves that it has told of all.
+  std::vector<std::string> policies{};
+  Duration bound = std::chrono::seconds(2);  // Since the last moment that the feed has proved.
+  enum class Behind : unsigned char { bypass, own_bound };
+  Behind when_behind = Behind::bypass;
+  // Tags that a change outdates; in braces the names of SourceChange::values.  A tag whose values
+  // a change does not tell counts as all of the policies that have tags.
+  struct Tags {
+    std::string table{};  // As the collection, or without its schema.
+    std::vector<std::string> tags{};
+
+    friend bool operator==(const Tags&, const Tags&) = default;
+  };
+  std::vector<Tags> tables{};
+
+  friend bool operator==(const FeedCoverOptions&, const FeedCoverOptions&) = default;
+};
+
+class FeedCover final : public FeedListener {
+ public:
+  // Until the first proof the policies are not covered.
+  FeedCover(Engine& engine, FeedCoverOptions options);
+
+  [[nodiscard]] Task<Result<void>> changed(std::vector<SourceChange> changes) override;
+  [[nodiscard]] Task<Result<void>> lost(std::string database) override;
+  void proved(Instant at) override;
+
+  // The feed will not prove any more, and the policies do without: once it has been closed.
+  void uncover();
+
+ private:
+  void cover(Instant until);
+  void add_tags(Invalidation& what, const SourceChange& change) const;
+  [[nodiscard]] std::vector<std::string> tagged_policies() const;
+  static Task<Result<void>> invalidate(Engine& engine, Invalidation what);
+
+  Engine& engine_;
+  const FeedCoverOptions options_;
+};
+
+}  // namespace headrace
