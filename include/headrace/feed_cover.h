@@ -6,7 +6,7 @@
 // up; or, where that is chosen, by what is kept within its own times.
 //
 // Threads:   as FeedListener.
-// Errors:    an invalidation that is not confirmed is not acknowledged, so that the feed tells again.
+// Errors:    an invalidation that is not confirmed is not acknowledged: the feed tells again.
 // Lifetimes: borrows the engine, which must outlive the feed that calls it.
 #pragma once
 

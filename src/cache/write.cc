@@ -160,7 +160,8 @@ Invalidation Engine::Impl::outdated_by(const std::vector<SourceChange>& changes)
       }
     }
   }
-  Invalidation what{.tags = {tags.begin(), tags.end()}, .policies = {policies.begin(), policies.end()}};
+  Invalidation what{.tags = {tags.begin(), tags.end()},
+                    .policies = {policies.begin(), policies.end()}};
   for (const auto& [name, entity] : keys) {
     if (!policies.contains(name)) what.keys.push_back({name, entity});
   }
