@@ -314,6 +314,42 @@ void add_revision(CLI::App& app, Run& run) {
                      "  headrace revision uninstall --source db --yes");
 }
 
+void add_feed_stage(CLI::App& feed, Run& run, const std::string& stage, const std::string& what,
+                    const std::string& footer) {
+  auto command = std::make_shared<FeedCommand>();
+  command->stage = stage;
+  CLI::App* sub = add(feed, run, stage, what, command, app::feed);
+  sub->add_option("feed", command->feed, "The feed, [feeds.NAME]; without it the only one");
+  sub->add_option("--config,-c", command->config, "The configuration file")
+      ->envname("HEADRACE_CONFIG")
+      ->capture_default_str();
+  CLI::Option* connection =
+      sub->add_option("--connection", command->connection,
+                      "Of the role who owns the tables, if the source's does not");
+  if (stage == "install") {
+    CLI::Option* role = sub->add_option("--role", command->role, "The source's own role, then");
+    connection->needs(role);
+    role->needs(connection);
+    sub->add_flag("--print", command->print, "Only print the SQL, for somebody else to run");
+  }
+  if (stage != "check") sub->add_flag("--yes", command->yes, "Do not ask");
+  sub->footer(footer);
+}
+
+void add_feed(CLI::App& app, Run& run) {
+  CLI::App* sub = app.add_subcommand("feed", "Have a database tell of whatever anybody changes");
+  sub->require_subcommand(1);
+  add_feed_stage(*sub, run, "install", "Make the triggers that tell",
+                 "Prints the SQL and asks before it runs; done again it does nothing.\n"
+                 "Examples:\n  headrace feed install\n  headrace feed install app --connection "
+                 "'host=db dbname=app user=owner' --role headrace");
+  add_feed_stage(
+      *sub, run, "check", "Say what is lacking",
+      "Ends with 0 if nothing is lacking, else with 1.\nExample:\n  headrace feed check");
+  add_feed_stage(*sub, run, "uninstall", "Remove the triggers",
+                 "Example:\n  headrace feed uninstall --yes");
+}
+
 int print_version() {
   fmt::print("headrace {}\n", version);
   return exit_ok;
@@ -336,6 +372,7 @@ int parse_and_run(int argc, char** argv) {
   add_replay(app, run);
   add_migrate(app, run);
   add_revision(app, run);
+  add_feed(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);
   app.footer(

@@ -10,6 +10,7 @@
 // Lifetimes: borrows the engine, which must outlive the feed that calls it.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ class FeedCover final : public FeedListener {
   [[nodiscard]] Task<Result<void>> lost(std::string database) override;
   void proved(Instant at) override;
 
+  // The last moment that was proved; Instant::min(): none was.
+  [[nodiscard]] Instant last_proved() const noexcept { return last_proved_.load(); }
   // The feed will not prove any more, and the policies do without: once it has been closed.
   void uncover();
 
@@ -58,6 +61,7 @@ class FeedCover final : public FeedListener {
 
   Engine& engine_;
   const FeedCoverOptions options_;
+  std::atomic<Instant> last_proved_{Instant::min()};
 };
 
 }  // namespace headrace

@@ -59,6 +59,7 @@ void FeedCover::uncover() {
 }
 
 void FeedCover::proved(Instant at) {
+  last_proved_.store(at);
   cover(at + options_.bound);
 }
 

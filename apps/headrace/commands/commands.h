@@ -153,6 +153,17 @@ struct RevisionCommand {
 };
 int revision(const RevisionCommand& command);
 
+struct FeedCommand {
+  std::string stage{};  // "install", "check" or "uninstall".
+  std::string config = "headrace.toml";
+  std::string feed{};        // Empty: the only one.
+  std::string connection{};  // Of another role than the source's; empty: the source's.
+  std::string role{};        // The source's, with a connection of another.
+  bool yes = false;
+  bool print = false;  // The SQL, and nothing is done.
+};
+int feed(const FeedCommand& command);
+
 struct ServeCommand {
   std::string config = "headrace.toml";
   std::string listen{};

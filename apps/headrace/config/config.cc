@@ -152,6 +152,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.each("snapshots", [&config, &check](std::string name, Section section) {
     read_snapshot(config, std::move(name), std::move(section), check);
   });
+  top.each("feeds", [&config](std::string name, Section section) {
+    read_feed(config, std::move(name), std::move(section));
+  });
   top.each("merged", [&config](std::string name, Section section) {
     read_merged(config, std::move(name), std::move(section));
   });
@@ -185,6 +188,10 @@ project = "p"
 [sources.d]
 kind = "postgres"
 connection = "host=127.0.0.1"
+[feeds.a]
+source = "d"
+[feeds.a.tables.t]
+tags = ["t"]
 [policies.a]
 source = "a"
 table = "t"

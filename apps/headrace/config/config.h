@@ -23,6 +23,8 @@
 #include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
+#include "headrace/feed_cover.h"
+#include "headrace/feeds/postgres.h"
 #include "headrace/journals/file.h"
 #include "headrace/merge.h"
 #include "headrace/policy.h"
@@ -205,6 +207,21 @@ struct SnapshotConfig {
   [[nodiscard]] std::string_view source_of_parts() const noexcept;
 };
 
+// A feed of a source's changes, and the policies that it covers.
+struct FeedConfig {
+  std::string name{};
+  std::string source{};
+  // Its login and database are left to the caller, as those of the source.
+  PostgresFeedOptions options{};
+  FeedCoverOptions cover{};  // `database` is left to the caller.
+  Place place{};
+
+  // Equal but for where it stands in the file.
+  friend bool operator==(const FeedConfig& a, const FeedConfig& b) {
+    return a.name == b.name && a.source == b.source && a.options == b.options && a.cover == b.cover;
+  }
+};
+
 // One setting that was given, for `headrace config`; secrets are in none of them.
 struct Setting {
   std::string key{};     // "policies.user.fresh_for"
@@ -230,6 +247,7 @@ struct Config : StoreConfig {
   std::vector<PolicyConfig> policies{};     // By name.
   std::vector<SnapshotConfig> snapshots{};  // By name.
   std::vector<MergedViewOptions> merged{};  // By name; sound, and of policies that there are.
+  std::vector<FeedConfig> feeds{};          // By name.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;

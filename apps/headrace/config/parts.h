@@ -37,6 +37,8 @@ void read_policy(Config& config, std::string name, Section section, const Firest
 // The keys of a policy, into what has the defaults and the name.  The section is not finished.
 void read_policy_keys(const Config& config, PolicyConfig& into, Section& section,
                       const FirestoreCheck& check);
+// [feeds.NAME].  REQUIRES: all sources and policies have been read.
+void read_feed(Config& config, std::string name, Section section);
 // [snapshots.NAME].  REQUIRES: all sources and policies have been read.
 void read_snapshot(Config& config, std::string name, Section section, const FirestoreCheck& check);
 

@@ -195,6 +195,13 @@ std::shared_ptr<Revisions> Bindings::revisions_of(std::string_view source) const
   return postgres == nullptr ? nullptr : headrace::revisions_of(*postgres);
 }
 
+std::string Bindings::identity_of(std::string_view source) const {
+  const Opened* opened = find_opened(source);
+  if (opened == nullptr) return "";
+  const auto* postgres = std::get_if<PostgresPointer>(&opened->where);
+  return postgres == nullptr ? "" : headrace::identity_of(**postgres);
+}
+
 Result<http::Snapshots> Bindings::snapshots(const config::Config& config, Engine& engine,
                                             Runtime& runtime) const {
   http::Snapshots all;

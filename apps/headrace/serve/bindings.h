@@ -38,6 +38,8 @@ class Bindings {
   // May return: what Engine::define() does; then the engine is as it was.
   [[nodiscard]] Result<void> apply(Engine& engine, const Bindings* before) const;
 
+  // By which a source's dependencies name its database; empty if it is none of PostgreSQL.
+  [[nodiscard]] std::string identity_of(std::string_view source) const;
   // The snapshots over the engine's policies.  REQUIRES: applied.
   [[nodiscard]] Result<http::Snapshots> snapshots(const config::Config& config, Engine& engine,
                                                   Runtime& runtime) const;

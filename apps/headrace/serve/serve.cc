@@ -27,6 +27,7 @@
 #include "headrace/sync.h"
 #include "serve/bindings.h"
 #include "serve/environment.h"
+#include "serve/feeds.h"
 #include "serve/firestore_texts.h"
 #include "serve/log.h"
 #include "serve/moving.h"
@@ -143,6 +144,7 @@ class Server {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
+  std::unique_ptr<Feeds> feeds_;
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
   // What watch() has seen last.
@@ -256,6 +258,7 @@ std::optional<int> Server::listen() {
     return refuse(snapshots.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
   options.snapshots = std::move(*snapshots);
+  options.feeds = [this] { return feeds_->views(); };
   auto views = merged_of(config_, *engine_);
   if (!views) return refuse(views.error().what, "Mend [merged].", exit_config);
   options.merged = *std::move(views);
@@ -287,6 +290,10 @@ std::optional<int> Server::start() {
                                                                    .bus = bus_.get(),
                                                                    .journal = journal_.get()});
   if (auto refused = bind()) return refused;
+  feeds_ = std::make_unique<Feeds>(*engine_, runtime_);
+  if (const auto started = feeds_->start(config_, *bindings_); !started) {
+    return refuse(started.error().what, "Mend it in " + command_.config + ".", exit_config);
+  }
   if (auto refused = listen()) return refused;
   greet();
   began_ = runtime_.now();
@@ -314,7 +321,7 @@ void Server::greet() const {
 
 // What is read at the start alone, and as which text it was given.
 std::map<std::string, std::string> fixed_settings(const Config& config) {
-  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "merged.",
+  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "merged.",    "feeds.",
                                              "sources.",  "prices.",    "drain_delay"};
   std::map<std::string, std::string> fixed;
   for (const config::Setting& setting : config.settings) {
@@ -361,6 +368,9 @@ void Server::reload() {
   } else {
     log_error("merged views are as they were: " + views.error().what);
   }
+  if (const auto started = feeds_->start(*next, *bindings); !started) {
+    log_error("feeds are as they were: " + started.error().what);
+  }
   warn_of_restart(*next);
   log_info(fmt::format("reloaded: {} policies, {} sources, {} of them kept", bindings->policies(),
                        bindings->sources(), bindings->kept()));
@@ -370,6 +380,7 @@ void Server::reload() {
   config_.snapshots = std::move(next->snapshots);
   config_.sources = std::move(next->sources);
   config_.merged = std::move(next->merged);
+  config_.feeds = std::move(next->feeds);
   config_.prices = std::move(next->prices);
   server_->set_prices(prices_of(config_));
   server_->set_snapshots(std::move(*snapshots));
@@ -404,6 +415,7 @@ void Server::watch() {
     }
   }
   if (kept_in() != nullptr) watch_store();
+  feeds_->watch();
 }
 
 // Some stores say by themselves that trouble begins, none that it is over.
@@ -446,6 +458,7 @@ void Server::drain(Signals& signals) {
 void Server::end() {
   if (server_) server_->drain();
   server_.reset();
+  feeds_.reset();
   if (engine_) wait(engine_->close());
   engine_.reset();
   if (bus_) bus_->close();

@@ -1,9 +1,10 @@
-// Stands in for the bus and the source on PostgreSQL in a program that was built without libpq: it
-// says so.
+// Stands in for the bus, the source and the feed on PostgreSQL in a program that was built without
+// libpq: it says so.
 #include <memory>
 #include <string>
 
 #include "headrace/bus/postgres.h"
+#include "headrace/feeds/postgres.h"
 #include "headrace/sources/postgres.h"
 
 namespace headrace {
@@ -30,7 +31,11 @@ Result<std::shared_ptr<Source>> ask_postgres(std::shared_ptr<PostgresDatabase>, 
   return not_built("sources");
 }
 
-// No database can be opened.
+// No database can be opened, here and below.
+const std::string& identity_of(const PostgresDatabase&) {
+  static const std::string none;
+  return none;
+}
 std::shared_ptr<Revisions> revisions_of(std::shared_ptr<PostgresDatabase>) {
   return nullptr;
 }
@@ -38,6 +43,26 @@ std::shared_ptr<Revisions> revisions_of(std::shared_ptr<PostgresDatabase>) {
 Result<std::unique_ptr<RevisionTriggers>> postgres_revision_triggers(PostgresDatabaseOptions,
                                                                      std::string, Clock&) {
   return not_built("revisions");
+}
+
+Result<std::unique_ptr<Feed>> open_postgres_feed(PostgresFeedOptions, Clock&, Executor&) {
+  return not_built("feeds");
+}
+
+Result<std::string> postgres_outbox_sql(PostgresLogin, PostgresOutbox, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<void> install_postgres_outbox(PostgresLogin, PostgresOutbox, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<std::string> check_postgres_outbox(PostgresLogin, PostgresOutbox, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<void> uninstall_postgres_outbox(PostgresLogin, std::string, const Clock&) {
+  return not_built("feeds");
 }
 
 }  // namespace headrace

@@ -73,6 +73,9 @@ inline constexpr std::size_t postgres_batch_max = 256;
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_postgres(
     std::shared_ptr<PostgresDatabase> database, SqlQuestion question);
 
+// By which Dependency::database names it.
+[[nodiscard]] const std::string& identity_of(const PostgresDatabase& database);
+
 // The revisions of the database's parts, which triggers keep there.  Each read is one statement for
 // all parts.  A part's table is named as in a question; its value is taken as the server takes an
 // entity, so that of an integer column "007" is 7.

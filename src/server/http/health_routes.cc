@@ -42,6 +42,11 @@ Task<Outcome<Answered>> live(Call) {
   co_return text_answer("ok\n");
 }
 
+std::string feed_trouble(const FeedView& feed) {
+  if (!feed.is_behind) return {};
+  return "behind" + (feed.health.trouble.empty() ? "" : ": " + feed.health.trouble);
+}
+
 std::string bus_trouble(const EngineStats& stats) {
   if (stats.hears_all) return {};
   return "what others invalidate is not heard" +
@@ -75,6 +80,9 @@ Task<Outcome<Answered>> Api::ready(Call call) {
     if (parts_.store) write_check(text, "store", parts_.store->usage().trouble);
     const EngineStats stats = parts_.engine.stats();
     if (stats.has_bus) write_check(text, "bus", bus_trouble(stats));
+    for (const FeedView& one : options_.feeds ? options_.feeds() : std::vector<FeedView>()) {
+      write_check(text, "feed " + one.name, feed_trouble(one));
+    }
   }
   Answered answered = text_answer(std::move(text));
   if (draining) answered.response.status = 503;
@@ -91,6 +99,7 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .prices = prices(),
                      .snapshots = snapshots_.all()};
   if (parts_.store) input.store = parts_.store->usage();
+  if (options_.feeds) input.feeds = options_.feeds();
   if (options_.migration.view) input.migration = options_.migration.view();
   co_return text_answer(metrics_text(input), metrics_type);
 }
@@ -105,6 +114,7 @@ Task<Outcome<Answered>> Api::stats(Call) {
                    .connections = parts_.connections(),
                    .ready = !announced_};
   if (parts_.store) input.store = parts_.store->usage();
+  if (options_.feeds) input.feeds = options_.feeds();
   Answered answered = text_answer("", "application/json");
   append_stats(answered.response.body, input);
   co_return answered;

@@ -332,6 +332,30 @@ void write_snapshots(Exposition& to, const Snapshots& snapshots) {
   }
 }
 
+void write_feeds(Exposition& to, const std::vector<FeedView>& feeds) {
+  const auto each = [&](auto value) {
+    for (const FeedView& one : feeds) to.sample(value(one), {{"feed", one.name}});
+  };
+  const auto each_real = [&](auto value) {
+    for (const FeedView& one : feeds) to.real(value(one), {{"feed", one.name}});
+  };
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  to.gauge("headrace_feed_behind", "1 while not all changes until the bound ago have been told.");
+  each([](const FeedView& one) { return std::uint64_t{one.is_behind}; });
+  to.gauge("headrace_feed_consumer", "1 at the one who is told of changes.");
+  each([](const FeedView& one) { return std::uint64_t{one.health.is_consumer}; });
+  to.gauge("headrace_feed_waiting", "Changes that are not acknowledged yet, as last seen.");
+  each([](const FeedView& one) { return one.health.waiting; });
+  to.counter("headrace_feed_changes_total", "Changes told and acknowledged here.");
+  each([](const FeedView& one) { return one.health.changes; });
+  to.counter("headrace_feed_losses_total", "Times that a feed could not say what had changed.");
+  each([](const FeedView& one) { return one.health.losses; });
+  to.gauge("headrace_feed_lag_seconds", "From the last change told here to its acknowledgement.");
+  each_real([&](const FeedView& one) { return seconds(one.health.lag); });
+  to.gauge("headrace_feed_lag_max_seconds", "The longest of those.");
+  each_real([&](const FeedView& one) { return seconds(one.health.lag_max); });
+}
+
 void write_durations(Exposition& to, const MetricsInput& input, std::size_t route) {
   const std::string_view name = name_of(static_cast<Route>(route));
   std::uint64_t below = 0;
@@ -384,6 +408,7 @@ std::string metrics_text(const MetricsInput& input) {
   if (input.store) write_store(to, *input.store);
   if (input.migration) write_migration(to, *input.migration);
   if (input.snapshots && !input.snapshots->empty()) write_snapshots(to, *input.snapshots);
+  if (!input.feeds.empty()) write_feeds(to, input.feeds);
   write_requests(to, input);
   return to.take();
 }

@@ -17,6 +17,7 @@
 #include "headrace/stats.h"
 #include "headrace/store.h"
 #include "server/http/counters.h"
+#include "server/http/feeds.h"
 #include "server/http/migration.h"
 #include "server/http/prices.h"
 #include "server/http/snapshot_routes.h"
@@ -33,7 +34,8 @@ struct MetricsInput {
   std::size_t connections = 0;
   std::string version{};
   std::vector<PolicyView> policies{};
-  std::shared_ptr<const Prices> prices{};        // REQUIRES: not null.
+  std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
+  std::vector<FeedView> feeds{};
   std::shared_ptr<const Snapshots> snapshots{};  // May be null.
 };
 

@@ -20,6 +20,7 @@
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "server/http/feeds.h"
 #include "server/http/migration.h"
 #include "server/http/prices.h"
 #include "server/http/snapshot_routes.h"
@@ -33,6 +34,7 @@ struct ServerOptions {
   http::Prices prices{};
   http::MigrationControl migration{};  // Of the store, if it moves.
   http::Snapshots snapshots{};
+  http::FeedViews feeds{};  // May be empty.
   MergedViews merged{};
 
   std::size_t connections_max = 10000;

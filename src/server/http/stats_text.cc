@@ -73,6 +73,21 @@ void append_store(std::string& out, const Store::Usage& usage) {
   json.text("warning", usage.warning);
 }
 
+void append_feed(std::string& out, const FeedView& feed) {
+  JsonObject json(out);
+  json.text("name", feed.name);
+  json.truth("behind", feed.is_behind);
+  json.truth("consumer", feed.health.is_consumer);
+  if (feed.proved_ago) json.real("proved_ago", seconds_of(*feed.proved_ago));
+  json.number("changes", whole(feed.health.changes));
+  json.number("losses", whole(feed.health.losses));
+  json.number("waiting", whole(feed.health.waiting));
+  json.real("lag", seconds_of(feed.health.lag));
+  json.real("lag_max", seconds_of(feed.health.lag_max));
+  json.text("position", feed.health.position);
+  json.text("trouble", feed.health.trouble);
+}
+
 void append_snapshot(std::string& out, const Snapshot& snapshot) {
   const SnapshotStats stats = snapshot.stats();
   JsonObject json(out);
@@ -119,6 +134,10 @@ void append_stats(std::string& out, const StatsInput& input) {
   append_memory(json.member("memory"), input.engine.memory);
   if (input.store) append_store(json.member("store"), *input.store);
   json.text("currency", input.prices->currency);
+  if (!input.feeds.empty()) {
+    JsonArray feeds(json.member("feeds"));
+    for (const FeedView& feed : input.feeds) append_feed(feeds.next(), feed);
+  }
   if (input.snapshots) {
     JsonArray snapshots(json.member("snapshots"));
     for (const auto& [name, snapshot] : *input.snapshots) {

@@ -101,6 +101,10 @@ Result<std::shared_ptr<PostgresDatabase>> open_postgres_database(PostgresDatabas
   return database;
 }
 
+const std::string& identity_of(const PostgresDatabase& database) {
+  return database.identity();
+}
+
 Result<std::shared_ptr<Source>> ask_postgres(std::shared_ptr<PostgresDatabase> database,
                                              SqlQuestion question) {
   assert(database);

@@ -1,0 +1,115 @@
+// The command `feed`: has a source's database tell of its changes, and says whether it does.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include "commands/commands.h"
+#include "config/config.h"
+#include "headrace/feeds/postgres.h"
+#include "headrace/runtime.h"
+#include "serve/environment.h"
+#include "serve/feeds.h"
+#include "serve/firestore_texts.h"
+#include "terminal.h"
+
+namespace headrace::app {
+
+namespace {
+
+int complain(std::string_view what, int code) {
+  fmt::print(stderr, "headrace feed: {}\n", what);
+  return code;
+}
+
+int complain(const Error& error) {
+  return complain(error.what, error.code == Code::invalid_argument ? exit_usage : exit_unavailable);
+}
+
+// The feed that is meant: that of the name, or the only one.
+const config::FeedConfig* find_feed(const config::Config& config, std::string_view name) {
+  if (name.empty()) return config.feeds.size() == 1 ? &config.feeds.front() : nullptr;
+  const auto found = std::ranges::find(config.feeds, name, &config::FeedConfig::name);
+  return found == config.feeds.end() ? nullptr : &*found;
+}
+
+// Whether somebody at the terminal says yes; an exit code if there is nobody to ask.
+std::expected<bool, int> is_agreed(const FeedCommand& command, std::string_view feed) {
+  if (command.yes) return true;
+  if (!is_terminal(stdin)) {
+    return std::unexpected(complain(
+        "nobody is there to say yes: say --yes, or --print to have the SQL alone", exit_usage));
+  }
+  std::fflush(stdout);
+  fmt::print(stderr, "{} feed {}? [y/N] ", command.stage == "install" ? "Install" : "Remove", feed);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "yes";
+}
+
+int install(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
+  const Result<std::string> sql = postgres_outbox_sql(options.login, options.outbox, clock);
+  if (!sql) return complain(sql.error());
+  fmt::print("{}", *sql);
+  if (command.print) return exit_ok;
+  const auto agreed = is_agreed(command, options.outbox.name);
+  if (!agreed) return agreed.error();
+  if (!*agreed) return complain("nothing was done", exit_absent);
+  const auto done = install_postgres_outbox(options.login, options.outbox, clock);
+  if (!done) return complain(done.error());
+  fmt::print(stderr, "Done.\n");
+  return exit_ok;
+}
+
+int check(const PostgresFeedOptions& options, const Clock& clock) {
+  const Result<std::string> lacking = check_postgres_outbox(options.login, options.outbox, clock);
+  if (!lacking) return complain(lacking.error());
+  fmt::print("{}\n", lacking->empty() ? "nothing is lacking" : *lacking);
+  return lacking->empty() ? exit_ok : exit_absent;
+}
+
+int uninstall(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
+  const auto agreed = is_agreed(command, options.outbox.name);
+  if (!agreed) return agreed.error();
+  if (!*agreed) return complain("nothing was done", exit_absent);
+  const auto done = uninstall_postgres_outbox(options.login, options.outbox.name, clock);
+  if (!done) return complain(done.error());
+  fmt::print(stderr, "Done.\n");
+  return exit_ok;
+}
+
+}  // namespace
+
+int feed(const FeedCommand& command) {
+  const auto config = config::load_config(command.config, environment(), {}, faults_in);
+  if (!config) {
+    for (const config::ConfigError& fault : config.error()) {
+      fmt::print(stderr, "{}\n", config::to_string(fault));
+    }
+    return complain("the configuration is wrong; nothing was done", exit_config);
+  }
+  const config::FeedConfig* const meant = find_feed(*config, command.feed);
+  if (meant == nullptr) {
+    return complain(command.feed.empty()
+                        ? command.config + " does not have just one feed: say which one"
+                        : command.config + " has no feed " + command.feed,
+                    exit_usage);
+  }
+  auto options = feed_options(*config, *meant);
+  if (!options) return complain(options.error());
+  if (!command.connection.empty()) {
+    options->login.connection = command.connection;
+    options->login.password.clear();
+    options->outbox.role = command.role;
+  }
+  Runtime runtime({.threads = 1});
+  const int code = command.stage == "install" ? install(command, *options, runtime)
+                   : command.stage == "check" ? check(*options, runtime)
+                                              : uninstall(command, *options, runtime);
+  runtime.stop();
+  return code;
+}
+
+}  // namespace headrace::app

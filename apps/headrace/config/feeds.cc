@@ -1,0 +1,164 @@
+// Feeds of sources' changes, and what they cover: [feeds.NAME].
+#include <algorithm>
+#include <utility>
+
+#include "config/parts.h"
+#include "core/nearest.h"
+
+namespace headrace::config {
+
+namespace {
+
+const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, Section& section) {
+  if (!section.text("source", feed.source)) {
+    if (!section.has("source")) section.fail("source is missing: the name of a source");
+    return nullptr;
+  }
+  const SourceConfig* source = config.find_source(feed.source);
+  if (source == nullptr) {
+    std::vector<std::string_view> names;
+    for (const SourceConfig& one : config.sources) names.push_back(one.name);
+    section.fail("source",
+                 "there is no source \"" + feed.source + "\"" + nearest_hint(feed.source, names));
+  } else if (source->kind() != "postgres") {
+    section.fail("source", "\"" + source->name + "\" is of kind \"" + std::string(source->kind()) +
+                               "\"; a feed is one of PostgreSQL");
+    return nullptr;
+  }
+  return source;
+}
+
+const PolicyConfig* find_policy(const Config& config, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      config.policies, [name](const PolicyConfig& one) { return one.policy.name == name; });
+  return found == config.policies.end() ? nullptr : &*found;
+}
+
+// The table that a policy asks for; empty: it has a query, or another source.
+std::string table_asked(const PolicyConfig* policy, std::string_view source) {
+  if (policy == nullptr || policy->source != source) return "";
+  const auto* asked = std::get_if<SqlQuestion>(&policy->question);
+  return asked == nullptr ? "" : asked->table;
+}
+
+// The policies that are covered: those that are named, else all that ask for a table of the source.
+void read_policies(const Config& config, FeedConfig& feed, Section& section) {
+  std::vector<std::string>& names = feed.cover.policies;
+  section.texts("policies", names);
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    if (find_policy(config, names[n]) != nullptr) continue;
+    std::vector<std::string_view> all;
+    for (const PolicyConfig& one : config.policies) all.push_back(one.policy.name);
+    section.fail_at(section.place_of("policies", n), "policies",
+                    "there is no policy \"" + names[n] + "\"" + nearest_hint(names[n], all));
+  }
+  if (section.has("policies")) return;
+  for (const PolicyConfig& one : config.policies) {
+    if (!table_asked(&one, feed.source).empty()) names.push_back(one.policy.name);
+  }
+}
+
+// The names in braces of a tag.
+std::vector<std::string> columns_in(std::string_view tag) {
+  std::vector<std::string> names;
+  for (std::size_t open = 0; (open = tag.find('{', open)) != std::string_view::npos;) {
+    const std::size_t close = tag.find('}', open);
+    if (close == std::string_view::npos) return names;
+    names.emplace_back(tag.substr(open + 1, close - open - 1));
+    open = close;
+  }
+  return names;
+}
+
+PostgresOutboxTable& table_of(FeedConfig& feed, const std::string& name) {
+  std::vector<PostgresOutboxTable>& tables = feed.options.outbox.tables;
+  const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
+  return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
+}
+
+void read_table(FeedConfig& feed, const std::string& name, Section section) {
+  FeedCoverOptions::Tags tags{.table = name};
+  section.texts("tags", tags.tags);
+  PostgresOutboxTable& table = table_of(feed, name);
+  for (std::size_t n = 0; n < tags.tags.size(); ++n) {
+    const std::string& tag = tags.tags[n];
+    const auto braces = std::ranges::count(tag, '{') + std::ranges::count(tag, '}');
+    const std::vector<std::string> columns = columns_in(tag);
+    if (std::ranges::count(columns, "") > 0 || std::ssize(columns) * 2 != braces) {
+      section.fail_at(section.place_of("tags", n), "tags",
+                      "\"" + tag + "\" has a brace that is not part of a column's name in braces");
+    }
+    for (const std::string& column : columns) {
+      if (std::ranges::count(table.values, column) == 0) table.values.push_back(column);
+    }
+  }
+  if (table.values.size() > outbox_values_max) {
+    section.fail("tags", "name more than " + std::to_string(outbox_values_max) + " columns");
+  }
+  section.finish();
+  if (!tags.tags.empty()) feed.cover.tables.push_back(std::move(tags));
+}
+
+void read_tables(const Config& config, FeedConfig& feed, Section& section) {
+  for (const std::string& name : feed.cover.policies) {
+    const std::string table = table_asked(find_policy(config, name), feed.source);
+    if (!table.empty()) (void)table_of(feed, table);
+  }
+  section.each("tables", [&feed](const std::string& name, Section table) {
+    read_table(feed, name, std::move(table));
+  });
+  const std::size_t tables = feed.options.outbox.tables.size();
+  if (tables == 0) {
+    section.fail(
+        "it names no tables: no policy of its source that it covers asks for one, and there is no "
+        "[feeds." +
+        feed.name + ".tables.NAME]");
+  } else if (tables > outbox_tables_max) {
+    section.fail("it has more than " + std::to_string(outbox_tables_max) + " tables");
+  }
+}
+
+void read_times(FeedConfig& feed, Section& section) {
+  PostgresFeedOptions& options = feed.options;
+  section.truth("notify", options.outbox.notify);
+  section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
+  section.count("batch_max", options.batch_max, 1, 10'000);
+  section.count("backlog_max", options.backlog_max, 1, 100'000'000);
+  if (section.duration("poll_every", options.poll_every) &&
+      options.poll_every < std::chrono::milliseconds(10)) {
+    section.fail("poll_every", "must be at least 10ms");
+  }
+  if (section.duration("bound", feed.cover.bound) && feed.cover.bound < 2 * options.poll_every) {
+    section.fail("bound", "must be at least twice poll_every: each poll proves once");
+  }
+  std::string behind;
+  if (section.choice("when_behind", behind, {"bypass", "own-bound"}) && behind == "own-bound") {
+    feed.cover.when_behind = FeedCoverOptions::Behind::own_bound;
+  }
+}
+
+void read_outbox(FeedConfig& feed, Section& section) {
+  std::string& name = feed.options.outbox.name;
+  section.text("outbox", name);
+  const bool is_sound = !name.empty() && name.size() <= outbox_name_bytes_max &&
+                        std::ranges::all_of(name, [](char c) {
+                          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                                 (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+                        });
+  if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
+}
+
+}  // namespace
+
+void read_feed(Config& config, std::string name, Section section) {
+  FeedConfig feed{.name = std::move(name), .place = section.place()};
+  const SourceConfig* source = read_source_of_feed(config, feed, section);
+  read_policies(config, feed, section);
+  read_times(feed, section);
+  read_outbox(feed, section);
+  if (source != nullptr) read_tables(config, feed, section);
+  section.finish();
+  config.feeds.push_back(std::move(feed));
+}
+
+}  // namespace headrace::config
