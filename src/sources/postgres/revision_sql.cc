@@ -12,6 +12,9 @@
 // slot instead.  Under SERIALIZABLE it does so always, and reads nothing: what it read here would
 // make it fail with its neighbours.  Slots that are too many are taken away now and then.
 //
+// Only a plain scan of the index marks entries of slots that are gone, for the next one to pass
+// over; so the others are switched off, or each look would take longer until the next VACUUM.
+//
 // Values are told apart by a hash.  Two of one hash change together, which costs and breaks
 // nothing.
 //
@@ -61,7 +64,7 @@ END
 )"},
     {.name = "take",
      .head = R"((touched bigint, writer text) RETURNS boolean LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp)",
+SET search_path = pg_catalog, pg_temp SET enable_bitmapscan = off SET enable_seqscan = off)",
      .body = R"(
 BEGIN
   UPDATE headrace.revision SET revision = gen_random_uuid(), changed_by = writer
@@ -73,7 +76,7 @@ END
 )"},
     {.name = "trim",
      .head = R"((touched bigint, writer text) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp)",
+SET search_path = pg_catalog, pg_temp SET enable_bitmapscan = off SET enable_seqscan = off)",
      .body = R"(
 DECLARE
   slots_max CONSTANT integer := 64;
@@ -89,7 +92,7 @@ END
 )"},
     {.name = "touch",
      .head = R"((touched bigint) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp)",
+SET search_path = pg_catalog, pg_temp SET enable_bitmapscan = off SET enable_seqscan = off)",
      .body = R"(
 DECLARE
   bumps_per_trim CONSTANT integer := 16;

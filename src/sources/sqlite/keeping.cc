@@ -80,17 +80,18 @@ Affinity affinity_of(std::string type) {
 
 // A row of the table that is in the way of the new one, under this key.
 std::string conflict(const Table& table, const Rows& key) {
-  std::string sql;
+  std::string sql = "(";
   for (const Texts& one : key) {
     const Column* const column = table.find(one[1]);
     const std::string name = sql::quoted(one[1]);
-    const std::string wanted = column != nullptr && !column->fallback.empty()
-                                   ? "coalesce(NEW." + name + ", " + column->fallback + ")"
-                                   : "NEW." + name;
-    if (!sql.empty()) sql += " AND ";
-    sql += name + " = " + wanted + " COLLATE " + sql::quoted(one[2]);
+    std::string wanted = "NEW." + name;
+    if (column != nullptr && !column->fallback.empty()) {
+      wanted.insert(0, "coalesce(").append(", ").append(column->fallback).append(")");
+    }
+    if (sql.size() > 1) sql += " AND ";
+    sql.append(name).append(" = ").append(wanted).append(" COLLATE ").append(sql::quoted(one[2]));
   }
-  return "(" + sql + ")";
+  return sql + ")";
 }
 
 // Empty: there is no unique key.

@@ -23,7 +23,7 @@ WHERE p.name = ?1 AND p."column" = ?2)";
 // What is read in it is read at one moment.
 struct Snapshot {
   Connection& connection;
-  ~Snapshot() { (void)connection.run("ROLLBACK"); }
+  ~Snapshot() { sqlite3_exec(connection.raw(), "ROLLBACK", nullptr, nullptr, nullptr); }
 };
 
 struct Reset {
