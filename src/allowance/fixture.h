@@ -260,6 +260,7 @@ class Fleet : public testing::Test {
                     ->define({.name = "users",
                               .fields = {"hours"},
                               .tags = {"user:{entity}", "staff"},
+                              .stale_if_error_for = std::chrono::hours(1),
                               .jitter = 0,
                               .gather_within = Duration::zero()},
                              codec, meter)

@@ -123,6 +123,12 @@ bool Purse::is_spending(Instant now) const {
 bool Purse::is_in_use(Instant now) const {
   return watched_ || waiting_ > 0 || (asked_at_ && now - *asked_at_ < policy_.lease_lasts);
 }
+// The figure of those who were there before may be older than a signal that this instance was not
+// told of: nothing is leased of it before the first read, if there is one to be had.
+bool Purse::may_take() const noexcept {
+  return answered_ > 0 || read_failures_ > 0;
+}
+
 // The ledger knows all that was granted, and that it was reported.
 bool Purse::is_declared() const noexcept {
   if (!declared_) return taken_ == 0;
@@ -164,7 +170,7 @@ std::optional<Instant> Purse::touch_due(Instant now) const {
   if (looked_ && std::holds_alternative<Amount>(ledger_.figure.balance) && is_in_use(now)) {
     const Amount can = usable(now);
     const Amount few = is_spending(now) ? (policy_.lease_amount + 1) / 2 : 0;
-    if (can < std::max(waiting_, few) && can < free(ledger_)) return Instant{};
+    if (may_take() && can < std::max(waiting_, few) && can < free(ledger_)) return Instant{};
     due = touch_ended_ + policy_.lease_lasts;  // Others take, and give back.
   }
   if (!is_declared()) {
@@ -266,8 +272,8 @@ bool Purse::write(Ledger& ledger, Instant now) {
   put_figure(ledger);
   Amount room = 0;
   if (mine != nullptr) {
-    // The first look is only a look: the figure may be older than what was signalled.
-    if (looked_) room = std::max(std::min(wanted(now), free(ledger)), Amount(0));
+    const bool has_read = fetched_ && fetched_->is_answer;
+    if (may_take() || has_read) room = std::max(std::min(wanted(now), free(ledger)), Amount(0));
     mine->taken = grants_.total() + room;
     written_ = *mine;
   }

@@ -107,6 +107,7 @@ class Purse {
   [[nodiscard]] Amount usable(Instant now) const;
   [[nodiscard]] bool is_in_use(Instant now) const;
   [[nodiscard]] bool is_spending(Instant now) const;
+  [[nodiscard]] bool may_take() const noexcept;
   [[nodiscard]] bool is_declared() const noexcept;
   [[nodiscard]] bool is_alarmed() const noexcept { return alarms_ != answered_; }
   [[nodiscard]] Amount wanted(Instant now) const;

@@ -100,6 +100,51 @@ TEST_F(PurseTest, WhatWasCountedAndForgottenIsNotGrantedAgain) {
   EXPECT_EQ(left(other, world.now()), 60);
 }
 
+// Although it is old enough by the time at which the answer is there.
+TEST_F(PurseTest, WhatWasYoungWhenTheTicketWasDrawnIsNotInTheFigure) {
+  (void)one.spend(1, world.now());
+  settle(one, Amount(100));
+  ASSERT_EQ(one.spend_at_once(4, world.now()).granted, 4);
+  world.advance(policy.reported_within - seconds(1));
+  draw_ticket(one);
+  one.begin_read(world.now());
+  world.advance(seconds(2));
+  one.read(Amount(100), world.now());
+  touch(one);
+  EXPECT_EQ(left(one, world.now()), 96);
+}
+
+TEST_F(PurseTest, ASignalDuringAReadIsFollowedByAnotherRead) {
+  draw_ticket(one);
+  one.begin_read(world.now());
+  one.signal();
+  one.read(Amount(5), world.now());
+  touch(one);
+  EXPECT_EQ(one.view(world.now()).changes, 1u);
+  settle(one, Amount(6));
+  EXPECT_EQ(left(one, world.now()), 6);
+  EXPECT_EQ(one.view(world.now()).changes, 2u);
+}
+
+TEST_F(PurseTest, ALeaseThatHasEndedIsNotGranted) {
+  (void)one.spend(1, world.now());
+  settle(one, Amount(100));
+  ASSERT_EQ(one.spend_at_once(1, world.now()).granted, 1);
+  world.advance(policy.lease_lasts);
+  EXPECT_EQ(one.spend_at_once(1, world.now()).granted, 0);
+}
+
+TEST_F(PurseTest, AFigureFromBeforeItsTimeIsReadAgainBeforeAnythingIsGranted) {
+  (void)one.spend(1, world.now());
+  settle(one, Amount(100));
+  world.advance(minutes(5));
+  Purse late{policy, world, world.token(), true, world.now()};
+  EXPECT_FALSE(late.spend(1, world.now()).has_value());
+  touch(late);
+  EXPECT_EQ(late.spend_at_once(1, world.now()).granted, 0);
+  EXPECT_EQ(late.next(world.now()).step, Purse::Step::read);
+}
+
 TEST_F(PurseTest, ATicketOfALedgerThatIsLostIsNone) {
   draw_ticket(one);
   one.begin_read(world.now());
