@@ -34,9 +34,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "GET /v1/policies lists the policies of this server."},
     {"no-such-guard", 404, false, "No such guard stands here",
      "A guard ends where it was begun, once, and by itself when the time for a write is over.  "
-     "What "
-     "it was for has then been invalidated, or is guarded until nobody can make the write any "
-     "more."},
+     "What it was for has then been invalidated, or is guarded until nobody can make the write "
+     "any more."},
     {"no-such-snapshot", 404, false, "No such snapshot",
      "The server's configuration declares snapshots in [snapshots.NAME]."},
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
@@ -67,9 +66,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"source-unavailable", 503, true, "The source cannot be reached",
      "Nothing is known of the entity, not even that there is none.  Try again later."},
     {"store-unavailable", 503, true, "The store cannot be reached",
-     "A policy whose level is linearizable or critical is written under a guard in the store.  "
-     "Without it "
-     "nothing was changed.  Try again later."},
+     "A policy whose level is linearizable or critical is written under a guard in the store, and "
+     "so is what a client guards.  Without it nothing was changed.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},
