@@ -43,6 +43,7 @@ http::Api::Parts parts(Engine& engine) {
           .store = nullptr,
           .random = runtime(),
           .clock = runtime(),
+          .executor = runtime(),
           .loops = 1,
           .current_loop = [] { return std::size_t{0}; },
           .connections = [] { return std::size_t{1}; }};

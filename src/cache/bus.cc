@@ -53,10 +53,10 @@ Task<void> Engine::Impl::prove() {
   const Result<void> done = co_await asked;
   note_bus(done);
   if (!done || !hearing_.proved(began, beat)) co_return;
-  if (hearing_.somebody_fell_silent(began)) {
-    sometimes(Mark::origin_fell_silent);
-    forget_memory();
-  }
+  const bool met_all = hearing_.met_all(began);
+  const bool silence = hearing_.somebody_fell_silent(began);
+  if (silence) sometimes(Mark::origin_fell_silent);
+  if (met_all || silence) forget_memory();
 }
 
 void Engine::Impl::note_bus(const Result<void>& outcome) {

@@ -136,6 +136,7 @@ TEST_F(BusTest, WithoutProofAndStoreTheSourceAnswers) {
 }
 
 TEST_F(BusTest, AProofIsGoodAgainWithoutAnythingBeingLoaded) {
+  world.advance(seconds(2));
   fill_both();
   EXPECT_TRUE(second->stats().hears_all);
   second_bus.fails = true;
@@ -179,7 +180,17 @@ TEST_F(BusTest, WhatWasLostOfOneThatDiedShowsAsItsSilence) {
   EXPECT_EQ(text(second_reads("1")), "v2");
 }
 
+// Memory is emptied once, for who was there before and was never heard; the store is not touched.
+TEST_F(BusTest, WhoDiedBeforeItWasHeardIsMissed) {
+  fill_both();
+  world.advance(milliseconds(1250));
+  EXPECT_EQ(second_reads("1")->origin(), Origin::store);
+  world.advance(seconds(5));
+  EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+}
+
 TEST_F(BusTest, AFarewellIsNoSilence) {
+  world.advance(seconds(2));
   second_reads("1");
   ASSERT_TRUE(close());
   const auto reads = source->reads;

@@ -75,6 +75,14 @@ bool Hearing::somebody_fell_silent(Instant now) {
   return std::erase_if(origins_, silent) > 0 && !removed(Mechanism::silence);
 }
 
+bool Hearing::met_all(Instant now) {
+  const std::scoped_lock lock(mutex_);
+  if (!first_proved_) first_proved_ = now;
+  if (has_met_all_ || *first_proved_ >= now - limits_.silence_max) return false;
+  has_met_all_ = true;
+  return !removed(Mechanism::silence);
+}
+
 // REQUIRES: mutex_ is held.
 void Hearing::note_gone(Token origin) {
   constexpr std::size_t gone_max = 256;

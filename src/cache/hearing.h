@@ -7,6 +7,8 @@
 // A bus may lose messages without noticing.  Each origin numbers its invalidations, and its beats
 // tell how far it has come: what is missing shows as a gap, at the latest with its next beat.  An
 // origin that falls silent may have died with a message on its lips, which counts as a gap too.
+// So may one that was there before us and fell silent before it was heard: once, after the time in
+// which whoever lives is heard, it counts as if there had been one.
 // And a beat of our own has to come back before a barrier counts: who hears not even itself is not
 // subscribed any more.
 //
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "headrace/bus.h"
@@ -63,6 +66,10 @@ class Hearing {
   // Whether somebody has fallen silent; who has is gone.
   [[nodiscard]] bool somebody_fell_silent(Instant now);
 
+  // True once: when everybody who lives has been heard since the first proof, so that whoever was
+  // there before us and was not has died.  `now` is when a proof began that has succeeded.
+  [[nodiscard]] bool met_all(Instant now);
+
   // What is known of the instance whose token has this upper half.
   enum class Presence : std::uint8_t {
     unknown,  // It was never heard, or so long ago that it was forgotten.
@@ -91,6 +98,8 @@ class Hearing {
   std::atomic<std::uint64_t> beats_{0};
   mutable std::mutex mutex_;
   std::uint64_t own_beat_heard_ = 0;
+  std::optional<Instant> first_proved_;  // When the first proof began ...
+  bool has_met_all_ = false;             // ... which is longer ago than anybody may be silent.
   std::unordered_map<Token, Origin, TokenHash> origins_;
   std::deque<std::uint64_t> gone_;  // Those who went last, gone_max at most.
 };

@@ -90,6 +90,13 @@ TEST_F(HearingTest, WhoFallsSilentIsMissedOnce) {
   EXPECT_FALSE(hearing.somebody_fell_silent(start + seconds(9)));
 }
 
+TEST_F(HearingTest, WhoDiedBeforeItWasHeardIsMissedOnce) {
+  EXPECT_FALSE(hearing.met_all(start));
+  EXPECT_FALSE(hearing.met_all(start + seconds(2)));
+  EXPECT_TRUE(hearing.met_all(start + seconds(2) + Duration(1)));
+  EXPECT_FALSE(hearing.met_all(start + seconds(9)));
+}
+
 TEST_F(HearingTest, WhoSaysFarewellIsNotMissed) {
   (void)hears(Kind::beat, 0);
   (void)hears(Kind::farewell, 0);

@@ -1,5 +1,6 @@
 // Takes each mechanism out and shows that the race is lost then: the other tests can fail.
 #include "core/mutants.h"
+#include "cache/guard_death_fixture.h"
 #include "cache/late_fill_fixture.h"
 
 namespace headrace {
@@ -147,6 +148,36 @@ TEST_F(FloorMutantTest, InDoubtAReplicaAnswers) {
   EXPECT_EQ(text(read("2")), "1");
   EXPECT_FALSE(source->asked.back().primary);
 }
+
+// A writer dies at each step of its write; see guard_death_fixture.h.
+class GuardDeathMutantTest : public testing::TestWithParam<Mechanism> {
+ protected:
+  GuardDeathMutantTest() { restore_all(); }
+  ~GuardDeathMutantTest() override { restore_all(); }
+};
+
+TEST_P(GuardDeathMutantTest, SomeDeathLeavesTheOldValue) {
+  remove(GetParam());
+  EXPECT_NE(kit::every_death(kit::Way::guarded, true).fault, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GuardDeathMutantTest,
+                         testing::Values(Mechanism::write_guard, Mechanism::guard_met,
+                                         Mechanism::guard_after_grant, Mechanism::guard_outlives,
+                                         Mechanism::silence),
+                         [](const auto& one) { return std::string(name_of(one.param)); });
+
+class LinearizableDeathMutantTest : public GuardDeathMutantTest {};
+
+TEST_P(LinearizableDeathMutantTest, SomeDeathLeavesTheOldValue) {
+  remove(GetParam());
+  EXPECT_NE(kit::every_death(kit::Way::linearizable, false).fault, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LinearizableDeathMutantTest,
+                         testing::Values(Mechanism::write_guard, Mechanism::guard_met,
+                                         Mechanism::guard_after_grant, Mechanism::validation),
+                         [](const auto& one) { return std::string(name_of(one.param)); });
 
 }  // namespace
 }  // namespace headrace

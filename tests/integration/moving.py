@@ -117,7 +117,8 @@ class Moving(Case):
 
     def migrating(self, phase):
         return (self.on(self.old) + self.bus + self.on(self.new, "migration.to") +
-                f'[migration]\nphase = "{phase}"\nnew_after = "2s"\n')
+                f'[migration]\nphase = "{phase}"\nnew_after = "2s"\n'
+                '[limits]\nwrite_within = "50ms"\nguard_margin = "50ms"\n')
 
     def on_stores(self, top):
         """The configuration of the servers that start from here on."""

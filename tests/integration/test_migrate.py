@@ -213,7 +213,7 @@ class Migration(Moving):
         self.assertIn("emptied", ended)
 
     def test_all_servers_go_or_none(self):
-        self.on_stores(self.migrating("dual").replace('"2s"', '"0s"'))
+        self.on_stores(self.migrating("dual").replace('"2s"', '"100ms"'))
         servers = [self.serve(), self.serve()]
         with refusing(servers[1], b'"new"') as refuser:
             code, _, complaint = self.migrate("cut-over", [servers[0], refuser], "--unverified")

@@ -97,6 +97,12 @@ void read_listen(Config& config, Section& top) {
   }
 }
 
+void read_time(Section& limits, std::string_view key, Duration& into) {
+  if (limits.duration(key, into) && into == Duration::zero()) {
+    limits.fail(key, "must be longer than zero");
+  }
+}
+
 void read_limits(Config& config, Section limits) {
   Engine::Limits& engine = config.engine;
   limits.bytes("entry_bytes_max", engine.entry_bytes_max, 0);
@@ -106,9 +112,11 @@ void read_limits(Config& config, Section limits) {
   limits.count("policies_max", engine.policies_max, 1, 1'000'000);
   limits.count("pending_max", engine.pending_max, 1, many);
   limits.count("keys_per_invalidation_max", engine.keys_per_invalidation_max, 1, 1'000'000);
-  if (limits.duration("store_within", engine.store_within) &&
-      engine.store_within == Duration::zero()) {
-    limits.fail("store_within", "must be longer than zero");
+  read_time(limits, "store_within", engine.store_within);
+  read_time(limits, "write_within", engine.write_within);
+  read_time(limits, "guard_margin", engine.guard_margin);
+  if (engine.write_within + engine.guard_margin > Store::guard_lasts_max) {
+    limits.fail("write_within", "must be, with guard_margin, 24h or shorter");
   }
   limits.count("connections_max", config.server.connections_max, 1, 1'000'000);
   limits.bytes("headers_bytes_max", config.server.headers_bytes_max, 1024);

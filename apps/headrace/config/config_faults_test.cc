@@ -99,6 +99,10 @@ const std::vector<Case> server_faults = {
     Case{"[limits]\nflight_max = 1",
          "h.toml:2:1: limits.flight_max: unknown key; did you mean \"flights_max\"?"},
     Case{"[limits]\nstore_within = \"0s\"", "h.toml:2:16: limits.store_within: must be longer"},
+    Case{"[limits]\nwrite_within = \"0s\"", "h.toml:2:16: limits.write_within: must be longer"},
+    Case{"[limits]\nguard_margin = \"0s\"", "h.toml:2:16: limits.guard_margin: must be longer"},
+    Case{"[limits]\nwrite_within = \"24h\"",
+         "h.toml:2:16: limits.write_within: must be, with guard_margin, 24h or shorter"},
     Case{"[store]\nbytes_max = \"1B\"", "h.toml:2:13: store.bytes_max: must be at least"},
     Case{"[prices]\nread_per_100k = -1", "h.toml:2:17: prices.read_per_100k: must be a number"},
     Case{"[prices]\nread_per_100k = nan", "h.toml:2:17: prices.read_per_100k: must be a number"}};

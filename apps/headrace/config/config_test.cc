@@ -31,6 +31,8 @@ shutdown_timeout = "10s"
 
 [limits]
 flights_max = 100
+write_within = "2s"
+guard_margin = "700ms"
 headers_bytes_max = "32KiB"
 
 [store]
@@ -125,6 +127,8 @@ TEST(Config, TheServersOwnKeys) {
   EXPECT_EQ(config.drain_delay, 1s);
   EXPECT_EQ(config.shutdown_timeout, 10s);
   EXPECT_EQ(config.engine.flights_max, 100u);
+  EXPECT_EQ(config.engine.write_within, std::chrono::seconds(2));
+  EXPECT_EQ(config.engine.guard_margin, std::chrono::milliseconds(700));
   EXPECT_EQ(config.server.headers_bytes_max, 32u << 10);
   EXPECT_EQ(config.store.bytes_max, 2ull << 30);
   EXPECT_EQ(config.journal.path, "/etc/headrace/data/journal");

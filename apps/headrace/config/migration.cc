@@ -7,16 +7,13 @@ namespace headrace::config {
 
 namespace {
 
-// The longest that a guard may stand which servers of this configuration set; floors there are
-// none, for no source of the program lags.
+// The longest that a guard may stand which servers of this configuration set, or have clients hold;
+// floors there are none, for no source of the program lags.
 Duration guards_last(const Config& config) {
-  Duration longest{0};
+  Duration longest = config.engine.write_within + config.engine.guard_margin;
   for (const PolicyConfig& policy : config.policies) {
-    const Level level = policy.policy.level;
-    if (level == Level::linearizable || level == Level::critical) {
-      longest = std::max(longest, config.engine.write_within + config.engine.guard_margin);
-    }
-    if (level == Level::critical) longest = std::max(longest, bound_of(policy.policy));
+    const bool marks = policy.policy.level == Level::critical;
+    if (marks) longest = std::max(longest, bound_of(policy.policy));
   }
   return longest;
 }
@@ -28,10 +25,10 @@ std::string seconds_text(Duration time) {
 void read_new_after(const Config& config, Section& migration, Duration& new_after) {
   const Engine::Limits& engine = config.engine;
   const Duration least = guards_last(config);
-  new_after = std::max({least, engine.floor_lasts, engine.write_within + engine.guard_margin});
+  new_after = std::max(least, engine.floor_lasts);
   if (migration.duration("new_after", new_after) && new_after < least) {
     migration.fail("new_after", "must be " + seconds_text(least) +
-                                    " or longer: a guard of these policies may stand in the old "
+                                    " or longer: a guard may stand in the old "
                                     "store alone for that long");
   }
 }

@@ -68,9 +68,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"source-unavailable", 503, true, "The source cannot be reached",
      "Nothing is known of the entity, not even that there is none.  Try again later."},
     {"store-unavailable", 503, true, "The store cannot be reached",
-     "A policy whose level is linearizable or critical is written under a guard in the store.  "
-     "Without it "
-     "nothing was changed.  Try again later."},
+     "A policy whose level is linearizable or critical is written under a guard in the store, and "
+     "so is what a client guards.  Without it nothing was changed.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},
