@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headrace/engine.h"
@@ -29,7 +30,7 @@ struct FeedCoverOptions {
   // Tags that a change outdates; in braces the names of SourceChange::values.  A tag whose values
   // a change does not tell counts as all of the policies that have tags.
   struct Tags {
-    std::string table{};  // As the collection, or without its schema.
+    std::string table{};  // In SQL's spelling, with its schema or without.
     std::vector<std::string> tags{};
 
     friend bool operator==(const Tags&, const Tags&) = default;
@@ -41,8 +42,11 @@ struct FeedCoverOptions {
 
 class FeedCover final : public FeedListener {
  public:
-  // Until the first proof the policies are not covered.
-  FeedCover(Engine& engine, FeedCoverOptions options);
+  FeedCover(Engine& engine, FeedCoverOptions options)
+      : engine_(engine), options_(std::move(options)) {}
+
+  // From now on, and until the first proof, the policies are not covered.  Before the feed begins.
+  void begin() { cover(Instant::min()); }
 
   [[nodiscard]] Task<Result<void>> changed(std::vector<SourceChange> changes) override;
   [[nodiscard]] Task<Result<void>> lost(std::string database) override;
@@ -56,7 +60,8 @@ class FeedCover final : public FeedListener {
  private:
   void cover(Instant until);
   void add_tags(Invalidation& what, const SourceChange& change) const;
-  [[nodiscard]] std::vector<std::string> tagged_policies() const;
+  // Those which any tag may stand for.
+  void add_tagged_policies(Invalidation& what) const;
   static Task<Result<void>> invalidate(Engine& engine, Invalidation what);
 
   Engine& engine_;

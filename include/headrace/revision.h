@@ -100,8 +100,9 @@ struct SnapshotAnswer {
 [[nodiscard]] std::string json_of(const SnapshotAnswer& answer);
 
 struct SnapshotRead {
-  bool refresh = false;              // Build all sections now, still one build of each at a time.
-  std::optional<Duration> within{};  // As ReadOptions::within, of each section.
+  bool refresh = false;  // Build all sections now, still one build of each at a time.
+  std::optional<Duration>
+      within{};  // Of the whole, if that is shorter than the limits of its parts.
 };
 
 struct SnapshotStats {
@@ -139,6 +140,8 @@ class Snapshot {
                                                           SnapshotRead options) = 0;
   [[nodiscard]] virtual SnapshotStats stats() const = 0;
   [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+  // Whether a section is kept under this policy.
+  [[nodiscard]] virtual bool has_section(std::string_view policy) const = 0;
 };
 
 }  // namespace headrace

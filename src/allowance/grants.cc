@@ -9,7 +9,7 @@ void Grants::add(Amount amount, Instant now) {
   if (amount == 0) return;
   (void)reported(now);
   total_ += amount;
-  if (!young_.empty() && now - young_.back().first < reported_within_ / lots_max) {
+  if (!young_.empty() && now - young_.back().first < reported_within_ / Duration::rep(lots_max)) {
     young_.back().last = now;
     young_.back().amount += amount;
     return;

@@ -15,7 +15,7 @@ class Grants {
  public:
   // Young grants are kept in so many lots, each as old as its last grant, and never more than twice
   // that: a little longer than need be, and in little room.
-  static constexpr int lots_max = 16;
+  static constexpr std::size_t lots_max = 16;
 
   explicit Grants(Duration reported_within) : reported_within_(reported_within) {}
 

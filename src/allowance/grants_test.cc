@@ -52,7 +52,7 @@ TEST(GrantsTest, AreNeverReportedTooEarlyAndLittleTooLate) {
     Amount older = 0;
     for (const auto& [at, granted] : all) {
       if (at + within <= now) old += granted;
-      if (at + within + within / Grants::lots_max <= now) older += granted;
+      if (at + within + within / Duration::rep(Grants::lots_max) <= now) older += granted;
     }
     EXPECT_LE(grants.reported(now), old);
     EXPECT_GE(grants.reported(now), older);

@@ -22,7 +22,7 @@ class StreamsTest : public Fleet, public testing::WithParamInterface<int> {
     meter->after = milliseconds(80);
     policy_.without_store = WithoutStore::refuse;
     policy_.reported_within = seconds(90);
-    quota_ = below(400) + 1;
+    quota_ = static_cast<Amount>(below(400)) + 1;
     meter->plans["1"] = std::to_string(quota_);
   }
   static std::uint64_t seed() {
@@ -190,7 +190,7 @@ class DayTest : public Fleet {
     }
     return granted;
   }
-  static constexpr std::size_t reads_without = 3 * 24 * 60;
+  static constexpr std::size_t reads_without = std::size_t(3) * 24 * 60;
 };
 
 TEST_F(DayTest, CostsThreeReadsOfAHundredAtMost) {

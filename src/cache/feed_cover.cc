@@ -1,20 +1,45 @@
 #include "headrace/feed_cover.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
+
+#include "cache/policy_state.h"
 
 namespace headrace {
 
 namespace {
 
-constexpr std::size_t keys_per_call_max = 1000;
+constexpr std::size_t names_per_call_max = 1000;
+
+// As the catalog has it: what is not in quotes in lower case, and without the quotes.
+std::string catalog_name(std::string_view sql) {
+  std::string name;
+  bool quoted = false;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    if (c != '"') {
+      name += !quoted && c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    } else if (quoted && i + 1 < sql.size() && sql[i + 1] == '"') {
+      name += sql[++i];
+    } else {
+      quoted = !quoted;
+    }
+  }
+  return name;
+}
 
 // Whether a feed's collection is the table that is meant, in whatever schema.
-bool is_table(std::string_view collection, std::string_view table) {
+bool is_table(std::string_view collection, std::string_view sql) {
+  const std::string table = catalog_name(sql);
   if (collection == table) return true;
   return collection.size() > table.size() && collection.ends_with(table) &&
          collection[collection.size() - table.size() - 1] == '.';
+}
+
+bool is_tag(std::string_view text) {
+  return !text.empty() && text.size() <= tag_bytes_max;
 }
 
 // All that the template can mean for the change: of each name its values before and after.  None:
@@ -44,11 +69,6 @@ void add_once(std::vector<std::string>& to, std::string text) {
 
 }  // namespace
 
-FeedCover::FeedCover(Engine& engine, FeedCoverOptions options)
-    : engine_(engine), options_(std::move(options)) {
-  cover(Instant::min());
-}
-
 void FeedCover::cover(Instant until) {
   if (options_.when_behind == FeedCoverOptions::Behind::own_bound) return;
   for (const std::string& policy : options_.policies) engine_.cover(policy, until);
@@ -63,12 +83,10 @@ void FeedCover::proved(Instant at) {
   cover(at + options_.bound);
 }
 
-std::vector<std::string> FeedCover::tagged_policies() const {
-  std::vector<std::string> names;
+void FeedCover::add_tagged_policies(Invalidation& what) const {
   for (const PolicyView& view : engine_.policies()) {
-    if (!view.policy.tags.empty()) names.push_back(view.policy.name);
+    if (!view.policy.tags.empty()) add_once(what.policies, view.policy.name);
   }
-  return names;
 }
 
 void FeedCover::add_tags(Invalidation& what, const SourceChange& change) const {
@@ -78,43 +96,56 @@ void FeedCover::add_tags(Invalidation& what, const SourceChange& change) const {
       if (auto tags = filled(text, change)) {
         for (std::string& tag : *tags) add_once(what.tags, std::move(tag));
       } else {
-        for (std::string& policy : tagged_policies()) add_once(what.policies, std::move(policy));
+        add_tagged_policies(what);
       }
     }
   }
 }
 
+namespace {
+
+// The last of `from`, as many as go into one call.
+template <class T>
+std::vector<T> take_some(std::vector<T>& from) {
+  const auto size = static_cast<std::ptrdiff_t>(std::min(from.size(), names_per_call_max));
+  std::vector<T> some(std::make_move_iterator(from.end() - size),
+                      std::make_move_iterator(from.end()));
+  from.erase(from.end() - size, from.end());
+  return some;
+}
+
+}  // namespace
+
 // What is pending is in nobody's hands but this process's: that is no acknowledgement.
 Task<Result<void>> FeedCover::invalidate(Engine& engine, Invalidation what) {
-  std::vector<Invalidation::KeyName> keys = std::exchange(what.keys, {});
-  do {
-    const std::size_t size = std::min(keys.size(), keys_per_call_max);
-    what.keys.assign(std::make_move_iterator(keys.end() - static_cast<std::ptrdiff_t>(size)),
-                     std::make_move_iterator(keys.end()));
-    keys.resize(keys.size() - size);
-    if (what.is_empty()) continue;
-    auto task = engine.invalidate(std::exchange(what, {}));
+  while (!what.is_empty()) {
+    Invalidation some{.keys = take_some(what.keys),
+                      .tags = take_some(what.tags),
+                      .policies = take_some(what.policies)};
+    auto task = engine.invalidate(std::move(some));
     const Result<Held> held = co_await std::move(task);
     if (!held) co_return std::unexpected(held.error());
     if (*held == Held::pending) {
       co_return failure(Code::store_unavailable, "the store has not confirmed an invalidation");
     }
-  } while (!keys.empty());
+  }
   co_return Result<void>();
 }
 
+// What cannot be a tag, for it is empty or too long, must not hold up the feed.
 Task<Result<void>> FeedCover::changed(std::vector<SourceChange> changes) {
   Invalidation what = engine_.outdated_by(changes);
   for (const SourceChange& change : changes) add_tags(what, change);
+  if (std::erase_if(what.tags, [](const std::string& tag) { return !is_tag(tag); }) > 0) {
+    add_tagged_policies(what);
+  }
   return invalidate(engine_, std::move(what));
 }
 
 Task<Result<void>> FeedCover::lost(std::string database) {
   Invalidation what = engine_.outdated_by({{.database = std::move(database)}});
   for (const std::string& policy : options_.policies) add_once(what.policies, policy);
-  if (!options_.tables.empty()) {
-    for (std::string& policy : tagged_policies()) add_once(what.policies, std::move(policy));
-  }
+  if (!options_.tables.empty()) add_tagged_policies(what);
   what.keys.clear();
   return invalidate(engine_, std::move(what));
 }

@@ -24,6 +24,7 @@ class FeedCoverTest : public BenchTop {
     define(policy_of("users", {"user:{entity}"}));
     listed->rows = {{"7", "l1"}};
     list = *engine->define(policy_of("list", {"list:{entity}"}), codec, listed);
+    cover.begin();
   }
 
   static Policy policy_of(const std::string& name, std::vector<std::string> tags) {
@@ -101,7 +102,8 @@ TEST_F(FeedCoverTest, WhereItsOwnBoundIsChosenNobodyIsHeldUp) {
   FeedCoverOptions options = plain_options();
   options.when_behind = FeedCoverOptions::Behind::own_bound;
   cover.uncover();
-  const FeedCover other(*engine, options);
+  FeedCover other(*engine, options);
+  other.begin();
   read("1");
   world.advance(seconds(100));
   EXPECT_EQ(read("1")->origin(), Origin::memory);
@@ -146,6 +148,49 @@ TEST_F(FeedCoverTest, WithoutAValueAllThatHasTagsIsOutdated) {
   EXPECT_EQ(read_list("7"), "l1");
   listed->rows["7"] = "l2";
   ASSERT_TRUE(tell({change(std::nullopt, "shop.items")}));
+  EXPECT_EQ(read_list("7"), "l2");
+}
+
+TEST_F(FeedCoverTest, ATableIsNamedAsInSql) {
+  for (const std::string name : {"Items", "shop.ITEMS", "\"items\"", "\"shop\".items"}) {
+    FeedCoverOptions options = plain_options();
+    options.tables[0].table = name;
+    FeedCover other(*engine, options);
+    EXPECT_NE(read_list("7"), "") << name;
+    listed->rows["7"] = "now " + name;
+    SourceChange moved = change("5", "shop.items");
+    moved.values = {{"owner", "7"}};
+    const auto told = world.run(other.changed({moved}));
+    ASSERT_TRUE(told && *told);
+    EXPECT_EQ(read_list("7"), "now " + name);
+  }
+}
+
+TEST_F(FeedCoverTest, WhatCannotBeATagOutdatesAllThatHasTags) {
+  FeedCoverOptions options = plain_options();
+  options.tables[0].tags = {"{owner}"};
+  FeedCover other(*engine, options);
+  for (const std::size_t size : {0uz, 2000uz}) {
+    const std::string owner(size, 'x');
+    EXPECT_NE(read_list("7"), "");
+    listed->rows["7"] = "after " + std::to_string(owner.size());
+    SourceChange moved = change("5", "public.items");
+    moved.values = {{"owner", owner}};
+    const auto told = world.run(other.changed({moved}));
+    ASSERT_TRUE(told && *told) << owner.size();
+    EXPECT_EQ(read_list("7"), "after " + std::to_string(owner.size()));
+  }
+}
+
+TEST_F(FeedCoverTest, ManyTagsGoInParts) {
+  std::vector<SourceChange> many;
+  for (int i = 0; i < 12000; ++i) {
+    many.push_back(change(std::to_string(i), "public.items"));
+    many.back().values = {{"owner", std::to_string(i)}};
+  }
+  EXPECT_EQ(read_list("7"), "l1");
+  listed->rows["7"] = "l2";
+  ASSERT_TRUE(tell(many));
   EXPECT_EQ(read_list("7"), "l2");
 }
 

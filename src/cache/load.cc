@@ -222,7 +222,7 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
               .primary = !load->floors.empty()};
   if (load->basis && load->basis->kind() == Kind::value) {
     fetch.revision = load->basis->revision();
-  } else if (load->fill->store_on_error()) {
+  } else if (load->fill->store_on_error() && load->slot.envelope.kind == Kind::value) {
     fetch.revision = load->slot.envelope.revision;
   }
   const std::string offered = fetch.revision;

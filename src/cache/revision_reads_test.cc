@@ -157,6 +157,25 @@ TEST_F(RevisionReads, TheSourceIsToldWhichRevisionIsHeld) {
   EXPECT_EQ(stats().source_unchanged, 1u);
 }
 
+TEST_F(RevisionReads, OfAKeptAbsenceNoRevisionIsOffered) {
+  Policy policy = plain_policy();
+  policy.absent_for = seconds(1000);
+  define(policy);
+  std::vector<std::string> offered;
+  const auto load = [&offered](Fetch fetch) -> Task<Result<Loaded>> {
+    offered.push_back(fetch.revision);
+    return [](std::string revision) -> Task<Result<Loaded>> {
+      co_return Loaded{.kind = Kind::absent, .revision = std::move(revision)};
+    }("r" + std::to_string(offered.size()));
+  };
+  for (const std::string wanted : {"r1", "r2", "r3"}) {
+    const Outcome outcome = catch_outcome(engine->read(users, "9", load, of(wanted)));
+    world.run();
+    EXPECT_EQ(text(outcome), "absent");
+  }
+  EXPECT_EQ(offered, (std::vector<std::string>{"", "", ""}));
+}
+
 TEST_F(RevisionReads, AStrictReadConfirmsOnlyWhatIsOfThatRevision) {
   read("1");
   source->rows["1"] = "v2";

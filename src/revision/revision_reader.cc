@@ -21,10 +21,11 @@ struct RevisionReader::Turn {
 };
 
 Task<Result<RevisionReader::Seen>> RevisionReader::read(std::shared_ptr<RevisionReader> self,
-                                                        std::vector<Part> parts) {
+                                                        std::vector<Part> parts, Duration within) {
   assert(!parts.empty() && parts.size() <= Revisions::parts_max);
   auto ask = std::make_shared<Ask>();
   ask->parts = std::move(parts);
+  ask->deadline = self->clock_.now() + std::min(within, self->limits_.within);
   const Turn turn{*self, std::move(ask)};
   co_return co_await turn;
 }
@@ -41,15 +42,23 @@ bool RevisionReader::enter(const AskRef& ask) {
     ask->outcome = failure(Code::refused, "too many reads wait for revisions (waiting_max)");
     return false;
   }
+  auto late = [self = shared_from_this(), ask] {
+    self->settle(ask, failure(Code::timed_out, "the revisions did not come within check_within"));
+  };
+  ask->timer = executor_.post_at(ask->deadline, std::move(late));
   waiting_.push_back(ask);
-  if (asking_) return true;
+  if (!asking_) ask_soon();
+  return true;
+}
+
+void RevisionReader::ask_soon() {
   asking_ = true;
   executor_.post([self = shared_from_this()] { self->ask_next(); });
-  return true;
 }
 
 void RevisionReader::ask_next() {
   BatchRef batch = next_batch();
+  if (!batch) return;
   auto self = shared_from_this();
   auto late = [self, batch] {
     self->finish(batch, failure(Code::timed_out, "the revisions did not come within check_within"));
@@ -61,19 +70,28 @@ void RevisionReader::ask_next() {
   start(run(std::move(self), std::move(batch)));
 }
 
-// As many of those who wait as one question can answer.
+// As many of those who still wait as one question can answer; null if nobody does.
 RevisionReader::BatchRef RevisionReader::next_batch() {
   auto batch = std::make_shared<Batch>();
   const std::scoped_lock lock(mutex_);
   std::set<Part> wanted;
   while (!waiting_.empty()) {
-    const std::vector<Part>& parts = waiting_.front()->parts;
-    const auto is_new = [&wanted](const Part& part) { return !wanted.contains(part); };
-    const auto more = static_cast<std::size_t>(std::ranges::count_if(parts, is_new));
-    if (wanted.size() + more > Revisions::parts_max && !wanted.empty()) break;
-    wanted.insert(parts.begin(), parts.end());
-    batch->asks.push_back(std::move(waiting_.front()));
+    const AskRef& ask = waiting_.front();
+    if (!ask->outcome) {
+      const auto is_new = [&wanted](const Part& part) { return !wanted.contains(part); };
+      const auto more = static_cast<std::size_t>(std::ranges::count_if(ask->parts, is_new));
+      const bool has_room = wanted.size() + more <= Revisions::parts_max && !ask->alone;
+      if (!has_room && !wanted.empty()) break;
+      wanted.insert(ask->parts.begin(), ask->parts.end());
+      batch->asks.push_back(ask);
+    }
+    const bool was_alone = ask->alone && !ask->outcome;
     waiting_.pop_front();
+    if (was_alone) break;
+  }
+  if (batch->asks.empty()) {
+    asking_ = false;
+    return nullptr;
   }
   batch->parts.assign(wanted.begin(), wanted.end());
   batch->began = clock_.now();
@@ -90,17 +108,26 @@ Task<void> RevisionReader::run(std::shared_ptr<RevisionReader> self, BatchRef ba
   self->finish(batch, std::move(answer));
 }
 
-void RevisionReader::note(const Result<std::vector<std::string>>& answer) {
-  if (answer) {
-    pause_ = {};
-    retry_at_ = Instant::min();
-    return;
-  }
+// What a source refuses of a question that several share may be one asker's fault: each then has a
+// question of his own.  Any other failure is everybody's, also of those who wait for the next one.
+std::vector<RevisionReader::AskRef> RevisionReader::failed(Batch& batch, const Error& error) {
   ++counts_.failures;
-  last_ = answer.error();
+  std::vector<AskRef> told = std::move(batch.asks);
+  if (error.code == Code::invalid_argument) {
+    if (told.size() == 1) return told;
+    for (const AskRef& ask : told) {
+      ask->alone = true;
+      waiting_.push_front(ask);
+    }
+    return {};
+  }
+  last_ = error;
   pause_ = pause_ == Duration::zero() ? limits_.retry_after
                                       : std::min(pause_ * 2, limits_.retry_after_max);
   retry_at_ = clock_.now() + pause_;
+  told.insert(told.end(), waiting_.begin(), waiting_.end());
+  waiting_.clear();
+  return told;
 }
 
 // The first outcome counts: an answer after its time comes too late.
@@ -111,25 +138,42 @@ void RevisionReader::finish(const BatchRef& batch, Result<std::vector<std::strin
     const std::scoped_lock lock(mutex_);
     if (std::exchange(batch->done, true)) return;
     timer = batch->timer;
-    note(answer);
-    asks = std::move(batch->asks);
-    asking_ = !waiting_.empty();
-    if (asking_) executor_.post([self = shared_from_this()] { self->ask_next(); });
+    if (answer) {
+      pause_ = {};
+      retry_at_ = Instant::min();
+      asks = std::move(batch->asks);
+    } else {
+      asks = failed(*batch, answer.error());
+    }
+    asking_ = false;
+    if (!waiting_.empty()) ask_soon();
   }
   executor_.cancel(timer);
   for (const AskRef& ask : asks) {
-    if (answer) {
-      Seen seen{.began = batch->began};
-      for (const Part& part : ask->parts) {
-        const auto place = std::ranges::lower_bound(batch->parts, part);
-        seen.revisions.push_back((*answer)[static_cast<std::size_t>(place - batch->parts.begin())]);
-      }
-      ask->outcome = std::move(seen);
-    } else {
-      ask->outcome = std::unexpected(answer.error());
+    if (!answer) {
+      settle(ask, std::unexpected(answer.error()));
+      continue;
     }
-    executor_.post([ask] { ask->waiting.resume(); });
+    Seen seen{.began = batch->began};
+    for (const Part& part : ask->parts) {
+      const auto place = std::ranges::lower_bound(batch->parts, part);
+      seen.revisions.push_back((*answer)[static_cast<std::size_t>(place - batch->parts.begin())]);
+    }
+    settle(ask, std::move(seen));
   }
+}
+
+// Whoever waits goes on in a later turn.
+void RevisionReader::settle(const AskRef& ask, Result<Seen> outcome) {
+  Executor::TimerId timer{};
+  {
+    const std::scoped_lock lock(mutex_);
+    if (ask->outcome) return;
+    ask->outcome = std::move(outcome);
+    timer = ask->timer;
+  }
+  executor_.cancel(timer);
+  executor_.post([ask] { ask->waiting.resume(); });
 }
 
 RevisionReader::Counts RevisionReader::counts() const {

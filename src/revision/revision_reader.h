@@ -4,8 +4,10 @@
 // meanwhile: so that what they are told was read after they asked.
 //
 // Threads:   any.  Whoever waits goes on on the executor.
-// Errors:    those of the port; timed_out after `within`.  After a failure the next questions fail
-//            at once for a pause, which doubles with each failure in a row.
+// Errors:    those of the port; timed_out once the asker's own time is over, whether it was asked
+//            by then or not.  After a failure questions fail at once for a pause, which doubles
+//            with each failure in a row; but for an invalid_argument, which is a fault of one
+//            asker's and of nobody else's.
 // Lifetimes: borrows clock and executor, which must outlive its reads.
 #pragma once
 
@@ -45,9 +47,11 @@ class RevisionReader : public std::enable_shared_from_this<RevisionReader> {
                  Executor& executor)
       : revisions_(std::move(revisions)), limits_(limits), clock_(clock), executor_(executor) {}
 
-  // The revisions of `parts`, in their order.  REQUIRES: 0 < parts.size() <= Revisions::parts_max.
+  // The revisions of `parts`, in their order, after `within` at most, or the limit if that is less.
+  // REQUIRES: 0 < parts.size() <= Revisions::parts_max.
   [[nodiscard]] static Task<Result<Seen>> read(std::shared_ptr<RevisionReader> self,
-                                               std::vector<Part> parts);
+                                               std::vector<Part> parts,
+                                               Duration within = Duration::max());
 
   struct Counts {
     std::uint64_t reads = 0;
@@ -59,8 +63,11 @@ class RevisionReader : public std::enable_shared_from_this<RevisionReader> {
   // Who waits for an answer.
   struct Ask {
     std::vector<Part> parts{};
+    bool alone = false;  // In a question of its own: the one that it shared was refused.
+    Instant deadline{};
     std::optional<Result<Seen>> outcome{};
     std::coroutine_handle<> waiting{};
+    Executor::TimerId timer = Executor::TimerId::none;
   };
   using AskRef = std::shared_ptr<Ask>;
   // One question, and whom it is for.
@@ -80,7 +87,10 @@ class RevisionReader : public std::enable_shared_from_this<RevisionReader> {
   [[nodiscard]] BatchRef next_batch();
   static Task<void> run(std::shared_ptr<RevisionReader> self, BatchRef batch);
   void finish(const BatchRef& batch, Result<std::vector<std::string>> answer);
-  void note(const Result<std::vector<std::string>>& answer);
+  void settle(const AskRef& ask, Result<Seen> outcome);
+  // Those who have to be told the error.  REQUIRES: mutex_ is held, here and below.
+  [[nodiscard]] std::vector<AskRef> failed(Batch& batch, const Error& error);
+  void ask_soon();
 
   const std::shared_ptr<Revisions> revisions_;
   const Limits limits_;

@@ -123,6 +123,53 @@ TEST_F(RevisionReaderTest, AfterAFailureTheSourceIsLeftAloneForLongerAndLonger) 
   EXPECT_EQ(text(ask({users})), "0");
 }
 
+// A source that refuses every question in which one part is named.
+class Refusing final : public Revisions {
+ public:
+  std::size_t questions = 0;
+  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant) override {
+    ++questions;
+    for (const Part& part : parts) {
+      if (part.table == "bad") co_return failure(Code::invalid_argument, "nobody keeps bad");
+    }
+    co_return std::vector<std::string>(parts.size(), "r");
+  }
+};
+
+TEST_F(RevisionReaderTest, WhatIsOneAskersFaultIsNobodyElses) {
+  auto refusing = std::make_shared<Refusing>();
+  reader = std::make_shared<RevisionReader>(refusing, RevisionReader::Limits{}, world, world);
+  std::vector<Outcome> outcomes;
+  for (const std::string table : {"users", "bad", "orders"}) {
+    auto outcome = std::make_shared<std::optional<Result<RevisionReader::Seen>>>();
+    start(RevisionReader::read(reader, {{.table = table}}),
+          [outcome](Result<RevisionReader::Seen> seen) { outcome->emplace(std::move(seen)); });
+    outcomes.push_back(outcome);
+  }
+  world.run();
+  EXPECT_EQ(text(outcomes[0]), "r");
+  EXPECT_EQ(text(outcomes[1]), "error: nobody keeps bad");
+  EXPECT_EQ(text(outcomes[2]), "r");
+  EXPECT_EQ(refusing->questions, 4u);
+  EXPECT_EQ(text(ask({users})), "r");  // And there is no pause.
+}
+
+TEST_F(RevisionReaderTest, WhoWaitsForTheNextQuestionWaitsNoLongerThanItsTime) {
+  revisions->hold = true;
+  ask({users});
+  world.advance(milliseconds(400));
+  const Outcome second = ask({orders});
+  const Outcome hasty = std::make_shared<std::optional<Result<RevisionReader::Seen>>>();
+  start(RevisionReader::read(reader, {users}, milliseconds(100)),
+        [hasty](Result<RevisionReader::Seen> seen) { hasty->emplace(std::move(seen)); });
+  world.advance(milliseconds(100));
+  EXPECT_EQ(text(hasty), "error: the revisions did not come within check_within");
+  EXPECT_EQ(text(second), "pending");
+  world.advance(milliseconds(500));  // The first question has taken all of its time.
+  EXPECT_EQ(text(second), "error: the revisions did not come within check_within");
+  EXPECT_EQ(revisions->asked.size(), 1u);
+}
+
 TEST_F(RevisionReaderTest, NoMoreWaitThanTheLimit) {
   revisions->hold = true;
   ask({users});

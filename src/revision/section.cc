@@ -12,14 +12,20 @@ void SnapshotNotes::asked(std::string fault) {
   of_question_ = std::move(fault);
 }
 
-void SnapshotNotes::built(std::string fault) {
+void SnapshotNotes::built(std::string_view section, std::optional<Error> fault) {
   const std::scoped_lock lock(mutex_);
+  section_ = section;
   of_build_ = std::move(fault);
 }
 
 std::string SnapshotNotes::last_error() const {
   const std::scoped_lock lock(mutex_);
-  return of_build_.empty() ? of_question_ : of_build_;
+  return of_build_ ? "section " + section_ + ": " + of_build_->what : of_question_;
+}
+
+std::optional<Error> SnapshotNotes::last_build() const {
+  const std::scoped_lock lock(mutex_);
+  return of_build_;
 }
 
 std::string revision_of(const std::vector<std::string>& revisions) {
@@ -61,10 +67,10 @@ Task<Result<Loaded>> Section::build_noted(std::shared_ptr<Section> self, Fetch f
   Result<Loaded> loaded = co_await std::move(task);
   if (loaded) {
     (loaded->unchanged ? self->notes_->unchanged : self->notes_->builds).fetch_add(1);
-    self->notes_->built("");
+    self->notes_->built(self->name(), std::nullopt);
   } else {
     self->notes_->build_failures.fetch_add(1);
-    self->notes_->built("section " + self->name() + ": " + loaded.error().what);
+    self->notes_->built(self->name(), loaded.error());
   }
   co_return loaded;
 }
@@ -72,12 +78,12 @@ Task<Result<Loaded>> Section::build_noted(std::shared_ptr<Section> self, Fetch f
 // The revisions are read first, so that what is built is of those or of later ones: never of
 // earlier ones.
 Task<Result<Loaded>> Section::build(std::shared_ptr<Section> self, Fetch fetch, Build when) {
-  std::string revision;
+  std::string revision = self->revision_at({});
   if (self->parts() > 0) {
     auto asked = RevisionReader::read(self->reader_, self->parts_of(fetch.entity));
     const auto seen = co_await std::move(asked);
     if (!seen) co_return std::unexpected(seen.error());
-    revision = revision_of(seen->revisions);
+    revision = self->revision_at(seen->revisions);
     if (when == Build::if_changed && fetch.revision == revision) {
       co_return Loaded{.unchanged = true, .revision = revision, .billed = 0};
     }

@@ -22,13 +22,15 @@ TEST(SectionParts, NameTheEntityWhereverItsPlaceIs) {
                          .parts = {{.table = "a"},
                                    {.table = "b", .column = "c", .value = "{entity}"},
                                    {.table = "d", .column = "e", .value = "x{entity}y{entity}"}}},
-                        nullptr, nullptr, world);
+                        "shape", nullptr, nullptr, world);
   const std::vector<Part> parts = section.parts_of("{entity}");
   ASSERT_EQ(parts.size(), 3u);
   EXPECT_EQ(parts[0], (Part{.table = "a"}));
   EXPECT_EQ(parts[1].value, "{entity}");  // Not looked at again.
   EXPECT_EQ(parts[2].value, "x{entity}y{entity}");
   EXPECT_EQ(section.parts_of("42")[2].value, "x42y42");
+  EXPECT_TRUE(section.is_own(section.revision_at({"r"})));
+  EXPECT_FALSE(section.is_own(revision_of({"r"})));
 }
 
 TEST(SnapshotNotes, TellWhatHasGoneWrongUntilItGoesWell) {
@@ -36,9 +38,9 @@ TEST(SnapshotNotes, TellWhatHasGoneWrongUntilItGoesWell) {
   EXPECT_EQ(notes.last_error(), "");
   notes.asked("away");
   EXPECT_EQ(notes.last_error(), "away");
-  notes.built("broken");
-  EXPECT_EQ(notes.last_error(), "broken");
-  notes.built("");
+  notes.built("core", Error{.code = Code::timed_out, .what = "broken"});
+  EXPECT_EQ(notes.last_error(), "section core: broken");
+  notes.built("core", std::nullopt);
   EXPECT_EQ(notes.last_error(), "away");
   notes.asked("");
   EXPECT_EQ(notes.last_error(), "");

@@ -22,7 +22,7 @@ using SectionRef = std::shared_ptr<Section>;
 // What one read knows of one section.
 struct Wanted {
   SectionRef section{};
-  std::string revision{};            // That it has now; empty: unknown, or it has none.
+  std::string revision{};            // That it has now; empty: unknown.
   std::optional<Instant> checked{};  // When that was asked, if it was answered.
 };
 
@@ -36,6 +36,7 @@ class RevisionSnapshot final : public Snapshot, public std::enable_shared_from_t
   }
   [[nodiscard]] SnapshotStats stats() const override;
   [[nodiscard]] const std::string& name() const noexcept override { return options_.name; }
+  [[nodiscard]] bool has_section(std::string_view policy) const override;
 
  private:
   using Self = std::shared_ptr<RevisionSnapshot>;
@@ -44,6 +45,7 @@ class RevisionSnapshot final : public Snapshot, public std::enable_shared_from_t
     std::string entity{};
     SnapshotRead options{};
     Instant arrived{};
+    std::optional<Instant> until{};  // Nobody waits longer.
     std::vector<Wanted> wanted{};
     std::optional<Error> unchecked{};  // Why the revisions are not known.
   };
@@ -73,6 +75,18 @@ class RevisionSnapshot final : public Snapshot, public std::enable_shared_from_t
   std::atomic<std::uint64_t> errors_{0};
 };
 
+// Of what is asked of a section's source, as a text of one length.
+std::string shape_of(const Engine& engine, const SnapshotSection& section) {
+  const std::string name = policy_name(*section.policy);
+  for (const PolicyView& view : engine.policies()) {
+    if (view.policy.name != name) continue;
+    std::vector<std::string> all = view.policy.fields;
+    all.push_back(view.policy.question);
+    return revision_of(all).substr(0, 16);
+  }
+  return std::string(16, '0');
+}
+
 RevisionSnapshot::RevisionSnapshot(SnapshotOptions options, Ports ports,
                                    std::shared_ptr<Revisions> revisions)
     : options_(std::move(options)), ports_(ports), confirmations_(options_.confirmed_max) {
@@ -83,19 +97,28 @@ RevisionSnapshot::RevisionSnapshot(SnapshotOptions options, Ports ports,
   reader_ =
       std::make_shared<RevisionReader>(std::move(revisions), limits, ports_.clock, ports_.executor);
   for (const SnapshotSection& one : options_.sections) {
-    sections_.push_back(std::make_shared<Section>(one, reader_, notes_, ports_.clock));
+    sections_.push_back(std::make_shared<Section>(one, shape_of(ports_.engine, one), reader_,
+                                                  notes_, ports_.clock));
   }
+}
+
+bool RevisionSnapshot::has_section(std::string_view policy) const {
+  return std::ranges::any_of(sections_, [policy](const SectionRef& section) {
+    return policy_name(*section->policy()) == policy;
+  });
 }
 
 // Asks for the revisions of all sections in one question.
 Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) {
   std::vector<Part> parts;
-  for (const Wanted& wanted : reading->wanted) {
+  for (Wanted& wanted : reading->wanted) {
     const std::vector<Part> of_one = wanted.section->parts_of(reading->entity);
     parts.insert(parts.end(), of_one.begin(), of_one.end());
+    if (of_one.empty()) wanted.revision = wanted.section->revision_at({});
   }
   if (parts.empty()) co_return;
-  auto asked = RevisionReader::read(self->reader_, std::move(parts));
+  auto asked = RevisionReader::read(self->reader_, std::move(parts),
+                                    reading->options.within.value_or(Duration::max()));
   const auto seen = co_await std::move(asked);
   if (!seen) {
     reading->unchecked = seen.error();
@@ -105,10 +128,10 @@ Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) 
   self->notes_->asked("");
   auto next = seen->revisions.begin();
   for (Wanted& wanted : reading->wanted) {
+    if (wanted.section->parts() == 0) continue;
     const auto end = next + static_cast<std::ptrdiff_t>(wanted.section->parts());
-    wanted.revision = revision_of({next, end});
+    wanted.revision = wanted.section->revision_at({next, end});
     next = end;
-    if (wanted.revision.empty()) continue;
     wanted.checked = seen->began;
     self->confirmations_.note(wanted.section->name(), reading->entity, wanted.revision,
                               seen->began);
@@ -117,10 +140,14 @@ Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) 
 
 AnyLookup RevisionSnapshot::ask(const Reading& reading, const Wanted& wanted,
                                 bool allow_outdated) const {
-  const ReadOptions options{.refresh = reading.options.refresh,
-                            .within = reading.options.within,
-                            .revision = wanted.revision,
-                            .allow_outdated = allow_outdated};
+  ReadOptions options{.refresh = reading.options.refresh,
+                      .within = reading.options.within,
+                      .revision = wanted.revision,
+                      .allow_outdated = allow_outdated};
+  if (reading.until) {
+    constexpr Duration least = std::chrono::milliseconds(1);
+    options.within = std::max(least, *reading.until - ports_.clock.now());
+  }
   const auto when = options.refresh ? Section::Build::always : Section::Build::if_changed;
   return ports_.engine.read(wanted.section->policy(), reading.entity, wanted.section->loader(when),
                             options);
@@ -129,8 +156,9 @@ AnyLookup RevisionSnapshot::ask(const Reading& reading, const Wanted& wanted,
 // How long before the read it was last known to hold; zero: it held when the read began.
 Duration RevisionSnapshot::outdated_for(const Reading& reading, const Wanted& wanted,
                                         const AnyAnswer& answer) const {
-  if (wanted.section->parts() == 0) return Duration::zero();
   const std::string& revision = answer.entry().revision();
+  if (!wanted.section->is_own(revision)) return Duration::max();
+  if (wanted.section->parts() == 0) return Duration::zero();
   Instant held = answer.entry().read_at();
   if (wanted.checked && revision == wanted.revision) held = std::max(held, *wanted.checked);
   const auto noted = confirmations_.last(wanted.section->name(), reading.entity, revision);
@@ -139,6 +167,11 @@ Duration RevisionSnapshot::outdated_for(const Reading& reading, const Wanted& wa
 }
 
 Error RevisionSnapshot::too_old(const Reading& reading, Duration outdated) const {
+  if (const auto build = notes_->last_build(); build && !reading.unchecked) return *build;
+  if (outdated == Duration::max()) {
+    return {.code = Code::source_unavailable,
+            .what = "what is kept was built for another question than the present one"};
+  }
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(outdated).count();
   const std::string age = "what is kept held " + std::to_string(ms) +
                           " ms before this read, which is longer than stale_for";
@@ -147,9 +180,7 @@ Error RevisionSnapshot::too_old(const Reading& reading, Duration outdated) const
         .code = reading.unchecked->code,
         .what = "it is not known what has changed (" + reading.unchecked->what + "), and " + age};
   }
-  const std::string last = notes_->last_error();
-  return {.code = Code::source_unavailable,
-          .what = age + (last.empty() ? "" : "; the last error was: " + last)};
+  return {.code = Code::source_unavailable, .what = age};
 }
 
 // The first answer, or one that is not too long outdated.  A load that was joined may have begun
@@ -164,6 +195,8 @@ Task<AnyResult> RevisionSnapshot::settle(Self self, std::shared_ptr<Reading> rea
     outdated = self->outdated_for(*reading, reading->wanted[n], *answer);
     if (outdated <= self->options_.stale_for) co_return answer;
     if (tries == tries_max || reading->unchecked) break;
+    // A build has failed, and the next one is not due.
+    if (self->ports_.clock.now().time_since_epoch().count() < answer->entry().retry_at_ns()) break;
     AnyLookup again = self->ask(*reading, reading->wanted[n], false);
     answer = co_await again;
   }
@@ -242,13 +275,18 @@ Task<Result<SnapshotAnswer>> RevisionSnapshot::read_counted(Self self, std::stri
   reading->entity = std::move(entity);
   reading->options = options;
   reading->arrived = self->ports_.clock.now();
+  if (options.within) reading->until = reading->arrived + *options.within;
+  if (reading->entity.contains('\0')) {
+    co_return failure(Code::invalid_argument, "the entity has a zero byte in it");
+  }
   for (const SectionRef& section : self->sections_) reading->wanted.push_back({.section = section});
   auto checking = check(self, reading);
   co_await std::move(checking);
 
   std::vector<std::shared_ptr<AnyLookup>> lookups;
   for (const Wanted& wanted : reading->wanted) {
-    const bool allow_outdated = self->options_.stale_for > Duration::zero();
+    const bool allow_outdated =
+        self->options_.stale_for > Duration::zero() && wanted.section->parts() > 0;
     lookups.push_back(std::make_shared<AnyLookup>(self->ask(*reading, wanted, allow_outdated)));
   }
   SnapshotAnswer answer;

@@ -282,6 +282,50 @@ TEST_F(SnapshotTest, AFailedBuildIsToldAndTriedAgainAfterAPause) {
   EXPECT_EQ(tail->reads, 3u);
 }
 
+TEST_F(SnapshotTest, PastStaleForABuildThatFailsIsNotTriedByEveryRead) {
+  say();
+  world.advance(minutes(10));
+  tail->failing = true;
+  revisions->change("progress");
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(say(), "error: section tail: the source fails, as the test wants");
+  EXPECT_LE(tail->reads, 3u);
+  world.advance(seconds(2));
+  tail->failing = false;
+  tail->rows["42"] = "\"t2\"";
+  EXPECT_EQ(say(), R"(section {"core":"c1","tail":"t2"})");
+}
+
+TEST_F(SnapshotTest, WhatWasBuiltForAnotherQuestionIsNotOfThisSection) {
+  const std::shared_ptr<Snapshot> old = summary;
+  open();  // As a reload does, with other fields.
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
+  ASSERT_TRUE(engine->define(
+      {.name = "summary.core", .fields = {"other"}, .fresh_for = minutes(60)}, codec, nullptr));
+  auto other = std::make_shared<HeldSource>();
+  other->rows["42"] = "\"new\"";
+  SnapshotOptions options = plain_options();
+  options.sections = {{.name = "core",
+                       .policy = engine->find("summary.core"),
+                       .source = other,
+                       .parts = {{.table = "users"}}}};
+  const auto made = Snapshot::make(options, {*engine, world, world}, revisions);
+  ASSERT_TRUE(made.has_value());
+  // Somebody still reads the one from before, which fills under the policy as it is now.
+  summary = old;
+  say();
+  summary = *made;
+  EXPECT_EQ(say(), R"(miss {"core":"new"})");
+  revisions->fault = Error{.code = Code::source_unavailable, .what = "away"};
+  summary = old;
+  EXPECT_THAT(say(), testing::StartsWith("error: section core: "));
+}
+
+TEST_F(SnapshotTest, AnEntityWithAZeroByteIsRefusedAtOnce) {
+  EXPECT_THAT(text(begin(std::string("4\0002", 3))), testing::HasSubstr("zero byte"));
+  EXPECT_TRUE(revisions->asked.empty());
+}
+
 TEST_F(SnapshotTest, ASectionIsAsOldAsItsOwnBuild) {
   say();
   const WallTime first = world.wall_now();

@@ -90,7 +90,7 @@ class Feeds(Case):
         lags.sort()
         print(f"psql to a new answer: p50 {lags[20] * 1000:.1f} ms, most {lags[-1] * 1000:.1f} ms; "
               f"the feed's own lag, most: {feed['lag_max'] * 1000:.1f} ms", flush=True)
-        self.assertGreaterEqual(feed["changes"], 40)
+        self.wait_until(lambda: self.feed_of(server)["changes"] >= 40, "all are acknowledged")
 
         # Tags: the list that a row leaves, and the one that it comes to.
         self.wait_hit(server, 7, "list")
@@ -120,8 +120,6 @@ class Feeds(Case):
         print(f"with its triggers off: the source answers after {took:.3f} s", flush=True)
         self.assertLess(took, BOUND + 1)
         self.wait_until(lambda: "feed app: it is behind" in server.log(), "a word in the log")
-        self.install()
-        self.truth.run("ALTER TABLE users ENABLE ALWAYS TRIGGER ALL")
         self.install()
         self.wait_covered(server)
         self.wait_hit(server, 1)

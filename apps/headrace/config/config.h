@@ -205,6 +205,12 @@ struct SnapshotConfig {
 
   // Whose revisions count; empty if no section has parts.
   [[nodiscard]] std::string_view source_of_parts() const noexcept;
+
+  // Equal but for where it stands in the file.
+  friend bool operator==(const SnapshotConfig& a, const SnapshotConfig& b) {
+    return a.name == b.name && a.stale_for == b.stale_for && a.check_within == b.check_within &&
+           a.sections == b.sections;
+  }
 };
 
 // A feed of a source's changes, and the policies that it covers.

@@ -88,9 +88,15 @@ TEST(ConfigFeeds, EveryFaultIsToldInItsPlace) {
               ElementsAre(HasSubstr("it names no tables")));
   EXPECT_THAT(faults_in(feed + "bound = \"400ms\"\n"),
               ElementsAre(HasSubstr("at least twice poll_every")));
-  EXPECT_THAT(faults_in(feed + "poll_every = \"1ms\"\n"), ElementsAre(HasSubstr("at least 10ms")));
+  EXPECT_THAT(faults_in(feed + "poll_every = \"1ms\"\n"),
+              ElementsAre(HasSubstr("must be 10ms to 5s")));
+  EXPECT_THAT(faults_in(feed + "poll_every = \"4s\"\n"),
+              ElementsAre(HasSubstr("feeds.app.bound: must be at least twice")));
   EXPECT_THAT(faults_in(feed + "outbox = \"a b\"\n"), ElementsAre(HasSubstr("1 to 24 letters")));
   EXPECT_THAT(faults_in(feed + "when_behind = \"stale\"\n"), ElementsAre(HasSubstr("own-bound")));
+  EXPECT_THAT(faults_in(feed + "[feeds.more]\nsource = \"db\"\n"),
+              ElementsAre(HasSubstr("feeds.more.outbox: is that of feed \"app\" too"),
+                          HasSubstr("policy \"user\" is covered by feed \"app\" too")));
   for (const std::string tag : {"{", "}", "{a", "a}", "{}", "{a}}"}) {
     EXPECT_THAT(faults_in(feed + "[feeds.app.tables.t]\ntags = [\"" + tag + "\"]\n"),
                 ElementsAre(HasSubstr("h.toml:19:9: feeds.app.tables.t.tags: ")))

@@ -123,12 +123,14 @@ void read_times(FeedConfig& feed, Section& section) {
   section.truth("notify", options.outbox.notify);
   section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
   section.count("batch_max", options.batch_max, 1, 10'000);
-  section.count("backlog_max", options.backlog_max, 1, 100'000'000);
+  section.count("backlog_max", options.backlog_max, 1, 10'000'000);
   if (section.duration("poll_every", options.poll_every) &&
-      options.poll_every < std::chrono::milliseconds(10)) {
-    section.fail("poll_every", "must be at least 10ms");
+      (options.poll_every < std::chrono::milliseconds(10) ||
+       options.poll_every > std::chrono::seconds(5))) {
+    section.fail("poll_every", "must be 10ms to 5s");
   }
-  if (section.duration("bound", feed.cover.bound) && feed.cover.bound < 2 * options.poll_every) {
+  section.duration("bound", feed.cover.bound);
+  if (feed.cover.bound < 2 * options.poll_every) {
     section.fail("bound", "must be at least twice poll_every: each poll proves once");
   }
   std::string behind;
@@ -148,6 +150,24 @@ void read_outbox(FeedConfig& feed, Section& section) {
   if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
 }
 
+// Each feed is told of its own changes, and each policy hangs on one.
+void refuse_doubles(const Config& config, const FeedConfig& feed, Section& section) {
+  for (const FeedConfig& other : config.feeds) {
+    const bool is_same_outbox =
+        other.source == feed.source && other.options.outbox.name == feed.options.outbox.name;
+    if (is_same_outbox) {
+      section.fail("outbox", "is that of feed \"" + other.name +
+                                 "\" too: one of the two would be "
+                                 "told; make it one feed, or name another outbox");
+    }
+    for (const std::string& policy : feed.cover.policies) {
+      if (std::ranges::count(other.cover.policies, policy) == 0) continue;
+      section.fail("policies",
+                   "policy \"" + policy + "\" is covered by feed \"" + other.name + "\" too");
+    }
+  }
+}
+
 }  // namespace
 
 void read_feed(Config& config, std::string name, Section section) {
@@ -157,6 +177,7 @@ void read_feed(Config& config, std::string name, Section section) {
   read_times(feed, section);
   read_outbox(feed, section);
   if (source != nullptr) read_tables(config, feed, section);
+  refuse_doubles(config, feed, section);
   section.finish();
   config.feeds.push_back(std::move(feed));
 }

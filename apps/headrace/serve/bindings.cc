@@ -202,10 +202,30 @@ std::string Bindings::identity_of(std::string_view source) const {
   return postgres == nullptr ? "" : headrace::identity_of(**postgres);
 }
 
+// Whether a snapshot's sections have the same sources here and there, and its parts too.
+bool Bindings::binds_alike(const config::SnapshotConfig& snapshot, const Bindings& other) const {
+  for (const config::SnapshotSectionConfig& section : snapshot.sections) {
+    const Bound* here = find_bound(section.policy.policy.name);
+    const Bound* there = other.find_bound(section.policy.policy.name);
+    if (here == nullptr || there == nullptr || here->source != there->source) return false;
+  }
+  const std::string_view source = snapshot.source_of_parts();
+  const Opened* here = find_opened(source);
+  const Opened* there = other.find_opened(source);
+  if (here == nullptr || there == nullptr) return source.empty();
+  return here->where == there->where;
+}
+
 Result<http::Snapshots> Bindings::snapshots(const config::Config& config, Engine& engine,
-                                            Runtime& runtime) const {
+                                            Runtime& runtime, const SnapshotsBefore* before) const {
   http::Snapshots all;
   for (const config::SnapshotConfig& one : config.snapshots) {
+    const bool is_kept = before != nullptr && std::ranges::count(before->configs, one) > 0 &&
+                         before->snapshots.contains(one.name) && binds_alike(one, before->bindings);
+    if (is_kept) {
+      all.emplace(one.name, before->snapshots.at(one.name));
+      continue;
+    }
     SnapshotOptions options{
         .name = one.name, .stale_for = one.stale_for, .check_within = one.check_within};
     for (const config::SnapshotSectionConfig& section : one.sections) {

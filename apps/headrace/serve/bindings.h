@@ -40,9 +40,17 @@ class Bindings {
 
   // By which a source's dependencies name its database; empty if it is none of PostgreSQL.
   [[nodiscard]] std::string identity_of(std::string_view source) const;
-  // The snapshots over the engine's policies.  REQUIRES: applied.
+  // What there was before a reload.
+  struct SnapshotsBefore {
+    const std::vector<config::SnapshotConfig>& configs;
+    const Bindings& bindings;
+    const http::Snapshots& snapshots;
+  };
+  // The snapshots over the engine's policies.  One that is as before is kept, with what it knows of
+  // when its sections held last.  REQUIRES: applied.
   [[nodiscard]] Result<http::Snapshots> snapshots(const config::Config& config, Engine& engine,
-                                                  Runtime& runtime) const;
+                                                  Runtime& runtime,
+                                                  const SnapshotsBefore* before) const;
 
   [[nodiscard]] std::size_t policies() const noexcept { return bound_.size(); }
   [[nodiscard]] std::size_t sources() const noexcept { return opened_.size(); }
@@ -72,6 +80,8 @@ class Bindings {
                            const Bindings* before);
   Result<void> bind(const config::PolicyConfig& policy, bool is_section, const Bindings* before);
   [[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::string_view source) const;
+  [[nodiscard]] bool binds_alike(const config::SnapshotConfig& snapshot,
+                                 const Bindings& other) const;
   [[nodiscard]] Result<void> define_all(Engine& engine, const Bindings* before) const;
 
   std::vector<Opened> opened_;

@@ -31,61 +31,76 @@ Result<PostgresFeedOptions> feed_options(const config::Config& config,
   return options;
 }
 
-Result<Feeds::Running> Feeds::open(const config::Config& config, const config::FeedConfig& feed,
-                                   const Bindings& bindings) {
-  auto options = feed_options(config, feed);
-  if (!options) return std::unexpected(std::move(options.error()));
-  options->database = bindings.identity_of(feed.source);
-  FeedCoverOptions cover = feed.cover;
-  cover.database = options->database;
-  auto opened = open_postgres_feed(*std::move(options), runtime_, runtime_);
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  return Running{.config = feed,
-                 .cover = std::make_unique<FeedCover>(engine_, std::move(cover)),
-                 .feed = std::move(*opened),
-                 .began = runtime_.now()};
+Result<std::vector<Feeds::Wanted>> Feeds::wanted_of(const config::Config& config,
+                                                    const Bindings& bindings) {
+  std::vector<Wanted> all;
+  for (const config::FeedConfig& feed : config.feeds) {
+    auto options = feed_options(config, feed);
+    if (!options) {
+      return failure(options.error().code, "feeds." + feed.name + ": " + options.error().what);
+    }
+    Wanted& wanted = all.emplace_back(
+        Wanted{.name = feed.name, .feed = *std::move(options), .cover = feed.cover});
+    wanted.feed.database = wanted.cover.database = bindings.identity_of(feed.source);
+  }
+  return all;
 }
 
+// Nothing is begun, nor taken from those that run, before all could be opened.
 Result<void> Feeds::start(const config::Config& config, const Bindings& bindings) {
+  const auto all = wanted_of(config, bindings);
+  if (!all) return std::unexpected(all.error());
   {
     const std::scoped_lock lock(mutex_);
-    const bool is_same = std::ranges::equal(config.feeds, running_, {}, {}, &Running::config);
-    if (is_same) return {};
+    if (std::ranges::equal(*all, running_, {}, {}, &Running::wanted)) return {};
   }
   std::vector<Running> next;
-  for (const config::FeedConfig& feed : config.feeds) {
-    auto opened = open(config, feed, bindings);
+  for (const Wanted& wanted : *all) {
+    auto opened = open_postgres_feed(wanted.feed, runtime_, runtime_);
     if (!opened) {
-      for (const Running& one : next) one.cover->uncover();
-      return failure(opened.error().code, "feeds." + feed.name + ": " + opened.error().what);
+      return failure(opened.error().code, "feeds." + wanted.name + ": " + opened.error().what);
     }
-    next.push_back(std::move(*opened));
+    next.push_back({.wanted = wanted,
+                    .cover = std::make_unique<FeedCover>(engine_, wanted.cover),
+                    .feed = std::move(*opened),
+                    .began = runtime_.now()});
   }
-  end();
-  for (Running& one : next) one.feed->begin(*one.cover);
-  const std::scoped_lock lock(mutex_);
-  running_ = std::move(next);
+  replace(std::move(next));
   return {};
 }
 
-void Feeds::end() {
-  std::vector<Running> running;
+// A policy that one of the next covers is at no moment answered as if none did.
+void Feeds::replace(std::vector<Running> next) {
+  std::vector<Running> before;
   {
     const std::scoped_lock lock(mutex_);
-    running.swap(running_);
+    before.swap(running_);
   }
-  for (Running& one : running) {
-    one.feed->close();
-    one.cover->uncover();
+  for (Running& one : before) one.feed->close();
+  for (Running& one : next) one.cover->begin();
+  for (const Running& one : before) {
+    for (const std::string& policy : one.wanted.cover.policies) {
+      const bool is_covered = std::ranges::any_of(next, [&policy](const Running& of) {
+        return std::ranges::count(of.wanted.cover.policies, policy) > 0;
+      });
+      if (!is_covered) engine_.cover(policy, Instant::max());
+    }
   }
+  for (Running& one : next) one.feed->begin(*one.cover);
+  const std::scoped_lock lock(mutex_);
+  running_ = std::move(next);
+}
+
+void Feeds::end() {
+  replace({});
 }
 
 http::FeedView Feeds::view(const Running& running) const {
-  http::FeedView view{.name = running.config.name, .health = running.feed->health()};
+  http::FeedView view{.name = running.wanted.name, .health = running.feed->health()};
   const Instant proved = running.cover->last_proved();
   const Instant now = runtime_.now();
   if (proved != Instant::min()) view.proved_ago = std::max(Duration::zero(), now - proved);
-  view.is_behind = !view.proved_ago || *view.proved_ago >= running.config.cover.bound;
+  view.is_behind = !view.proved_ago || *view.proved_ago >= running.wanted.cover.bound;
   return view;
 }
 
@@ -106,12 +121,12 @@ void Feeds::watch() {
     one.was_behind = now.is_behind;
     one.was_told = true;
     if (!now.is_behind) {
-      log_info(fmt::format("feed {}: it tells of all changes", one.config.name));
+      log_info(fmt::format("feed {}: it tells of all changes", one.wanted.name));
       continue;
     }
-    const bool bypasses = one.config.cover.when_behind == FeedCoverOptions::Behind::bypass;
+    const bool bypasses = one.wanted.cover.when_behind == FeedCoverOptions::Behind::bypass;
     log_warning(fmt::format(
-        "feed {}: it is behind{}; the policies that it covers are answered {}", one.config.name,
+        "feed {}: it is behind{}; the policies that it covers are answered {}", one.wanted.name,
         now.health.trouble.empty() ? "" : " (" + now.health.trouble + ")",
         bypasses ? "by their source meanwhile" : "within their own times, and may miss changes"));
   }

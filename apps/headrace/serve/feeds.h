@@ -41,16 +41,25 @@ class Feeds {
   void watch();
 
  private:
+  // A feed's options, complete: what two feeds have in common that are the same.
+  struct Wanted {
+    std::string name{};
+    PostgresFeedOptions feed{};
+    FeedCoverOptions cover{};
+
+    friend bool operator==(const Wanted&, const Wanted&) = default;
+  };
   struct Running {
-    config::FeedConfig config{};
+    Wanted wanted{};
     std::unique_ptr<FeedCover> cover{};
     std::unique_ptr<Feed> feed{};
     Instant began{};
     bool was_told = false;  // Of its state.
     bool was_behind = true;
   };
-  [[nodiscard]] Result<Running> open(const config::Config& config, const config::FeedConfig& feed,
-                                     const Bindings& bindings);
+  [[nodiscard]] static Result<std::vector<Wanted>> wanted_of(const config::Config& config,
+                                                             const Bindings& bindings);
+  void replace(std::vector<Running> next);
   [[nodiscard]] http::FeedView view(const Running& running) const;
 
   Engine& engine_;

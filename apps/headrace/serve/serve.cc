@@ -145,6 +145,7 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<Feeds> feeds_;
+  http::Snapshots snapshots_;
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
   // What watch() has seen last.
@@ -253,11 +254,11 @@ std::optional<int> Server::listen() {
                         .api_key = std::move(*key),
                         .version = version,
                         .prices = prices_of(config_)};
-  auto snapshots = bindings_->snapshots(config_, *engine_, runtime_);
+  auto snapshots = bindings_->snapshots(config_, *engine_, runtime_, nullptr);
   if (!snapshots) {
     return refuse(snapshots.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
-  options.snapshots = std::move(*snapshots);
+  options.snapshots = snapshots_ = std::move(*snapshots);
   options.feeds = [this] { return feeds_->views(); };
   auto views = merged_of(config_, *engine_);
   if (!views) return refuse(views.error().what, "Mend [merged].", exit_config);
@@ -360,7 +361,9 @@ void Server::reload() {
   if (auto applied = bindings->apply(*engine_, &*bindings_); !applied) {
     return log_error("not reloaded: " + applied.error().what);
   }
-  auto snapshots = bindings->snapshots(*next, *engine_, runtime_);
+  const Bindings::SnapshotsBefore before{
+      .configs = config_.snapshots, .bindings = *bindings_, .snapshots = snapshots_};
+  auto snapshots = bindings->snapshots(*next, *engine_, runtime_, &before);
   if (!snapshots) return log_error("not reloaded: " + snapshots.error().what);
   auto views = merged_of(*next, *engine_);
   if (views) {
@@ -383,7 +386,8 @@ void Server::reload() {
   config_.feeds = std::move(next->feeds);
   config_.prices = std::move(next->prices);
   server_->set_prices(prices_of(config_));
-  server_->set_snapshots(std::move(*snapshots));
+  snapshots_ = std::move(*snapshots);
+  server_->set_snapshots(snapshots_);
   config_.drain_delay = next->drain_delay;
 }
 
@@ -458,6 +462,7 @@ void Server::drain(Signals& signals) {
 void Server::end() {
   if (server_) server_->drain();
   server_.reset();
+  snapshots_.clear();
   feeds_.reset();
   if (engine_) wait(engine_->close());
   engine_.reset();

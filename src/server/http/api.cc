@@ -38,7 +38,7 @@ Api::Api(const ServerOptions& options, Parts parts)
               .json_depth_max = options.json_depth_max}),
       merged_(options.merged, {.batch_answer_bytes_max = options.batch_answer_bytes_max,
                                .json_depth_max = options.json_depth_max}),
-      invalidations_(parts_.engine, options.json_depth_max),
+      invalidations_(parts_.engine, snapshots_, options.json_depth_max),
       writes_(parts_.engine, options.json_depth_max),
       guards_({.engine = parts_.engine,
                .clock = parts_.clock,

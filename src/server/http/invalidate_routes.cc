@@ -29,6 +29,10 @@ Task<Outcome<Answered>> InvalidateRoutes::invalidate(Call call) {
 Task<Outcome<Answered>> InvalidateRoutes::put(Call call) {
   const Outcome<void> checked = check_entity(call.captures[1]);
   if (!checked) co_return std::unexpected(checked.error());
+  if (snapshots_.has_section(call.captures[0])) {
+    co_return problem("no-puts", "\"" + call.captures[0] +
+                                     "\" is a section of a snapshot, which is built and not put");
+  }
   const Outcome<PolicyHandle> policy = find_policy(engine_, call.captures[0]);
   if (!policy) co_return std::unexpected(policy.error());
   const Outcome<JsonBody> body =

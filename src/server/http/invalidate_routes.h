@@ -2,20 +2,21 @@
 //
 // Threads:   any.
 // Errors:    problems.
-// Lifetimes: borrows the engine.
+// Lifetimes: borrows the engine, and the routes of snapshots.
 #pragma once
 
 #include <cstddef>
 
 #include "headrace/engine.h"
 #include "server/http/router.h"
+#include "server/http/snapshot_routes.h"
 
 namespace headrace::http {
 
 class InvalidateRoutes {
  public:
-  InvalidateRoutes(Engine& engine, std::size_t json_depth_max)
-      : engine_(engine), json_depth_max_(json_depth_max) {}
+  InvalidateRoutes(Engine& engine, const SnapshotRoutes& snapshots, std::size_t json_depth_max)
+      : engine_(engine), snapshots_(snapshots), json_depth_max_(json_depth_max) {}
 
   void add_to(Router& router);
 
@@ -24,6 +25,7 @@ class InvalidateRoutes {
   [[nodiscard]] Task<Outcome<Answered>> put(Call call);
 
   Engine& engine_;
+  const SnapshotRoutes& snapshots_;  // Into their sections nobody puts.
   std::size_t json_depth_max_;
 };
 

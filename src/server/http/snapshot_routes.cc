@@ -104,7 +104,10 @@ std::shared_ptr<const Snapshots> SnapshotRoutes::all() const {
 
 bool SnapshotRoutes::has_section(std::string_view policy) const {
   const std::size_t dot = policy.rfind('.');
-  return dot != std::string_view::npos && all()->contains(policy.substr(0, dot));
+  if (dot == std::string_view::npos) return false;
+  const std::shared_ptr<const Snapshots> snapshots = all();
+  const auto found = snapshots->find(policy.substr(0, dot));
+  return found != snapshots->end() && found->second->has_section(policy);
 }
 
 Outcome<std::shared_ptr<Snapshot>> SnapshotRoutes::find(std::string_view name) const {
