@@ -73,6 +73,7 @@ Result<void> Follower::turn() {
   if (Result<void> settled = settle(); !settled) return settled;
   const Instant asked_at = clock_.now();
   if (asked_at < look_at_) return rest();
+  worth_a_look_ = false;
   Result<Look> look = reading_->look(proof_ ? proof_->snapshot : "");
   if (!look) return std::unexpected(std::move(look.error()));
   failures_ = 0;
@@ -121,7 +122,10 @@ bool Follower::has_lost(const Look& look) const {
 }
 
 Result<void> Follower::tell(const Look& look) {
-  if (teller_->is_busy()) return {};
+  if (teller_->is_busy()) {
+    worth_a_look_ = worth_a_look_ || look.waiting > 0;
+    return {};
+  }
   Telling telling;
   if (is_consumer_ && clock_.now() >= retry_at_) {
     if (has_lost(look)) {
@@ -197,16 +201,22 @@ void Follower::show(const Look& look) {
   health_.trouble = look.lack.empty() ? refusal_ : look.lack;
 }
 
-// Notifications only say that it is worth a look, which it is not while it cannot tell.
+bool Follower::may_tell() const {
+  return clock_.now() >= retry_at_ && !teller_->is_busy();
+}
+
+// Notifications only say that it is worth a look; while it cannot tell, that waits until it can.
 Result<void> Follower::rest() {
   Result<bool> heard = reading_->hear();
-  if (heard && !*heard) {
+  if (!heard) return std::unexpected(std::move(heard.error()));
+  worth_a_look_ = worth_a_look_ || *heard;
+  if (!worth_a_look_ || !may_tell()) {
     reading_->wait(look_at_);
     heard = reading_->hear();
+    if (!heard) return std::unexpected(std::move(heard.error()));
+    worth_a_look_ = worth_a_look_ || *heard;
   }
-  if (!heard) return std::unexpected(std::move(heard.error()));
-  const Instant now = clock_.now();
-  if (*heard && now >= retry_at_ && !teller_->is_busy()) look_at_ = now;
+  if (worth_a_look_ && may_tell()) look_at_ = clock_.now();
   return {};
 }
 

@@ -65,6 +65,7 @@ class Follower final : public Feed {
   [[nodiscard]] Result<void> tell(const Look& look);
   void show(const Look& look);
   [[nodiscard]] Result<void> rest();
+  [[nodiscard]] bool may_tell() const;
   void postpone();
   void give_up_session(const Error& error);
   [[nodiscard]] Duration pause_after(int failures) const;
@@ -83,9 +84,10 @@ class Follower final : public Feed {
   std::unique_ptr<Reading> reading_;
   bool is_consumer_ = false;
   Instant look_at_{};
-  std::string checked_state_;      // Which has been looked at in detail, and
-  std::string lack_;               // what was lacking of it then.
-  std::optional<Proof> proof_;     // That something is still missing of.
+  bool worth_a_look_ = false;   // Something was heard, or seen and not told, since the last look.
+  std::string checked_state_;   // Which has been looked at in detail, and
+  std::string lack_;            // what was lacking of it then.
+  std::optional<Proof> proof_;  // That something is still missing of.
   std::optional<Instant> proved_;  // To be told.
   Told told_;
   std::string lost_for_;  // The lack, in its state, that lost() was told for.
