@@ -62,7 +62,7 @@ class FeedCover final : public FeedListener {
   void add_tags(Invalidation& what, const SourceChange& change) const;
   // Those which any tag may stand for.
   void add_tagged_policies(Invalidation& what) const;
-  static Task<Result<void>> invalidate(Engine& engine, Invalidation what);
+  [[nodiscard]] Task<Result<void>> invalidate(Invalidation what);
 
   Engine& engine_;
   const FeedCoverOptions options_;

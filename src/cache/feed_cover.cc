@@ -117,12 +117,12 @@ std::vector<T> take_some(std::vector<T>& from) {
 }  // namespace
 
 // What is pending is in nobody's hands but this process's: that is no acknowledgement.
-Task<Result<void>> FeedCover::invalidate(Engine& engine, Invalidation what) {
+Task<Result<void>> FeedCover::invalidate(Invalidation what) {
   while (!what.is_empty()) {
     Invalidation some{.keys = take_some(what.keys),
                       .tags = take_some(what.tags),
                       .policies = take_some(what.policies)};
-    auto task = engine.invalidate(std::move(some));
+    auto task = engine_.invalidate(std::move(some));
     const Result<Held> held = co_await std::move(task);
     if (!held) co_return std::unexpected(held.error());
     if (*held == Held::pending) {
@@ -139,7 +139,7 @@ Task<Result<void>> FeedCover::changed(std::vector<SourceChange> changes) {
   if (std::erase_if(what.tags, [](const std::string& tag) { return !is_tag(tag); }) > 0) {
     add_tagged_policies(what);
   }
-  return invalidate(engine_, std::move(what));
+  return invalidate(std::move(what));
 }
 
 Task<Result<void>> FeedCover::lost(std::string database) {
@@ -147,7 +147,7 @@ Task<Result<void>> FeedCover::lost(std::string database) {
   for (const std::string& policy : options_.policies) add_once(what.policies, policy);
   if (!options_.tables.empty()) add_tagged_policies(what);
   what.keys.clear();
-  return invalidate(engine_, std::move(what));
+  return invalidate(std::move(what));
 }
 
 }  // namespace headrace
