@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
 
 namespace headrace::app {
 
@@ -20,6 +21,15 @@ std::size_t columns_of(std::FILE* stream) {
 }
 
 }  // namespace
+
+std::optional<bool> is_agreed(std::string_view question) {
+  if (!is_terminal(stdin)) return std::nullopt;
+  std::fflush(stdout);
+  fmt::print(stderr, "{} [y/N] ", question);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "yes";
+}
 
 std::size_t lines_on(std::FILE* stream) {
   winsize size{};

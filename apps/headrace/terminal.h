@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,11 @@ namespace headrace::app {
 [[nodiscard]] bool is_terminal(std::FILE* stream);
 // Lines of the terminal; 24 where there is none.
 [[nodiscard]] std::size_t lines_on(std::FILE* stream);
+
+// Whether somebody at the terminal says yes to `question`; none: nobody is there to be asked.
+[[nodiscard]] std::optional<bool> is_agreed(std::string_view question);
+inline constexpr std::string_view nobody_there =
+    "nobody is there to say yes: say --yes, or --print to have the SQL alone";
 
 enum class Colour : std::uint8_t { none, bold, dim, green, red, yellow };
 [[nodiscard]] std::string painted(std::string_view text, Colour colour, bool colours);

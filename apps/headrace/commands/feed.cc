@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
 #include <string>
 #include <utility>
 
@@ -35,28 +34,16 @@ const config::FeedConfig* find_feed(const config::Config& config, std::string_vi
   return found == config.feeds.end() ? nullptr : &*found;
 }
 
-// Whether somebody at the terminal says yes; an exit code if there is nobody to ask.
-std::expected<bool, int> is_agreed(const FeedCommand& command, std::string_view feed) {
-  if (command.yes) return true;
-  if (!is_terminal(stdin)) {
-    return std::unexpected(complain(
-        "nobody is there to say yes: say --yes, or --print to have the SQL alone", exit_usage));
-  }
-  std::fflush(stdout);
-  fmt::print(stderr, "{} feed {}? [y/N] ", command.stage == "install" ? "Install" : "Remove", feed);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "yes";
-}
-
 int install(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
   const Result<std::string> sql = postgres_outbox_sql(options.login, options.outbox, clock);
   if (!sql) return complain(sql.error());
   fmt::print("{}", *sql);
   if (command.print) return exit_ok;
-  const auto agreed = is_agreed(command, options.outbox.name);
-  if (!agreed) return agreed.error();
-  if (!*agreed) return complain("nothing was done", exit_absent);
+  if (!command.yes) {
+    const auto agreed = is_agreed(fmt::format("Install feed {}?", options.outbox.name));
+    if (!agreed) return complain(nobody_there, exit_usage);
+    if (!*agreed) return complain("nothing was done", exit_absent);
+  }
   const auto done = install_postgres_outbox(options.login, options.outbox, clock);
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
@@ -71,9 +58,11 @@ int check(const PostgresFeedOptions& options, const Clock& clock) {
 }
 
 int uninstall(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
-  const auto agreed = is_agreed(command, options.outbox.name);
-  if (!agreed) return agreed.error();
-  if (!*agreed) return complain("nothing was done", exit_absent);
+  if (!command.yes) {
+    const auto agreed = is_agreed(fmt::format("Remove feed {}?", options.outbox.name));
+    if (!agreed) return complain(nobody_there, exit_usage);
+    if (!*agreed) return complain("nothing was done", exit_absent);
+  }
   const auto done = uninstall_postgres_outbox(options.login, options.outbox.name, clock);
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");

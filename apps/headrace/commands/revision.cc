@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <expected>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -152,20 +151,6 @@ int check(RevisionTriggers& triggers, const std::vector<Part>& parts, bool as_js
   return is_whole ? exit_ok : exit_absent;
 }
 
-// Whether somebody at the terminal says yes; an exit code if there is nobody to ask.
-std::expected<bool, int> is_agreed(const RevisionCommand& command) {
-  if (command.yes) return true;
-  if (!is_terminal(stdin)) {
-    return std::unexpected(complain(
-        "nobody is there to say yes: say --yes, or --print to have the SQL alone", exit_usage));
-  }
-  std::fflush(stdout);
-  fmt::print(stderr, "Run this in source {}? [y/N] ", command.source);
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "yes";
-}
-
 int change(RevisionTriggers& triggers, const std::vector<Part>& parts,
            const RevisionCommand& command) {
   const bool installs = command.stage == "install";
@@ -177,9 +162,11 @@ int change(RevisionTriggers& triggers, const std::vector<Part>& parts,
   }
   fmt::print("{}", *sql);
   if (command.print) return exit_ok;
-  const auto agreed = is_agreed(command);
-  if (!agreed) return agreed.error();
-  if (!*agreed) return complain("nothing was done", exit_absent);
+  if (!command.yes) {
+    const auto agreed = is_agreed(fmt::format("Run this in source {}?", command.source));
+    if (!agreed) return complain(nobody_there, exit_usage);
+    if (!*agreed) return complain("nothing was done", exit_absent);
+  }
   if (const Result<void> done = triggers.apply(*sql); !done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
