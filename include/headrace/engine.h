@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "headrace/bus.h"
@@ -106,6 +107,31 @@ struct WriteOutcome {
   bool found = true;       // False: there was nothing to update or to remove, and nothing changed.
   std::string revision{};  // The source's name for the state that it now has; may be empty.
   Held held = Held::everywhere;  // When what the change outdates is gone.
+  bool conflict = false;         // The entity was not as Write::expected says, and nothing changed.
+};
+
+// An entity as an update finds it at the source.
+struct Current {
+  Kind kind = Kind::value;
+  std::string payload{};  // JSON of the fields that are kept, and of those that may be written.
+  std::string state{};    // For Write::expected; empty if it is absent.
+};
+
+// What an update makes of it: no fields are a removal, if `mode` says so.
+struct Edit {
+  Write::Mode mode = Write::Mode::update;
+  std::vector<std::pair<std::string, std::string>> fields{};  // As Write::fields.
+};
+
+// Decides what is to be changed of an entity that is so now; nothing: it stays as it is.  Called
+// once for each try, and so again after somebody else has changed the entity in between.
+using Editor = std::move_only_function<Result<std::optional<Edit>>(const Current& current)>;
+
+// How an update ended.
+struct UpdateOutcome {
+  bool changed = true;      // False: the editor let it be.
+  std::uint32_t tries = 1;  // One more for each that another change came before.
+  WriteOutcome write{};
 };
 
 // The whole story of one entry, for people.
@@ -192,6 +218,9 @@ class Engine {
 
     Duration write_within = std::chrono::seconds(25);  // The longest guarded change ...
     Duration guard_margin = std::chrono::seconds(5);   // ... which its guard outlives by that.
+    std::size_t writes_max = 1000;                     // In one write_many() ...
+    std::size_t writes_at_once = 16;                   // ... and of those, under way at once.
+    std::uint32_t update_tries_max = 100;              // Of one update.
 
     // How long a change is remembered by the name that an invalidation gave it, here and in the
     // store: longer than any replica of a source lags, or a commit takes to be seen by all.
@@ -292,6 +321,27 @@ class Engine {
   // too_large, refused, unknown_policy, closed: nothing changed.  And what the source returned.
   // Under a policy of level linearizable it is guarded, as below.
   [[nodiscard]] Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
+
+  // Changes `entity` by what `editor` makes of what the source says of it now, which is never what
+  // is kept here.  Who changes it in between, by whatever way, is not overwritten: then the editor
+  // is asked again, after a short pause; in all update_tries_max times, or until load_within is
+  // over. So of two updates at once neither is lost.  It outdates what write() does.  Under a
+  // policy of level linearizable the guard stands from before the source is read. May return: as
+  // write(), with no editor's call that was made before having had any effect; refused
+  // (update_tries_max); what the editor returned, and loader_threw if it throws.
+  [[nodiscard]] Task<Result<UpdateOutcome>> update(PolicyHandle policy, std::string entity,
+                                                   Editor editor);
+  // The source's fields and state for an update that another program decides: it then writes with
+  // Write::expected, and reads again if the outcome says `conflict`.
+  // May return: not_allowed, as write() does, and what the source returned.
+  [[nodiscard]] Task<Result<Current>> fetch_for_update(PolicyHandle policy, std::string entity);
+
+  // All of `writes`, each as by write(), on its own and in no order; outcomes are in theirs.  Those
+  // that failed outdate nothing, as far as is known that they changed nothing; what all others
+  // outdate is invalidated at once before this ends.
+  // REQUIRES: at most writes_max, of distinct entities; else each is refused.
+  [[nodiscard]] Task<std::vector<Result<WriteOutcome>>> write_many(PolicyHandle policy,
+                                                                   std::vector<Write> writes);
 
   // Runs `change` while a guard stands on every key that `what` names: reads of them go to the
   // source and nothing of them is kept, here or elsewhere, until the change has ended and `what`,

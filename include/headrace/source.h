@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -68,6 +69,9 @@ struct Write {
   // Names and their new values as JSON.  JSON null is a value; fields not named stay as they are.
   std::vector<std::pair<std::string, std::string>> fields{};
   Instant deadline{};
+  // The state that the entity must be in (Source::fetch_for_update); in any other nothing is
+  // changed.  None: any will do.  Empty, absence: for an upsert alone.
+  std::optional<std::string> expected{};
   // Changes of a store in the source's own database (Store::voiding), to be made in the very commit
   // of this change or not at all, and once at most.  Set by the engine.
   std::vector<std::string> along{};
@@ -84,7 +88,8 @@ struct Written {
   // All that changed, where that is more than the named fields of the one entity: by triggers,
   // cascades, computed columns.  Empty: just those.
   std::vector<Dependency> changed{};
-  bool along = false;  // Write::along was made with it, all of it.
+  bool along = false;     // Write::along was made with it, all of it.
+  bool conflict = false;  // The entity was not in the state that was expected, and nothing changed.
 };
 
 // The source side of one policy: it knows which fields to ask for and where.
@@ -133,6 +138,14 @@ class Source {
   // else.  Empty: it makes none.
   [[nodiscard]] virtual std::string commits_in() const { return {}; }
   [[nodiscard]] virtual std::size_t along_max() const noexcept { return 0; }
+
+  // What a change of the entity may start from: its fields as they are now, those that may be
+  // written among them, and as `revision` the exact state that they are of, for Write::expected.
+  // That names what was read here and is compared by the source alone; it is empty if the entity is
+  // absent.  `unchanged` is never said.
+  [[nodiscard]] virtual Task<Result<Fetched>> fetch_for_update(Fetch) {
+    co_return failure(Code::invalid_argument, "this source cannot be written to");
+  }
 
   // Changes the source.  After timed_out, source_unavailable or cancelled nobody knows whether the
   // change was made.  May return besides: invalid_argument (the source refuses these fields or

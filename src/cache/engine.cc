@@ -87,6 +87,19 @@ Task<Result<Held>> Engine::put(PolicyHandle policy, std::string entity, Kind kin
                                std::shared_ptr<const void> value) {
   return impl_->put(std::move(policy), std::move(entity), kind, std::move(value));
 }
+Task<Result<UpdateOutcome>> Engine::update(PolicyHandle policy, std::string entity, Editor editor) {
+  return impl_->update(std::move(policy), std::move(entity), std::move(editor));
+}
+
+Task<Result<Current>> Engine::fetch_for_update(PolicyHandle policy, std::string entity) {
+  return impl_->fetch_for_update(std::move(policy), std::move(entity));
+}
+
+Task<std::vector<Result<WriteOutcome>>> Engine::write_many(PolicyHandle policy,
+                                                           std::vector<Write> writes) {
+  return impl_->write_many(std::move(policy), std::move(writes));
+}
+
 Task<Result<WriteOutcome>> Engine::write(PolicyHandle policy, Write write) {
   return impl_->write(std::move(policy), std::move(write));
 }

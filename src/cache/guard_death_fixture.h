@@ -36,7 +36,8 @@ namespace headrace::kit {
 enum class Way {
   guarded,       // Engine::write() of keys with a change.
   linearizable,  // Engine::write() under a policy of that level.
-  unguarded,     // The same under a bounded policy.
+  updated,       // Engine::update() under a policy of that level.
+  unguarded,     // Engine::write() under a bounded policy.
 };
 
 class GuardDeath {
@@ -117,7 +118,7 @@ class GuardDeath {
                   .fresh_for = course_.way == Way::unguarded ? bound : std::chrono::hours(1),
                   .jitter = 0,
                   .gather_within = Duration::zero()};
-    if (course_.way == Way::linearizable) policy.level = Level::linearizable;
+    if (is_linearizable()) policy.level = Level::linearizable;
     policy.writable = {"name"};
     guard_lasts_ = limits.write_within + limits.guard_margin;
     auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](auto*) {});
@@ -129,6 +130,14 @@ class GuardDeath {
 
   void write() {
     const auto end = [this](bool) { ended_ = ended_ || !life_.is_over(); };
+    if (course_.way == Way::updated) {
+      const auto edit = [](const Current&) {
+        return Result<std::optional<Edit>>(Edit{.fields = {{"name", "v2"}}});
+      };
+      start(first_->update(users_, "1", edit),
+            [end](const Result<UpdateOutcome>& outcome) { end(outcome.has_value()); });
+      return;
+    }
     if (course_.way != Way::guarded) {
       start(first_->write(users_, {.entity = "1", .fields = {{"name", "v2"}}}),
             [end](const Result<WriteOutcome>& outcome) { end(outcome.has_value()); });
@@ -169,6 +178,10 @@ class GuardDeath {
       world_.advance(std::chrono::milliseconds(25));
       read_on();
     }
+  }
+
+  [[nodiscard]] bool is_linearizable() const {
+    return course_.way == Way::linearizable || course_.way == Way::updated;
   }
 
   // The other.
@@ -218,7 +231,7 @@ class GuardDeath {
     const Instant now = world_.now();
     if (ended_) return true;
     if (course_.way == Way::unguarded) return now >= *made_at_ + bound;
-    if (level == Level::strict || course_.way == Way::linearizable) return true;
+    if (level == Level::strict || is_linearizable()) return true;
     if (now >= began_at_ + guard_lasts_) return true;
     return died_at_ && now > *died_at_ + missed_within;
   }

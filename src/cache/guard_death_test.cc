@@ -32,6 +32,13 @@ TEST(GuardDeath, UnderALinearizablePolicyNoReadAfterTheCommitIsOld) {
   EXPECT_EQ(all.old, 0u);
 }
 
+TEST(GuardDeath, NorAfterThatOfAnUpdate) {
+  const EveryDeath all = every_death(Way::updated, false);
+  EXPECT_EQ(all.fault, "");
+  EXPECT_GE(all.steps, steps_min + 2) << "and the read that it starts from";
+  EXPECT_EQ(all.old, 0u);
+}
+
 TEST(GuardDeath, WithoutAGuardOldValuesEndWithTheBound) {
   const EveryDeath all = every_death(Way::unguarded, false);
   EXPECT_EQ(all.fault, "");

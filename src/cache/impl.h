@@ -150,6 +150,33 @@ struct Writing {
   Held held = Held::everywhere;
 };
 
+using WritingRef = std::shared_ptr<Writing>;
+
+// What is left to invalidate of a write.
+struct Settling {
+  Invalidation what{};
+  Orders done{};
+};
+
+// Whether the policy lets this write through.
+[[nodiscard]] Result<void> allowed(const Policy& policy, const Write& write);
+[[nodiscard]] WriteOutcome outcome_of(const Written& written, Held held);
+
+// One update under way.  What it may change nobody knows before its editor has said so.
+struct Updating {
+  WritingRef any{};  // Of the entity, whatever its fields.
+  Editor editor{};
+  std::atomic<bool> given_up{false};
+  std::atomic<bool> is_untouched{true};  // Nothing can have changed.
+
+  // The last try: set by the one who tries, read by others when that has ended.
+  WritingRef tried{};
+  std::uint32_t tries = 0;
+  Held held = Held::everywhere;  // Under a guard.
+  Result<Written> outcome{};     // The same.
+};
+using UpdatingRef = std::shared_ptr<Updating>;
+
 class Engine::Impl final : public BusListener, public std::enable_shared_from_this<Engine::Impl> {
  public:
   Impl(Limits limits, Ports ports);
@@ -190,7 +217,13 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
 
   // write.cc
   Task<Result<WriteOutcome>> write(PolicyHandle policy, Write write);
+  Task<std::vector<Result<WriteOutcome>>> write_many(PolicyHandle policy,
+                                                     std::vector<Write> writes);
   [[nodiscard]] Invalidation outdated_by(const std::vector<SourceChange>& changes) const;
+
+  // update.cc
+  Task<Result<UpdateOutcome>> update(PolicyHandle policy, std::string entity, Editor editor);
+  Task<Result<Current>> fetch_for_update(PolicyHandle policy, std::string entity);
 
   // guard.cc
   Task<Result<Held>> write_guarded(Invalidation what, Change change, Wait wait);
@@ -337,11 +370,30 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Task<Result<void>> call_change(std::shared_ptr<Change> change, Instant deadline);
 
   // write.cc
-  Task<Result<WriteOutcome>> write_linearizably(std::shared_ptr<Writing> writing);
-  Task<Result<void>> change_under_guard(std::shared_ptr<Writing> writing, Instant deadline);
+  Task<Result<WriteOutcome>> write_linearizably(WritingRef writing);
+  Task<Result<void>> change_under_guard(WritingRef writing, Instant deadline);
   void take_along(Writing& writing) const;
-  Task<Result<Written>> change_source(std::shared_ptr<Writing> writing);
-  Task<Held> settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome);
+  Task<Result<Written>> change_source(WritingRef writing);
+  [[nodiscard]] Result<WritingRef> open_write(const PolicyHandle& policy, Write write) const;
+  Task<Result<Written>> change_in_time(WritingRef writing);
+  [[nodiscard]] Settling settling_of(const Writing& writing, const Result<Written>& outcome) const;
+  Task<Held> settle_write(WritingRef writing, Result<Written> outcome);
+  [[nodiscard]] Invalidation outdated_by(const Writing& writing) const;
+
+  // write_many.cc
+  Task<std::vector<Result<WriteOutcome>>> write_each(PolicyHandle policy,
+                                                     std::vector<Write> writes);
+  Task<void> change_one(WritingRef writing);
+  Task<Held> settle_all(std::shared_ptr<const std::vector<WritingRef>> writings);
+
+  // update.cc
+  Task<Result<Current>> ask_current(std::shared_ptr<const Writing> writing);
+  Task<Result<std::optional<Write>>> decide(UpdatingRef updating);
+  Task<Result<Written>> try_update(UpdatingRef updating);
+  Task<Result<Written>> attempt(UpdatingRef updating, Write write);
+  [[nodiscard]] Duration pause_before(std::uint32_t tries) const;
+  Task<Result<UpdateOutcome>> update_linearizably(UpdatingRef updating);
+  Task<Result<void>> update_under_guard(UpdatingRef updating, Instant deadline);
   [[nodiscard]] Invalidation outdated_by(const Writing& writing,
                                          const std::vector<Dependency>& changes,
                                          const std::string& revision, bool of_entity_alone) const;

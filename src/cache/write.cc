@@ -51,11 +51,34 @@ std::string listed(const std::vector<std::string>& names) {
   return list;
 }
 
+// What the write changes, as far as the policy knows.
+std::vector<Dependency> named_changes(const Compiled& compiled, const Write& write) {
+  if (compiled.dependencies.empty()) return {};
+  Dependency change = compiled.dependencies.front();
+  change.fields.clear();
+  // Whoever comes or goes may enter or leave the answer of any query.
+  if (write.mode == Write::Mode::update) {
+    for (const auto& [name, value] : write.fields) change.fields.push_back(name);
+  }
+  return {std::move(change)};
+}
+
+// Whether a write of the policy's changes what is read: then its revision tells whether a read
+// contains the change.  Those of another database, or of what a trigger changed, cannot be
+// compared.
+bool is_written(const Compiled& compiled, const Dependency& reads) {
+  if (compiled.dependencies.empty()) return false;
+  const Dependency& written = compiled.dependencies.front();
+  return written.database == reads.database && same_name(written.collection, reads.collection);
+}
+
+}  // namespace
+
 // Whether the policy lets this write through.
 Result<void> allowed(const Policy& policy, const Write& write) {
   const std::string who = "policy \"" + policy.name + "\"";
-  if (write.entity.size() > entity_bytes_max) {
-    return failure(Code::too_large, "the entity is over 1024 bytes (entity_bytes_max)");
+  if (write.expected && write.expected->empty() && write.mode != Write::Mode::upsert) {
+    return failure(Code::invalid_argument, "what is expected to be absent can only be made");
   }
   if (write.mode == Write::Mode::remove) {
     if (!write.fields.empty()) {
@@ -80,28 +103,12 @@ Result<void> allowed(const Policy& policy, const Write& write) {
                                         "; its writable fields are " + listed(policy.writable));
 }
 
-// What the write changes, as far as the policy knows.
-std::vector<Dependency> named_changes(const Compiled& compiled, const Write& write) {
-  if (compiled.dependencies.empty()) return {};
-  Dependency change = compiled.dependencies.front();
-  change.fields.clear();
-  // Whoever comes or goes may enter or leave the answer of any query.
-  if (write.mode == Write::Mode::update) {
-    for (const auto& [name, value] : write.fields) change.fields.push_back(name);
-  }
-  return {std::move(change)};
+WriteOutcome outcome_of(const Written& written, Held held) {
+  return {.found = written.found,
+          .revision = written.revision,
+          .held = held,
+          .conflict = written.conflict};
 }
-
-// Whether a write of the policy's changes what is read: then its revision tells whether a read
-// contains the change.  Those of another database, or of what a trigger changed, cannot be
-// compared.
-bool is_written(const Compiled& compiled, const Dependency& reads) {
-  if (compiled.dependencies.empty()) return false;
-  const Dependency& written = compiled.dependencies.front();
-  return written.database == reads.database && same_name(written.collection, reads.collection);
-}
-
-}  // namespace
 
 bool left_all_as_it_was(Code code) noexcept {
   return code == Code::invalid_argument || code == Code::refused || code == Code::not_allowed;
@@ -139,6 +146,11 @@ Invalidation Engine::Impl::outdated_by(const Writing& writing,
   return what;
 }
 
+// As far as it is known before the source is asked.
+Invalidation Engine::Impl::outdated_by(const Writing& writing) const {
+  return outdated_by(writing, named_changes(*writing.compiled, writing.write), {}, false);
+}
+
 Invalidation Engine::Impl::outdated_by(const std::vector<SourceChange>& changes) const {
   std::set<std::pair<std::string, std::string>> keys;
   std::set<std::string> tags;
@@ -168,24 +180,28 @@ Invalidation Engine::Impl::outdated_by(const std::vector<SourceChange>& changes)
   return what;
 }
 
-// Invalidates what the write has outdated, or may have.
-Task<Held> Engine::Impl::settle_write(std::shared_ptr<Writing> writing, Result<Written> outcome) {
-  std::vector<Dependency> changes = named_changes(*writing->compiled, writing->write);
+// What the write has outdated, or may have, and what of that the store has been told.
+Settling Engine::Impl::settling_of(const Writing& writing, const Result<Written>& outcome) const {
+  std::vector<Dependency> changes = named_changes(*writing.compiled, writing.write);
   if (outcome && !outcome->changed.empty()) {
     changes = outcome->changed;
   } else if (!outcome) {
     for (Dependency& change : changes) change.fields.clear();
   }
-  // If the entity was not there nothing has changed; but a copy of it that is kept is outdated, and
-  // so may be what else is kept under its name.
-  const bool of_entity_alone = outcome && !outcome->found;
-  const bool may_lag = writing->compiled->source->may_lag();
+  // If the entity was not there, or not as was expected, nothing has changed; but a copy of it that
+  // is kept is outdated, and so may be what else is kept under its name.
+  const bool of_entity_alone = outcome && (!outcome->found || outcome->conflict);
+  const bool may_lag = writing.compiled->source->may_lag();
   std::string revision = outcome && may_lag ? outcome->revision : std::string();
   if (revision.size() > revision_bytes_max) revision.clear();
-  Orders done;
-  if (outcome && outcome->along) done = writing->along;
-  auto invalidation =
-      invalidate_now(outdated_by(*writing, changes, revision, of_entity_alone), std::move(done));
+  Settling settling{.what = outdated_by(writing, changes, revision, of_entity_alone)};
+  if (outcome && outcome->along) settling.done = writing.along;
+  return settling;
+}
+
+Task<Held> Engine::Impl::settle_write(WritingRef writing, Result<Written> outcome) {
+  Settling settling = settling_of(*writing, outcome);
+  auto invalidation = invalidate_now(std::move(settling.what), std::move(settling.done));
   co_return co_await std::move(invalidation);
 }
 
@@ -196,8 +212,7 @@ void Engine::Impl::take_along(Writing& writing) const {
   if (ports_.store == nullptr || source.may_lag()) return;
   const std::string database = source.commits_in();
   if (database.empty() || database != ports_.store->commits_in()) return;
-  const std::vector<Dependency> changes = named_changes(*writing.compiled, writing.write);
-  Result<Orders> orders = orders_of(outdated_by(writing, changes, {}, false));
+  Result<Orders> orders = orders_of(outdated_by(writing));
   if (!orders) return;
   std::erase_if(orders->keys, [&denied = orders->denied](const StoreKey& key) {
     return std::ranges::count(denied, key) > 0;
@@ -209,7 +224,7 @@ void Engine::Impl::take_along(Writing& writing) const {
 }
 
 // The source's part.  If nobody waits for it any more it invalidates by itself when it has ended.
-Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writing) {
+Task<Result<Written>> Engine::Impl::change_source(WritingRef writing) {
   take_along(*writing);
   Write write = writing->write;
   auto task = writing->compiled->source->write(std::move(write));
@@ -230,23 +245,19 @@ Task<Result<Written>> Engine::Impl::change_source(std::shared_ptr<Writing> writi
 }
 
 // Under a guard on all that the change is known to outdate by key.
-Task<Result<WriteOutcome>> Engine::Impl::write_linearizably(std::shared_ptr<Writing> writing) {
-  Invalidation what =
-      outdated_by(*writing, named_changes(*writing->compiled, writing->write), {}, false);
+Task<Result<WriteOutcome>> Engine::Impl::write_linearizably(WritingRef writing) {
+  Invalidation what = outdated_by(*writing);
   Change change = [self = shared_from_this(), writing](Instant deadline) {
     return self->change_under_guard(writing, deadline);
   };
   auto guarding = write_guarded(std::move(what), std::move(change), Wait::confirmed);
   const Result<Held> held = co_await std::move(guarding);
   if (!held) co_return std::unexpected(held.error());
-  const Written& written = *writing->outcome;
-  co_return WriteOutcome{
-      .found = written.found, .revision = written.revision, .held = std::max(writing->held, *held)};
+  co_return outcome_of(*writing->outcome, std::max(writing->held, *held));
 }
 
 // What the change turned out to outdate is invalidated before the guard goes.
-Task<Result<void>> Engine::Impl::change_under_guard(std::shared_ptr<Writing> writing,
-                                                    Instant deadline) {
+Task<Result<void>> Engine::Impl::change_under_guard(WritingRef writing, Instant deadline) {
   writing->write.deadline = std::min(writing->write.deadline, deadline);
   auto changing = change_source(writing);
   writing->outcome = co_await std::move(changing);
@@ -256,53 +267,69 @@ Task<Result<void>> Engine::Impl::change_under_guard(std::shared_ptr<Writing> wri
   co_return Result<void>();
 }
 
-Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write) {
-  if (closed_.load()) co_return failure(Code::closed, "the engine is closed");
-  if (!policy->is_defined()) co_return failure(Code::unknown_policy, "the policy has been removed");
+// What has to be so before the source is asked for anything.
+Result<WritingRef> Engine::Impl::open_write(const PolicyHandle& policy, Write write) const {
+  if (closed_.load()) return failure(Code::closed, "the engine is closed");
+  if (!policy->is_defined()) return failure(Code::unknown_policy, "the policy has been removed");
   auto writing = std::make_shared<Writing>();
   writing->policy = policy;
   writing->compiled = policy->snapshot().compiled;
-  const Policy& declared = writing->compiled->policy;
-  if (Result<void> may = allowed(declared, write); !may) {
-    co_return std::unexpected(std::move(may.error()));
+  if (write.entity.size() > entity_bytes_max) {
+    return failure(Code::too_large, "the entity is over 1024 bytes (entity_bytes_max)");
   }
   // What cannot be invalidated afterwards must not be changed.
   for (const std::string& tag : writing->compiled->tags_of(write.entity)) {
     if (tag.size() <= tag_bytes_max) continue;
-    co_return failure(Code::too_large, "the entity makes a tag of more than 1280 bytes");
+    return failure(Code::too_large, "the entity makes a tag of more than 1280 bytes");
   }
-  const Instant latest = ports_.clock.now() + declared.load_within;
+  const Instant latest = ports_.clock.now() + writing->compiled->policy.load_within;
   write.along.clear();
   write.deadline = write.deadline == Instant{} ? latest : std::min(write.deadline, latest);
-  const Instant deadline = write.deadline;
   writing->write = std::move(write);
-  if (declared.level >= Level::linearizable) {
-    auto guarded = write_linearizably(std::move(writing));
-    Result<WriteOutcome> outcome = co_await std::move(guarded);
-    co_return outcome;
-  }
+  return writing;
+}
+
+// The source's part, by the write's deadline.
+Task<Result<Written>> Engine::Impl::change_in_time(WritingRef writing) {
   Error late{.code = Code::timed_out,
              .what =
                  "the source did not confirm the write in time; nobody knows whether it was "
                  "made, read before you repeat it"};
+  auto task = change_source(writing);
+  auto change =
+      within(ports_.executor, gate_, std::move(task), writing->write.deadline, std::move(late));
+  Result<Written> outcome = co_await change;
+  if (!outcome && !left_all_as_it_was(outcome.error().code)) writing->given_up.store(true);
+  co_return outcome;
+}
+
+Task<Result<WriteOutcome>> Engine::Impl::write(PolicyHandle policy, Write write) {
+  Result<WritingRef> opened = open_write(policy, std::move(write));
+  if (!opened) co_return std::unexpected(std::move(opened.error()));
+  const WritingRef writing = *std::move(opened);
+  const Policy& declared = writing->compiled->policy;
+  if (Result<void> may = allowed(declared, writing->write); !may) {
+    co_return std::unexpected(std::move(may.error()));
+  }
+  if (declared.level >= Level::linearizable) {
+    auto guarded = write_linearizably(writing);
+    Result<WriteOutcome> outcome = co_await std::move(guarded);
+    co_return outcome;
+  }
   if (removed(Mechanism::after_commit)) {
     auto early = settle_write(writing, Written{});
     (void)co_await std::move(early);
   }
-  auto task = change_source(writing);
-  auto change = within(ports_.executor, gate_, std::move(task), deadline, std::move(late));
-  const Result<Written> outcome = co_await change;
+  auto changing = change_in_time(writing);
+  const Result<Written> outcome = co_await std::move(changing);
   if (!outcome && left_all_as_it_was(outcome.error().code)) {
     co_return std::unexpected(outcome.error());
   }
-  if (removed(Mechanism::after_commit) && outcome) {
-    co_return WriteOutcome{.found = outcome->found, .revision = outcome->revision};
-  }
-  if (!outcome) writing->given_up.store(true);
+  if (removed(Mechanism::after_commit) && outcome) co_return outcome_of(*outcome, Held::everywhere);
   auto settled = settle_write(writing, outcome);
   const Held held = co_await std::move(settled);
   if (!outcome) co_return std::unexpected(outcome.error());
-  co_return WriteOutcome{.found = outcome->found, .revision = outcome->revision, .held = held};
+  co_return outcome_of(*outcome, held);
 }
 
 }  // namespace headrace

@@ -57,6 +57,11 @@ Error error_of(const grpc::Status& status, std::string_view where) {
   return {meaning.code, std::move(text)};
 }
 
+bool is_failed_precondition(const grpc::Status& status) {
+  return status.error_code() == grpc::FAILED_PRECONDITION ||
+         status.error_code() == grpc::ALREADY_EXISTS || is_missing_document(status);
+}
+
 bool is_missing_document(const grpc::Status& status) {
   if (status.error_code() != grpc::NOT_FOUND) return false;
   // A database that is missing has the same code.  Only what Firestore and its emulator are known

@@ -16,6 +16,9 @@ namespace headrace::firestore {
 // credential.  REQUIRES: !status.ok().
 [[nodiscard]] Error error_of(const grpc::Status& status, std::string_view where);
 
+// Something was not as a write's precondition wants it, and nothing was changed.  REQUIRES: the
+// call was a Commit, and had preconditions.
+[[nodiscard]] bool is_failed_precondition(const grpc::Status& status);
 // A write's document is not there: its precondition failed, and nothing was changed.
 [[nodiscard]] bool is_missing_document(const grpc::Status& status);
 

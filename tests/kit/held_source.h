@@ -25,6 +25,7 @@ class HeldSource final : public Source {
   bool failing = false;
   bool revisions = false;  // Answers carry the value as revision, and may be "unchanged".
   std::size_t reads = 0;
+  std::size_t reads_for_update = 0;
   std::size_t batches = 0;
   std::size_t batches_max = 1;
   // What the next fetches of an entity are answered, in their order, instead of its row.
@@ -45,6 +46,7 @@ class HeldSource final : public Source {
   // The database in whose commits it makes a store's changes along with its own, and by what.
   std::string database{};
   std::size_t most_along = 100;
+  std::size_t along_left = 100;  // It does so for this many writes more.
   std::function<void(const std::vector<std::string>&)> make_along{};
   std::vector<Write> wrote;  // All that it was asked for.
 
@@ -88,6 +90,18 @@ class HeldSource final : public Source {
   std::string commits_in() const override { return database; }
   std::size_t along_max() const noexcept override { return most_along; }
 
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
+    ++reads_for_update;
+    if (failing) co_return failure(Code::source_failed, "the source fails, as the test wants");
+    const auto row = rows.find(fetch.entity);
+    if (row == rows.end()) co_return Fetched{.kind = Kind::absent};
+    co_return Fetched{.payload = row->second, .revision = state_of(fetch.entity)};
+  }
+  [[nodiscard]] std::string state_of(const std::string& entity) const {
+    const auto row = rows.find(entity);
+    return row == rows.end() ? "" : "state:" + row->second;
+  }
+
   [[nodiscard]] std::size_t held_writes() const { return writing_.size(); }
   void release_writes() {
     for (const auto& handle : std::exchange(writing_, {})) handle.resume();
@@ -98,6 +112,9 @@ class HeldSource final : public Source {
       co_await held;
     }
     wrote.push_back(write);
+    if (write.expected && *write.expected != state_of(write.entity)) {
+      co_return Written{.conflict = true};
+    }
     const bool found = write.mode == Write::Mode::upsert || rows.contains(write.entity);
     Written written{.found = found, .revision = written_revision, .changed = also_changes};
     if (found && write.mode == Write::Mode::remove) {
@@ -107,7 +124,8 @@ class HeldSource final : public Source {
       rows[write.entity] = write.fields.front().second;
       written.writes = 1;
     }
-    if (found && make_along && !write.along.empty()) {
+    if (found && make_along && !write.along.empty() && along_left > 0) {
+      --along_left;
       make_along(write.along);
       written.along = true;
     }

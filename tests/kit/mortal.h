@@ -145,6 +145,9 @@ class MortalSource final : public Source {
   }
   std::vector<Dependency> dependencies() const override { return source_->dependencies(); }
   bool is_writable() const noexcept override { return source_->is_writable(); }
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
+    return life_.live(source_->fetch_for_update(std::move(fetch)));
+  }
   Task<Result<Written>> write(Write write) override {
     return life_.live(source_->write(std::move(write)));
   }

@@ -76,4 +76,14 @@ std::vector<std::pair<std::string, std::string>> members_of(std::string_view jso
   return members;
 }
 
+std::vector<std::string> elements_of(std::string_view json) {
+  std::vector<std::string> elements;
+  Scanner scanner(json);
+  if (!scanner.take('[') || scanner.take(']')) return elements;
+  do {
+    elements.emplace_back(scanner.value());
+  } while (scanner.take(','));
+  return elements;
+}
+
 }  // namespace headrace::http

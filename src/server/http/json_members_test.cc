@@ -31,5 +31,11 @@ TEST(JsonMembersTest, ANameMayStandTwice) {
               ElementsAre(Pair("a", "true"), Pair("a", "false")));
 }
 
+TEST(JsonElements, AreRawAndInTheirOrder) {
+  EXPECT_THAT(elements_of(R"( [ 1.50 , "a,]b" ,{"x":[1, 2]},[ ] ,null])"),
+              testing::ElementsAre("1.50", R"("a,]b")", R"({"x":[1, 2]})", "[ ]", "null"));
+  EXPECT_THAT(elements_of("[ ]"), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace headrace::http

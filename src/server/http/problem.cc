@@ -28,6 +28,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"no-puts", 403, false, "The policy takes no puts",
      "What is put has no order among the writes of a policy whose level is linearizable or "
      "critical.  Write through PATCH /v1/source, or write to the source and invalidate."},
+    {"precondition-failed", 412, true, "The entity is not as you expect it",
+     "Somebody has changed it since you read it, and nothing was changed now. Read it again with "
+     "GET /v1/source/{policy}/{entity}, decide again, and send its new ETag."},
     {"not-found", 404, false, "No such entity",
      "The source says that there is no such entity.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",

@@ -73,7 +73,16 @@ class MapSource final : public Source {
     return {{.database = "things", .collection = "things", .fields = {"a"}}};
   }
   bool is_writable() const noexcept override { return true; }
+  // A state is the value itself, without what an ETag may not have.
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
+    Result<Fetched> now = look_up(fetch.entity);
+    if (now) now->revision = state_of(fetch.entity);
+    co_return now;
+  }
   Task<Result<Written>> write(Write write) override {
+    if (write.expected && *write.expected != state_of(write.entity)) {
+      co_return Written{.conflict = true};
+    }
     const std::lock_guard lock(mutex_);
     if (failing_) co_return failure(*failing_, "a: the map was told to fail");
     const bool found = values_.contains(write.entity);
@@ -92,6 +101,14 @@ class MapSource final : public Source {
   }
 
  private:
+  std::string state_of(const std::string& entity) {
+    const std::lock_guard lock(mutex_);
+    const auto found = values_.find(entity);
+    if (found == values_.end()) return "";
+    std::string state = "s";
+    for (const char c : found->second) state += c == '"' ? '\'' : c;
+    return state;
+  }
   struct Gate {
     MapSource& source;
     [[nodiscard]] bool await_ready() const noexcept { return !source.held_; }

@@ -1,9 +1,9 @@
-// server/http/write_routes.h: PATCH and DELETE /v1/source/{policy}/{entity}: writes to the source.
+// server/http/write_routes.h: PATCH and DELETE /v1/source/{policy}/{entity}: writes to the source;
+// POST /v1/source/{policy}: many of them; GET: what an update starts from.
 //
 // Threads:   any.
-// Errors:    problems: not-writable, validation with a pointer to the field, not-found, those of
-// the
-//            source as a read has them.
+// Errors:    problems: not-writable, validation with a pointer to the field, not-found,
+//            precondition-failed, those of the source as a read has them.
 // Lifetimes: borrows the engine.
 #pragma once
 
@@ -22,7 +22,9 @@ class WriteRoutes {
   void add_to(Router& router);
 
  private:
+  [[nodiscard]] Task<Outcome<Answered>> read(Call call);
   [[nodiscard]] Task<Outcome<Answered>> change(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> change_all(Call call);
   [[nodiscard]] Task<Outcome<Answered>> remove(Call call);
   [[nodiscard]] Task<Outcome<Answered>> write(std::string policy, Write write);
 

@@ -61,6 +61,106 @@ TEST_F(WriteRoutesTest, WhatIsNotThereIsMadeOnlyIfAsked) {
   EXPECT_EQ(told(peer.ask({.method = "DELETE", .target = "/v1/source/users/9"})), "404 not-found");
 }
 
+TEST_F(WriteRoutesTest, WhoHasReadTheStateWritesOnlyToIt) {
+  Client peer = client();
+  EXPECT_EQ(peer.get("/v1/read/users/1").body, R"({"a":1})");
+  source->set("1", R"({"a":5})");  // Nobody has told.
+  const auto now = peer.get("/v1/source/users/1");
+  EXPECT_EQ(now.status, 200);
+  EXPECT_EQ(now.body, R"({"a":5})");
+  EXPECT_EQ(now.header("cache-control"), "no-store");
+  const std::string tag(now.header("etag").value_or(""));
+  EXPECT_EQ(tag, R"("s{'a':5}")");
+  const auto to = [&](const std::string& target, wire::Headers headers,
+                      const std::string& body = R"({"a":6})") {
+    headers.push_back({"Content-Type", "application/json"});
+    const auto done = peer.ask(
+        {.method = "PATCH", .target = target, .headers = std::move(headers), .body = body});
+    return done.status == 200 ? "200" : told(done);
+  };
+  EXPECT_EQ(to("/v1/source/users/1", {{"If-Match", "\"other\""}}), "412 precondition-failed");
+  EXPECT_EQ(peer.get("/v1/source/users/1").body, R"({"a":5})");
+  EXPECT_EQ(to("/v1/source/users/1", {{"If-Match", tag}}), "200");
+  EXPECT_EQ(to("/v1/source/users/1", {{"If-Match", tag}}), "412 precondition-failed");
+  EXPECT_EQ(peer.get("/v1/read/users/1").body, R"({"a":6})");
+  EXPECT_EQ(to("/v1/source/users/2?create=true", {{"If-Match", "*"}}), "404 not-found");
+  EXPECT_EQ(to("/v1/source/users/2?create=true", {{"If-None-Match", "*"}}), "200");
+  EXPECT_EQ(to("/v1/source/users/2?create=true", {{"If-None-Match", "*"}}),
+            "412 precondition-failed");
+  EXPECT_EQ(to("/v1/source/users/2", {{"If-None-Match", "*"}}), "400 bad-request");
+  EXPECT_EQ(to("/v1/source/users/2", {{"If-Match", "W/\"x\""}}), "400 bad-request");
+  EXPECT_EQ(to("/v1/source/users/2", {{"If-Match", R"("a", "b")"}}), "400 bad-request");
+  EXPECT_EQ(to("/v1/source/users/2", {{"If-Match", tag}, {"If-None-Match", "*"}}),
+            "400 bad-request");
+  const auto removed = peer.ask(
+      {.method = "DELETE", .target = "/v1/source/users/2", .headers = {{"If-Match", "\"other\""}}});
+  EXPECT_EQ(told(removed), "412 precondition-failed");
+  EXPECT_EQ(told(peer.get("/v1/source/users/3")), "404 not-found");
+  EXPECT_EQ(told(peer.get("/v1/source/orders/1")), "403 not-writable");
+}
+
+TEST_F(WriteRoutesTest, ManyWritesEachOnItsOwn) {
+  Client peer = client();
+  for (const char* entity : {"1", "2", "3"}) source->set(entity, R"({"a":1})");
+  for (const char* entity : {"1", "2", "3"})
+    (void)peer.get("/v1/read/users/" + std::string(entity));
+  const auto done = peer.send_json("POST", "/v1/source/users", R"({"writes":[
+      {"entity":"1","fields":{"a":12345678901234567890123}},
+      {"entity":"2","fields":{"role":1}},
+      {"entity":"3","remove":true},
+      {"entity":"4","fields":{"a":4}},
+      {"entity":"5","create":true,"fields":{"a":5},"expected":""},
+      {"entity":"6","fields":{"a":6},"expected":"s"}]})");
+  ASSERT_EQ(done.status, 200) << done.body;
+  std::string statuses;
+  for (const auto& one : json_of(done).at("results").as_array()) {
+    statuses += std::to_string(one.at("status").as_int64()) + " ";
+  }
+  EXPECT_EQ(statuses, "200 403 200 404 200 412 ");
+  EXPECT_EQ(peer.get("/v1/read/users/1").body, R"({"a":12345678901234567890123})");
+  EXPECT_EQ(peer.get("/v1/read/users/2").body, R"({"a":1})");
+  EXPECT_EQ(peer.get("/v1/read/users/3").status, 404);
+  EXPECT_EQ(peer.get("/v1/read/users/5").body, R"({"a":5})");
+}
+
+TEST_F(WriteRoutesTest, ABodyOfManyWithAFaultWritesNothing) {
+  Client peer = client();
+  const auto at = [&](const std::string& writes) {
+    return told(peer.send_json("POST", "/v1/source/users", R"({"writes":)" + writes + "}"));
+  };
+  const std::string good = R"({"entity":"1","fields":{"a":9}},)";
+  EXPECT_EQ(at("[]"), "422 validation at /writes");
+  EXPECT_EQ(at("7"), "422 validation at /writes");
+  EXPECT_EQ(at("[" + good + "7]"), "422 validation at /writes/1");
+  EXPECT_EQ(at("[" + good + R"({"fields":{"a":1}}])"), "422 validation at /writes/1/entity");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2"}])"), "422 validation at /writes/1/fields");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","fields":[]}])"),
+            "422 validation at /writes/1/fields");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","fields":{}}])"),
+            "422 validation at /writes/1/fields");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","fields":{"a":1,"a":2}}])"),
+            "422 validation at /writes/1/fields/a");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","remove":1}])"), "422 validation at /writes/1/remove");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","remove":true,"create":true}])"),
+            "422 validation at /writes/1");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","remove":true,"expected":1}])"),
+            "422 validation at /writes/1/expected");
+  EXPECT_EQ(at("[" + good + R"({"entity":"1","remove":true}])"),
+            "422 validation at /writes/1/entity");
+  EXPECT_EQ(at("[" + good + R"({"entity":"2","fields":{"a":1},"mode":"x"}])"),
+            "422 validation at /writes/1/mode");
+  EXPECT_EQ(told(peer.send_json("POST", "/v1/source/users", "{}")), "422 validation at /writes");
+  std::string many = "[";
+  for (int i = 0; i <= 1000; ++i) many += R"({"entity":")" + std::to_string(i) + R"("},)";
+  many.back() = ']';
+  EXPECT_EQ(at(many), "422 validation at /writes");
+  EXPECT_EQ(told(peer.send_json("POST", "/v1/source/users?create=true", "{}")), "400 bad-request");
+  EXPECT_EQ(peer.get("/v1/read/users/1").body, R"({"a":1})");
+  const auto source_says =
+      peer.send_json("POST", "/v1/source/users", R"({"writes":[{"entity":"1","fields":{"a":9}}]})");
+  EXPECT_EQ(source_says.status, 200);
+}
+
 TEST_F(WriteRoutesTest, TheEntityIsNamedAsForReads) {
   Client peer = client();
   source->set("a/b", "{}");

@@ -75,12 +75,14 @@ struct Batch {
   std::vector<std::optional<Result<Fetched>>> answers{};
   std::unordered_multimap<std::string, std::size_t> open{};  // Documents still to be asked for.
   Instant deadline{};                                        // The latest.
+  bool for_update = false;
 };
 
 class FirestoreSource final : public Source {
  public:
-  FirestoreSource(std::shared_ptr<FirestoreDatabase> database, Question question)
-      : database_(std::move(database)), question_(std::move(question)) {}
+  // `whole` has the fields that may be written besides.
+  FirestoreSource(std::shared_ptr<FirestoreDatabase> database, Question question, Question whole)
+      : database_(std::move(database)), question_(std::move(question)), whole_(std::move(whole)) {}
 
   Task<Result<Fetched>> fetch(Fetch fetch) override {
     if (question_.is_query()) return query(std::move(fetch));
@@ -102,11 +104,14 @@ class FirestoreSource final : public Source {
     return is_writable() ? database_->place() : std::string();
   }
   std::size_t along_max() const noexcept override { return firestore::writes_per_commit_max - 1; }
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override;
   Task<Result<Written>> write(Write write) override;
 
  private:
+  [[nodiscard]] std::optional<Error> not_writable() const;
   [[nodiscard]] Task<Result<Fetched>> document(Fetch fetch);
-  [[nodiscard]] Task<std::vector<Result<Fetched>>> documents(std::vector<Fetch> fetches);
+  [[nodiscard]] Task<std::vector<Result<Fetched>>> documents(std::vector<Fetch> fetches,
+                                                             bool for_update = false);
   [[nodiscard]] Task<Result<Fetched>> query(Fetch fetch);
   [[nodiscard]] Task<std::vector<Result<Fetched>>> queries(std::vector<Fetch> fetches);
 
@@ -120,6 +125,7 @@ class FirestoreSource final : public Source {
 
   const std::shared_ptr<FirestoreDatabase> database_;
   const Question question_;
+  const Question whole_;
 };
 
 Batch FirestoreSource::open_batch(std::vector<Fetch> fetches) const {
@@ -147,7 +153,7 @@ api::BatchGetDocumentsRequest FirestoreSource::request_of(const Batch& batch) co
   api::BatchGetDocumentsRequest request;
   request.set_database(database_->name());
   // The mask is there even if it names nothing: without one whole documents would come.
-  *request.mutable_mask() = question_.mask();
+  *request.mutable_mask() = (batch.for_update ? whole_ : question_).mask();
   for (auto at = batch.open.begin(); at != batch.open.end();) {
     request.add_documents(at->first);
     at = batch.open.equal_range(at->first).second;
@@ -162,10 +168,13 @@ void FirestoreSource::take(Batch& batch, api::BatchGetDocumentsResponse& respons
       batch.open.equal_range(is_found ? response.found().name() : response.missing());
   if (first == last) return;
   Fetched fetched;
-  fetched.revision = firestore::moment_text(response.read_time());
+  if (!batch.for_update) fetched.revision = firestore::moment_text(response.read_time());
   Result<void> done;
   if (is_found) {
-    done = question_.append(fetched.payload, response.found());
+    if (batch.for_update) {
+      fetched.revision = firestore::moment_text(response.found().update_time());
+    }
+    done = (batch.for_update ? whole_ : question_).append(fetched.payload, response.found());
   } else {
     fetched.kind = Kind::absent;
   }
@@ -194,8 +203,10 @@ std::vector<Result<Fetched>> FirestoreSource::close_batch(Batch batch, const Err
   return answers;
 }
 
-Task<std::vector<Result<Fetched>>> FirestoreSource::documents(std::vector<Fetch> fetches) {
+Task<std::vector<Result<Fetched>>> FirestoreSource::documents(std::vector<Fetch> fetches,
+                                                              bool for_update) {
   Batch batch = open_batch(std::move(fetches));
+  batch.for_update = for_update;
   const AllStopped stopped(batch.fetches);
   const std::stop_token stop = stopped.token();
   Error rest{Code::source_failed, "Firestore left a document out of its answer"};
@@ -230,6 +241,15 @@ Task<Result<Fetched>> FirestoreSource::document(Fetch fetch) {
   std::vector<Fetch> one;
   one.push_back(std::move(fetch));
   Task<std::vector<Result<Fetched>>> task = documents(std::move(one));
+  std::vector<Result<Fetched>> answers = co_await std::move(task);
+  co_return std::move(answers.front());
+}
+
+Task<Result<Fetched>> FirestoreSource::fetch_for_update(Fetch fetch) {
+  if (std::optional<Error> refusal = not_writable()) co_return std::unexpected(*refusal);
+  std::vector<Fetch> one;
+  one.push_back(std::move(fetch));
+  Task<std::vector<Result<Fetched>>> task = documents(std::move(one), true);
   std::vector<Result<Fetched>> answers = co_await std::move(task);
   co_return std::move(answers.front());
 }
@@ -300,9 +320,21 @@ Task<std::vector<Result<Fetched>>> FirestoreSource::queries(std::vector<Fetch> f
   co_return answers;
 }
 
+std::optional<Error> FirestoreSource::not_writable() const {
+  if (question_.is_query()) {
+    return Error{Code::invalid_argument, "a Firestore query cannot be written to"};
+  }
+  if (database_->options().writable) return std::nullopt;
+  return Error{Code::invalid_argument, "the Firestore database was not opened as writable"};
+}
+
 Result<Written> FirestoreSource::written(const Write& write, const grpc::Status& status,
                                          const api::CommitResponse& response) const {
   Written outcome;
+  if (write.expected && firestore::is_failed_precondition(status)) {
+    outcome.conflict = true;
+    return outcome;
+  }
   // A precondition that fails leaves everything as it was, and Firestore charges no write for it.
   outcome.found = !firestore::is_missing_document(status);
   if (!outcome.found) return outcome;
@@ -342,17 +374,14 @@ bool add_along(const std::vector<std::string>& along, api::CommitRequest& reques
 //
 // What a later try is told says nothing of an earlier one that may have been made: then neither
 // "refused" nor "invalid_argument", after which nothing would have changed, may be the last word.
+// What expects a state is not made again either: its own first try would be the other change that
+// it then finds.
 //
 // What goes along goes with the first try alone.  If that one was made, to make it again could undo
 // what others have done since; and if it was not because others are at the documents that come
 // along ("aborted"), the change itself need not wait for them.
 Task<Result<Written>> FirestoreSource::write(Write write) {
-  if (question_.is_query()) {
-    co_return failure(Code::invalid_argument, "a Firestore query cannot be written to");
-  }
-  if (!database_->options().writable) {
-    co_return failure(Code::invalid_argument, "the Firestore database was not opened as writable");
-  }
+  if (std::optional<Error> refusal = not_writable()) co_return std::unexpected(*refusal);
   Result<api::Write> change = question_.write_of(write);
   if (!change) co_return std::unexpected(std::move(change.error()));
   api::CommitRequest request;
@@ -382,8 +411,8 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
       co_return std::unexpected(std::move(*unknown));
     }
     const bool is_undone = ran && call.status().error_code() == grpc::ABORTED;
-    const bool may_repeat =
-        outcome.error().code == Code::source_unavailable && write.mode != Write::Mode::remove;
+    const bool may_repeat = outcome.error().code == Code::source_unavailable &&
+                            write.mode != Write::Mode::remove && !write.expected;
     if (!is_undone && !may_repeat) co_return outcome;
     if (!is_undone && !unknown) unknown = outcome.error();
     along = false;
@@ -399,9 +428,16 @@ Task<Result<Written>> FirestoreSource::write(Write write) {
 Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase> database,
                                               FirestoreQuestion question) {
   assert(database);
+  FirestoreQuestion all = question;
+  for (const std::string& field : question.writable) {
+    if (std::ranges::count(all.fields, field) == 0) all.fields.push_back(field);
+  }
   Result<Question> made = Question::make(std::move(question), database->name() + "/documents");
   if (!made) return std::unexpected(std::move(made.error()));
-  return std::make_shared<FirestoreSource>(std::move(database), std::move(*made));
+  Result<Question> whole = Question::make(std::move(all), database->name() + "/documents");
+  if (!whole) return std::unexpected(std::move(whole.error()));
+  return std::make_shared<FirestoreSource>(std::move(database), std::move(*made),
+                                           std::move(*whole));
 }
 
 }  // namespace headrace

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "sources/firestore/moment.h"
 #include "sources/firestore/value_json.h"
 #include "wire/uri.h"
 
@@ -87,6 +88,18 @@ api::Value& place_of(api::Document& document, const FieldPath& path) {
     fields = (*fields)[path.names[i]].mutable_map_value()->mutable_fields();
   }
   return (*fields)[path.names.back()];
+}
+
+// A state is the moment of the document's last change; it is empty if there is no document.
+Result<void> take_expected(const std::string& state, api::Precondition& precondition) {
+  if (state.empty()) {
+    precondition.set_exists(false);
+    return {};
+  }
+  const Result<google::protobuf::Timestamp> moment = parse_moment(state);
+  if (!moment) return wrong("the expected state is none of this source's");
+  *precondition.mutable_update_time() = *moment;
+  return {};
 }
 
 // Puts the fields of `write` into the document, and their paths into the mask.
@@ -302,6 +315,12 @@ Result<api::Write> Question::write_of(const Write& write) const {
   api::Write made;
   // Nothing is created by an update, and what is not there is not removed: Firestore then refuses.
   if (write.mode != Write::Mode::upsert) made.mutable_current_document()->set_exists(true);
+  if (write.expected) {
+    if (Result<void> taken = take_expected(*write.expected, *made.mutable_current_document());
+        !taken) {
+      return std::unexpected(std::move(taken.error()));
+    }
+  }
   if (write.mode == Write::Mode::remove) {
     if (!write.fields.empty()) return wrong("a removal has no fields");
     made.set_delete_(*name);

@@ -56,6 +56,19 @@ struct Reading final : Job {
   std::vector<Result<Fetched>> answers{};
 };
 
+struct ReadingForUpdate final : Job {
+  ReadingForUpdate(PostgresDatabase& owner, const Question& what, Fetch wanted)
+      : Job(owner), question(what), fetch(std::move(wanted)) {}
+  void carry_out(Reader& reader, Writer&) override {
+    answer = reader.fetch_for_update(question, fetch);
+  }
+  void refuse(const Error& error) override { answer = std::unexpected(error); }
+
+  const Question& question;
+  Fetch fetch;
+  Result<Fetched> answer{};
+};
+
 struct Writing final : Job {
   Writing(PostgresDatabase& owner, const Question& what, Write wanted)
       : Job(owner), question(what), write(std::move(wanted)) {}

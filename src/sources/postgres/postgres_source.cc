@@ -44,16 +44,25 @@ class PostgresSource final : public Source {
     return database_->options().writable && question_.is_writable;
   }
 
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
+    if (!is_writable()) co_return not_writable();
+    postgres::ReadingForUpdate reading(*database_, question_, std::move(fetch));
+    co_await reading;
+    co_return std::move(reading.answer);
+  }
+
   Task<Result<Written>> write(Write write) override {
-    if (!is_writable()) {
-      co_return failure(Code::invalid_argument, "this PostgreSQL source cannot be written to");
-    }
+    if (!is_writable()) co_return not_writable();
     postgres::Writing writing(*database_, question_, std::move(write));
     co_await writing;
     co_return std::move(writing.outcome);
   }
 
  private:
+  static std::unexpected<Error> not_writable() {
+    return failure(Code::invalid_argument, "this PostgreSQL source cannot be written to");
+  }
+
   const std::shared_ptr<PostgresDatabase> database_;
   const postgres::Question question_;
 };

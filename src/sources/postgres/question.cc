@@ -249,6 +249,23 @@ Result<void> make_sql(Question& question, Catalog& catalog) {
   return {};
 }
 
+// xmin names the transaction that has made this version of the row: whatever is changed of the row,
+// it is another one.
+Result<void> make_for_update(Question& question, Catalog& catalog) {
+  const SqlQuestion& asked = question.asked;
+  std::vector<std::string> fields = asked.fields;
+  for (const std::string& field : asked.writable) {
+    if (std::ranges::count(fields, field) == 0) fields.push_back(field);
+  }
+  const std::string from = " FROM " + question.table + " AS s";
+  const Result<Description> described = catalog.describe("SELECT " + plain_list(fields) + from);
+  if (!described) return std::unexpected(described.error());
+  question.for_update = "SELECT row_to_json(x.*), s.xmin::text" + from +
+                        " CROSS JOIN LATERAL (SELECT " + members(fields, types_of(*described)) +
+                        ") AS x WHERE s." + sql::quoted(asked.key) + " = $1 LIMIT 2";
+  return {};
+}
+
 Result<void> ask_table(Question& question, Catalog& catalog) {
   const SqlQuestion& asked = question.asked;
   const Result<Rows> found = catalog.ask(find_table, {asked.table}, 5);
@@ -267,6 +284,9 @@ Result<void> ask_table(Question& question, Catalog& catalog) {
   const bool is_unique = !unique->empty() && one[4] != "t";
   if (Result<void> sound = check_writable(question, is_table, is_unique); !sound) return sound;
   question.is_writable = is_table && is_unique;
+  if (question.is_writable) {
+    if (Result<void> made = make_for_update(question, catalog); !made) return made;
+  }
   if (!is_table) {
     const Result<Rows> tables = catalog.ask(find_tables_of_view, {oid}, 2);
     if (!tables) return std::unexpected(tables.error());

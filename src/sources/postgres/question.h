@@ -32,6 +32,9 @@ struct Question {
   std::string single{};  // $1 is the entity; a row is its JSON.
   std::string batch{};   // $1 is an array of entities; a row is the number of one, from 1, and its
                          // JSON.  Empty: there are no batches.
+  // As `single`, of the fields and of what may be written, and the state that the row is in.  Empty
+  // if it is not writable.
+  std::string for_update{};
   // Nothing but the entity itself can fail to be of a type: then there is no such entity.
   bool parses_entity_alone = false;
   // The databases are not named yet, here and below.

@@ -27,7 +27,8 @@ std::vector<Result<Fetched>> Reader::answer(const Question& question,
   std::vector<Result<Fetched>> answers(fetches.size());
   std::vector<Wanted> all = wanted(fetches, answers);
   if (all.empty()) return answers;
-  const Result<void> done = read(question, all);
+  const bool in_batch = all.size() > 1 && !question.batch.empty();
+  const Result<void> done = read(question, all, in_batch ? How::batch : How::single);
   for (Wanted& one : all) {
     Result<Fetched>& answer = answers[static_cast<std::size_t>(one.fetch - fetches.data())];
     if (done) {
@@ -37,6 +38,18 @@ std::vector<Result<Fetched>> Reader::answer(const Question& question,
     }
   }
   return answers;
+}
+
+Result<Fetched> Reader::fetch_for_update(const Question& question, const Fetch& fetch) {
+  if (std::optional<Error> error = unwanted(fetch)) return std::unexpected(*std::move(error));
+  if (!is_text(fetch.entity)) return Fetched{.kind = Kind::absent, .billed = 0};
+  std::vector<Wanted> one{{.fetch = &fetch}};
+  if (const Result<void> done = read(question, one, How::for_update); !done) {
+    return std::unexpected(unwanted(fetch).value_or(done.error()));
+  }
+  Result<Fetched> fetched = std::move(one.front().rows).answer(question.asked);
+  if (fetched) fetched->revision = std::move(one.front().state);
+  return fetched;
 }
 
 // What is not UTF-8, or has a zero byte, is no text of the server's: there is no such entity.
@@ -56,7 +69,7 @@ std::vector<Reader::Wanted> Reader::wanted(const std::vector<Fetch>& fetches,
   return all;
 }
 
-Result<void> Reader::read(const Question& question, std::vector<Wanted>& all) {
+Result<void> Reader::read(const Question& question, std::vector<Wanted>& all, How how) {
   const auto ring = [this] { bell_.ring(); };
   std::list<std::stop_callback<decltype(ring)>> rings;  // At most postgres_batch_max.
   Instant until = Instant::min();
@@ -72,7 +85,7 @@ Result<void> Reader::read(const Question& question, std::vector<Wanted>& all) {
     // Who has rung meanwhile rings no more.
     if (!is_wanted()) return failure(Code::cancelled, "nobody waits for the PostgreSQL read");
     line_.session().while_wanted(is_wanted);
-    const Result<void> done = read_once(question, all, until);
+    const Result<void> done = read_once(question, all, how, until);
     line_.session().while_wanted({});
     if (done) return done;
     const Error error = fault_of(done.error());
@@ -85,22 +98,26 @@ Result<void> Reader::read(const Question& question, std::vector<Wanted>& all) {
   }
 }
 
-Result<void> Reader::read_once(const Question& question, std::vector<Wanted>& all, Instant until) {
-  if (all.size() == 1 || question.batch.empty()) return read_each(question, all, until);
+Result<void> Reader::read_once(const Question& question, std::vector<Wanted>& all, How how,
+                               Instant until) {
+  if (how != How::batch) return read_each(question, all, how, until);
   const Result<void> done = read_batch(question, all, until);
   // One of them is no value of the key's type, or has a row that cannot be told: nobody says which.
   if (done || !is_of_values(line_.session().refusal().state)) return done;
   for (Wanted& one : all) one.rows = {};
-  return read_each(question, all, until);
+  return read_each(question, all, How::single, until);
 }
 
-Result<void> Reader::read_each(const Question& question, std::vector<Wanted>& all, Instant until) {
-  const Result<std::string> name = prepare(question, How::single, until);
+Result<void> Reader::read_each(const Question& question, std::vector<Wanted>& all, How how,
+                               Instant until) {
+  const Result<std::string> name = prepare(question, how, until);
   if (!name) return std::unexpected(name.error());
   for (Wanted& one : all) {
-    const Result<void> done = line_.session().ask_prepared(
-        *name, {one.fetch->entity}, until,
-        [&](const Row& row) { take_row(question, row.at(0).value_or("null"), one.rows); });
+    const Result<void> done =
+        line_.session().ask_prepared(*name, {one.fetch->entity}, until, [&](const Row& row) {
+          take_row(question, row.at(0).value_or("null"), one.rows);
+          if (how == How::for_update) one.state = row.at(1).value_or("");
+        });
     if (done) continue;
     const std::string& state = line_.session().refusal().state;
     if (!is_of_values(state)) return done;
@@ -125,9 +142,16 @@ Result<void> Reader::read_batch(const Question& question, std::vector<Wanted>& a
 }
 
 Result<std::string> Reader::prepare(const Question& question, How how, Instant until) {
+  const bool is_update = how == How::for_update;
   const bool is_single = how == How::single;
-  std::string name = (is_single ? "single" : "batch") + std::to_string(question.id);
-  const Result<void> done = prepare(name, is_single ? question.single : question.batch, until);
+  std::string name = (is_update   ? "update"
+                      : is_single ? "single"
+                                  : "batch") +
+                     std::to_string(question.id);
+  const std::string& sql = is_update   ? question.for_update
+                           : is_single ? question.single
+                                       : question.batch;
+  const Result<void> done = prepare(name, sql, until);
   if (!done) return std::unexpected(done.error());
   return name;
 }

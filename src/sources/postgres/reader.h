@@ -33,6 +33,9 @@ class Reader {
   [[nodiscard]] std::vector<Result<Fetched>> answer(const Question& question,
                                                     const std::vector<Fetch>& fetches);
 
+  // The fields that a change may start from, and the state that they are of.
+  [[nodiscard]] Result<Fetched> fetch_for_update(const Question& question, const Fetch& fetch);
+
   // The revision of each part, all at one moment.
   [[nodiscard]] Result<std::vector<std::string>> revisions(const std::vector<Part>& parts,
                                                            Instant deadline);
@@ -40,17 +43,18 @@ class Reader {
  private:
   struct Wanted {
     const Fetch* fetch = nullptr;
-    sql::Rows rows{};  // As far as they have been read.
+    sql::Rows rows{};     // As far as they have been read.
+    std::string state{};  // For an update.
   };
-  enum class How : std::uint8_t { single, batch };
+  enum class How : std::uint8_t { single, batch, for_update };
 
   [[nodiscard]] std::vector<Wanted> wanted(const std::vector<Fetch>& fetches,
                                            std::vector<Result<Fetched>>& answers) const;
   // A second time if the session turns out to be of no use any more.
-  [[nodiscard]] Result<void> read(const Question& question, std::vector<Wanted>& all);
-  [[nodiscard]] Result<void> read_once(const Question& question, std::vector<Wanted>& all,
+  [[nodiscard]] Result<void> read(const Question& question, std::vector<Wanted>& all, How how);
+  [[nodiscard]] Result<void> read_once(const Question& question, std::vector<Wanted>& all, How how,
                                        Instant until);
-  [[nodiscard]] Result<void> read_each(const Question& question, std::vector<Wanted>& all,
+  [[nodiscard]] Result<void> read_each(const Question& question, std::vector<Wanted>& all, How how,
                                        Instant until);
   [[nodiscard]] Result<void> read_batch(const Question& question, std::vector<Wanted>& all,
                                         Instant until);

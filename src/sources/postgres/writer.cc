@@ -15,6 +15,16 @@
 
 namespace headrace::postgres {
 
+// The values of a write, as its statement names them.
+struct Values {
+  std::string document{};  // A JSON object of the fields, for json_to_record().
+  std::string record{};    // Their columns with their types.
+  std::string names{};     // "a", "b"
+  std::string taken{};     // r."a", r."b"
+  std::string sets{};      // "a" = r."a", ...
+  std::string excluded{};  // "a" = EXCLUDED."a", ...
+};
+
 namespace {
 
 using Mode = Write::Mode;
@@ -54,15 +64,6 @@ Result<std::string> bytes_of(const std::string& json) {
   return spelled + '"';
 }
 
-struct Values {
-  std::string document{};  // A JSON object of the fields, for json_to_record().
-  std::string record{};    // Their columns with their types.
-  std::string names{};     // "a", "b"
-  std::string taken{};     // r."a", r."b"
-  std::string sets{};      // "a" = r."a", ...
-  std::string excluded{};  // "a" = EXCLUDED."a", ...
-};
-
 void add(std::string& list, std::initializer_list<std::string_view> parts) {
   if (!list.empty()) list += ", ";
   for (const std::string_view part : parts) list += part;
@@ -97,16 +98,39 @@ std::string key_value(const Question& question) {
   return "($1::text)::" + question.key_type;
 }
 
-// The row that is spelled so.
-std::string where(const Question& question) {
+// The row that is spelled so; in the state that is expected, if one is, which the parameter of that
+// number names.  A row that another transaction is at is waited for, and then looked at again.
+std::string where(const Question& question, std::string_view expected) {
   const std::string key = "s." + sql::quoted(question.asked.key);
-  return " WHERE " + key + " = " + key_value(question) + " AND " + key +
-         "::text = $1::text RETURNING 1";
+  std::string text = " WHERE " + key + " = " + key_value(question) + " AND " + key;
+  text += "::text = $1::text";
+  if (!expected.empty()) {
+    text += " AND s.xmin::text = ";
+    text += expected;
+  }
+  return text + " RETURNING 1";
 }
 
-std::string update_of(const Question& question, const Values& values) {
+std::string update_of(const Question& question, const Values& values,
+                      std::string_view expected = {}) {
   return "UPDATE " + question.table + " AS s SET " + values.sets +
-         " FROM json_to_record($2::json) AS r(" + values.record + ")" + where(question);
+         " FROM json_to_record($2::json) AS r(" + values.record + ")" + where(question, expected);
+}
+
+std::string insert_of(const Question& question, const Values& values) {
+  const std::string key = sql::quoted(question.asked.key);
+  const bool any = !values.names.empty();
+  return "INSERT INTO " + question.table + "(" + key + (any ? ", " + values.names : "") +
+         ") SELECT " + key_value(question) +
+         (any ? ", " + values.taken + " FROM json_to_record($2::json) AS r(" + values.record + ")"
+              : "") +
+         " WHERE (" + key_value(question) + ")::text = $1::text";
+}
+
+// Whoever has made it in between comes first.
+std::string insert_if_absent(const Question& question, const Values& values) {
+  return insert_of(question, values) + " ON CONFLICT (" + sql::quoted(question.asked.key) +
+         ") DO NOTHING RETURNING 1";
 }
 
 // A row that is there is updated, for PostgreSQL would check the one to be made first, with all
@@ -114,12 +138,7 @@ std::string update_of(const Question& question, const Values& values) {
 std::string upsert_of(const Question& question, const Values& values) {
   const std::string key = sql::quoted(question.asked.key);
   const bool any = !values.names.empty();
-  const std::string insert =
-      "INSERT INTO " + question.table + "(" + key + (any ? ", " + values.names : "") + ") SELECT " +
-      key_value(question) +
-      (any ? ", " + values.taken + " FROM json_to_record($2::json) AS r(" + values.record + ")"
-           : "") +
-      " WHERE (" + key_value(question) + ")::text = $1::text";
+  const std::string insert = insert_of(question, values);
   const std::string conflict = " ON CONFLICT (" + key + ") DO UPDATE SET " +
                                (any ? values.excluded : key + " = EXCLUDED." + key) +
                                " RETURNING 1";
@@ -148,6 +167,28 @@ std::vector<Dependency> changes_of(const Question& question, const Write& write)
 
 }  // namespace
 
+Writer::Statement Writer::statement_of(const Question& question, const Write& write,
+                                       const Values& values) {
+  Statement statement{.parameters = {write.entity}};
+  if (!write.fields.empty()) statement.parameters.push_back(values.document);
+  std::string expected;
+  const bool is_to_be_there = write.expected && !write.expected->empty();
+  if (is_to_be_there) {
+    statement.parameters.push_back(*write.expected);
+    expected = "$" + std::to_string(statement.parameters.size()) + "::text";
+  }
+  if (write.mode == Mode::remove) {
+    statement.sql = "DELETE FROM " + question.table + " AS s" + where(question, expected);
+  } else if (write.mode == Mode::update || is_to_be_there) {
+    statement.sql = update_of(question, values, expected);
+  } else if (write.expected) {
+    statement.sql = insert_if_absent(question, values);
+  } else {
+    statement.sql = upsert_of(question, values);
+  }
+  return statement;
+}
+
 Result<Written> Writer::apply(const Question& question, const Write& write) {
   if (server_.clock.now() >= write.deadline) {
     return failure(Code::timed_out, "the PostgreSQL write did not begin before its deadline");
@@ -160,17 +201,12 @@ Result<Written> Writer::apply(const Question& question, const Write& write) {
   }
   const Result<Values> values = values_of(question, write);
   if (!values) return std::unexpected(values.error());
-  Statement statement{.parameters = {write.entity}};
-  if (!write.fields.empty()) statement.parameters.push_back(values->document);
-  switch (write.mode) {
-    case Mode::update:
-      if (write.fields.empty()) return wrong("an update names at least one field");
-      statement.sql = update_of(question, *values);
-      break;
-    case Mode::upsert: statement.sql = upsert_of(question, *values); break;
-    case Mode::remove: statement.sql = "DELETE FROM " + question.table + " AS s" + where(question);
+  const bool is_to_be_there = write.expected && !write.expected->empty();
+  if (write.fields.empty() &&
+      (write.mode == Mode::update || (write.mode == Mode::upsert && is_to_be_there))) {
+    return wrong("an update names at least one field");
   }
-  return change(question, write, statement);
+  return change(question, write, statement_of(question, write, *values));
 }
 
 // What is done here changes nothing, so that what goes wrong is no doubt.  A session that turns out
@@ -201,7 +237,11 @@ Result<Written> Writer::change(const Question& question, const Write& write,
       line_.session().ask(statement.sql, statement.parameters, write.deadline + answer_grace,
                           [&rows](const Row&) { ++rows; });
   if (!done) return refused(question, write, done.error());
-  if (rows == 0) return found_nothing(question, write);
+  if (rows == 0) {
+    Result<Written> nothing = found_nothing(question, write);
+    if (nothing && write.expected) nothing = Written{.conflict = true};
+    return nothing;
+  }
   Written written;
   (write.mode == Mode::remove ? written.deletes : written.writes) = 1;
   written.changed = changes_of(question, write);

@@ -18,6 +18,8 @@
 
 namespace headrace::postgres {
 
+struct Values;
+
 class Writer {
  public:
   Writer(Server& server, const Bell& bell) : server_(server), line_(server, bell, Use::writing) {}
@@ -30,6 +32,8 @@ class Writer {
     std::vector<std::string> parameters{};
   };
 
+  [[nodiscard]] static Statement statement_of(const Question& question, const Write& write,
+                                              const Values& values);
   [[nodiscard]] Result<void> begin(Instant deadline);
   [[nodiscard]] Result<Written> change(const Question& question, const Write& write,
                                        const Statement& statement);

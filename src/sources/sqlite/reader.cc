@@ -4,7 +4,7 @@
 #include <cassert>
 #include <utility>
 
-#include "sources/sqlite/row_json.h"
+#include "sources/sqlite/row.h"
 
 namespace headrace::sqlite {
 
@@ -195,19 +195,13 @@ Result<void> Reader::run(const Question& question, Prepared& prepared, int offse
 
 void Reader::take_row(const Question& question, const Prepared& prepared, int offset,
                       sql::Rows& rows) {
-  const SqliteQuestion& asked = question.asked;
-  if (!rows.begin(asked)) return;
-  for (std::size_t i = 0; i < asked.fields.size(); ++i) {
-    rows.json += i == 0 ? '{' : ',';
-    rows.json += question.members[i];
-    if (!append_json_column(rows.json, prepared.statement.get(), prepared.columns[i] + offset)) {
-      rows.fault = Error{Code::source_failed, "column \"" + asked.fields[i] +
-                                                  "\" holds what JSON cannot say: text that is not "
-                                                  "UTF-8, or an infinite number"};
-      return;
-    }
+  if (!rows.begin(question.asked)) return;
+  Result<void> taken =
+      append_row(rows.json, question, prepared.statement.get(), prepared.columns, offset);
+  if (!taken) {
+    rows.fault = std::move(taken.error());
+    return;
   }
-  rows.json += '}';
   rows.end();
 }
 

@@ -1,11 +1,13 @@
 #include "headrace/sources/sqlite.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 #include "sources/sqlite/connection.h"
 #include "sources/sqlite/database.h"
 #include "sources/sqlite/question.h"
+#include "sources/sqlite/row.h"
 #include "sources/sqlite/writer.h"
 
 namespace headrace {
@@ -14,8 +16,10 @@ namespace {
 
 class SqliteSource final : public Source {
  public:
-  SqliteSource(std::shared_ptr<SqliteDatabase> database, sqlite::Question question)
-      : database_(std::move(database)), question_(std::move(question)) {}
+  // `whole` has the fields that may be written besides.
+  SqliteSource(std::shared_ptr<SqliteDatabase> database, sqlite::Question question,
+               sqlite::Question whole)
+      : database_(std::move(database)), question_(std::move(question)), whole_(std::move(whole)) {}
 
   Task<Result<Fetched>> fetch(Fetch fetch) override {
     std::vector<Fetch> one;
@@ -42,19 +46,37 @@ class SqliteSource final : public Source {
     return database_->writer() != nullptr && !question_.asked.table.empty();
   }
 
-  Task<Result<Written>> write(Write write) override {
-    if (!is_writable()) {
-      co_return failure(Code::invalid_argument, "this SQLite source cannot be written to");
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
+    if (!is_writable()) co_return not_writable();
+    std::vector<Fetch> one;
+    one.push_back(std::move(fetch));
+    sqlite::Read read(*database_, whole_, std::move(one));
+    co_await read;
+    Result<Fetched> fetched = std::move(read.answers.front());
+    if (fetched && fetched->kind == Kind::value) {
+      fetched->revision = sqlite::state_of(fetched->payload);
     }
-    sqlite::PendingWrite pending{
-        .writer = *database_->writer(), .question = question_, .write = std::move(write)};
+    co_return fetched;
+  }
+
+  Task<Result<Written>> write(Write write) override {
+    if (!is_writable()) co_return not_writable();
+    sqlite::PendingWrite pending{.writer = *database_->writer(),
+                                 .question = question_,
+                                 .whole = whole_,
+                                 .write = std::move(write)};
     co_await pending;
     co_return std::move(pending.outcome);
   }
 
  private:
+  static std::unexpected<Error> not_writable() {
+    return failure(Code::invalid_argument, "this SQLite source cannot be written to");
+  }
+
   const std::shared_ptr<SqliteDatabase> database_;
   const sqlite::Question question_;
+  const sqlite::Question whole_;
 };
 
 }  // namespace
@@ -87,10 +109,16 @@ Result<std::shared_ptr<Source>> ask_sqlite(std::shared_ptr<SqliteDatabase> datab
   assert(database);
   Result<sqlite::Connection> connection = sqlite::Connection::open(database->options().path);
   if (!connection) return std::unexpected(std::move(connection.error()));
+  SqliteQuestion all = question;
+  for (const std::string& field : question.writable) {
+    if (std::ranges::count(all.fields, field) == 0) all.fields.push_back(field);
+  }
   Result<sqlite::Question> made = sqlite::make_question(std::move(question), *connection);
   if (!made) return std::unexpected(std::move(made.error()));
   for (Dependency& read : made->reads) read.database = database->identity();
-  return std::make_shared<SqliteSource>(std::move(database), std::move(*made));
+  Result<sqlite::Question> whole = sqlite::make_question(std::move(all), *connection);
+  if (!whole) return std::unexpected(std::move(whole.error()));
+  return std::make_shared<SqliteSource>(std::move(database), std::move(*made), std::move(*whole));
 }
 
 }  // namespace headrace

@@ -4,6 +4,7 @@
 
 #include "sources/sqlite/field_value.h"
 #include "sources/sqlite/footprint.h"
+#include "sources/sqlite/row.h"
 #include "sql/question.h"
 
 namespace headrace::sqlite {
@@ -99,7 +100,7 @@ bool Writer::submit(PendingWrite& write) {
 
 void Writer::serve() {
   while (PendingWrite* write = queue_.take()) {
-    write->outcome = apply(write->question, write->write);
+    write->outcome = apply(*write);
     executor_.post([awaiting = write->awaiting] { awaiting.resume(); });
   }
 }
@@ -120,7 +121,8 @@ Result<void> Writer::connect() {
 }
 
 // One transaction: all of it or nothing.
-Result<Written> Writer::apply(const Question& question, const Write& write) {
+Result<Written> Writer::apply(const PendingWrite& pending) {
+  const Write& write = pending.write;
   deadline_ = write.deadline;
   if (clock_.now() >= deadline_) {
     return failure(Code::timed_out, "the SQLite write did not begin before its deadline");
@@ -128,7 +130,14 @@ Result<Written> Writer::apply(const Question& question, const Write& write) {
   if (Result<void> connected = connect(); !connected) return std::unexpected(connected.error());
   Result<void> begun = connection_->run("BEGIN IMMEDIATE");
   Result<Written> written = std::unexpected(begun ? Error{} : begun.error());
-  if (begun) written = run(question, write);
+  if (begun) {
+    const Result<bool> fits = is_as_expected(pending);
+    if (!fits) {
+      written = std::unexpected(fits.error());
+    } else {
+      written = *fits ? run(pending.question, write) : Written{.conflict = true};
+    }
+  }
   if (written) {
     deadline_ = Instant::max();  // What is done is committed.
     if (Result<void> done = connection_->run("COMMIT"); !done) {
@@ -141,6 +150,16 @@ Result<Written> Writer::apply(const Question& question, const Write& write) {
   }
   if (!written && connection_->is_broken()) connection_.reset();
   return written;
+}
+
+// Nobody else writes from here on: the transaction has begun as one that does.
+Result<bool> Writer::is_as_expected(const PendingWrite& pending) {
+  const Write& write = pending.write;
+  if (!write.expected) return true;
+  Result<std::string> state = read_state(pending.whole, write.entity, *connection_);
+  if (!state && clock_.now() >= deadline_) return std::unexpected(fault_of(write));
+  if (!state) return std::unexpected(std::move(state.error()));
+  return *state == *write.expected;
 }
 
 // What went wrong, with the name of the field that is to blame where SQLite ends with it.

@@ -31,6 +31,7 @@ class Writer;
 struct PendingWrite {
   Writer& writer;
   const Question& question;
+  const Question& whole;  // With the fields that may be written: Write::expected is of those.
   Write write;
   Result<Written> outcome{};
   std::coroutine_handle<> awaiting{};
@@ -54,7 +55,8 @@ class Writer {
  private:
   void serve();
   [[nodiscard]] Result<void> connect();
-  [[nodiscard]] Result<Written> apply(const Question& question, const Write& write);
+  [[nodiscard]] Result<Written> apply(const PendingWrite& pending);
+  [[nodiscard]] Result<bool> is_as_expected(const PendingWrite& pending);
   [[nodiscard]] Result<Written> run(const Question& question, const Write& write);
   [[nodiscard]] Error fault_of(const Write& write) const;
 

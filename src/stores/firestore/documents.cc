@@ -20,9 +20,7 @@ constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
 bool is_refusal(const grpc::Status& status, const api::CommitRequest& request) {
   const bool has_condition =
       std::ranges::any_of(request.writes(), &api::Write::has_current_document);
-  if (!has_condition) return false;
-  return status.error_code() == grpc::FAILED_PRECONDITION ||
-         status.error_code() == grpc::ALREADY_EXISTS || is_missing_document(status);
+  return has_condition && is_failed_precondition(status);
 }
 
 // The order by the documents' names needs no index of its own.
