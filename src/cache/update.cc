@@ -137,7 +137,8 @@ Task<Result<Written>> Engine::Impl::try_update(UpdatingRef updating) {
           "update_tries_max or load_within: others changed the entity during each of " +
               std::to_string(updating->tries) + " tries; nothing was changed");
     }
-    co_await Pause{ports_.executor, next};
+    const Pause pause{ports_.executor, next};
+    co_await pause;
   }
 }
 
