@@ -208,17 +208,15 @@ TEST_F(UpdateTest, WhatIsMadeAfterItsTimeOutdatesWhenItEnds) {
 }
 
 TEST_F(UpdateTest, NobodyBeginsToWriteAfterItsTime) {
-  source->hold_writes = true;
-  const Ended late = begin([&](const Current& current) {
-    source->rows["1"] = "50";  // So that the held write meets a conflict.
-    return counted(current);
-  });
+  source->hold = true;
+  const Ended late = begin(counted);
   world.advance(seconds(11));
   ASSERT_TRUE(late->has_value());
-  source->hold_writes = false;
+  EXPECT_THAT(fault_of(**late), HasSubstr("timed-out"));
+  source->hold = false;
   let_go();
-  EXPECT_EQ(source->rows["1"], "50");
-  EXPECT_EQ(source->wrote.size(), 1u);
+  EXPECT_EQ(source->rows["1"], "1");
+  EXPECT_EQ(source->wrote.size(), 0u);
 }
 
 TEST_F(UpdateTest, UnderALinearizablePolicyTheGuardStandsAround) {

@@ -1,5 +1,6 @@
 """Writes through the program: what they outdate, what they cost, and what shadow finds."""
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -89,6 +90,50 @@ class Writes(Case):
                 self.assertEqual(self.value(42, "versions")["version"], version)
         self.assertEqual(traffic.faults, [])
         self.assertGreater(traffic.rounds, 0)
+
+    def test_of_two_who_update_at_once_none_is_lost(self):
+        # Two servers would each have a cache of their own; here two clients meet at one.
+        def one_more(_):
+            while True:
+                status, headers, body = self.server.ask("GET", "/v1/source/user/42")
+                self.assertEqual(status, 200, body)
+                version = json.loads(body)["version"] + 1
+                status, _, body = self.server.ask("PATCH", "/v1/source/user/42",
+                                                  {"version": version},
+                                                  {"If-Match": headers["ETag"]})
+                if status == 200:
+                    return 0
+                self.assertEqual((status, json.loads(body)["code"]), (412, "precondition-failed"))
+                conflicts.append(version)
+        conflicts = []
+        before = self.value(42)["version"]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual(sum(pool.map(one_more, range(400))), 0)
+        self.assertEqual(self.value(42)["version"], before + 400)
+        self.assertGreater(len(conflicts), 0, "they have never met")
+        # Without the state the last one wins, and so it is said.
+        _, headers, _ = self.server.ask("GET", "/v1/source/user/42")
+        self.assertEqual(self.write(42, {"version": 7})[0], 200)
+        status, _, _ = self.server.ask("DELETE", "/v1/source/user/42",
+                                       headers={"If-Match": headers["ETag"]})
+        self.assertEqual(status, 412)
+
+    def test_many_at_once_each_on_its_own(self):
+        for entity in (42, 43, 44):
+            self.value(entity)
+        status, _, body = self.server.ask("POST", "/v1/source/user", {"writes": [
+            {"entity": "42", "fields": {"version": 9007199254740993}},
+            {"entity": "43", "fields": {"id": 1}},
+            {"entity": "44", "remove": True},
+            {"entity": "4711", "fields": {"version": 1}},
+            {"entity": "4712", "create": True, "fields": {"name": "New"}, "expected": ""}]})
+        self.assertEqual(status, 200, body)
+        self.assertEqual([one["status"] for one in json.loads(body)["results"]],
+                         [200, 403, 200, 404, 200])
+        self.assertEqual(self.value(42)["version"], 9007199254740993)
+        self.assertTrue(self.hit(43), "it was not written")
+        self.assertIsNone(self.value(44))
+        self.assertEqual(self.value(4712)["name"], "New")
 
     def test_created_and_removed(self):
         self.assertIsNone(self.value(4711))

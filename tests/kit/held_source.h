@@ -93,9 +93,15 @@ class HeldSource final : public Source {
   Task<Result<Fetched>> fetch_for_update(Fetch fetch) override {
     ++reads_for_update;
     if (failing) co_return failure(Code::source_failed, "the source fails, as the test wants");
-    const auto row = rows.find(fetch.entity);
-    if (row == rows.end()) co_return Fetched{.kind = Kind::absent};
-    co_return Fetched{.payload = row->second, .revision = state_of(fetch.entity)};
+    Fetched answer{.kind = Kind::absent};
+    if (const auto row = rows.find(fetch.entity); row != rows.end()) {
+      answer = {.payload = row->second, .revision = state_of(fetch.entity)};
+    }
+    if (hold) {
+      const Held held{*this};
+      co_await held;
+    }
+    co_return answer;
   }
   [[nodiscard]] std::string state_of(const std::string& entity) const {
     const auto row = rows.find(entity);
