@@ -212,6 +212,20 @@ class Migration(Moving):
         self.assertEqual((code, self.phases(servers)), (0, ["dual"]), complaint)
         self.assertIn("emptied", ended)
 
+    def test_what_the_new_store_lacks_is_copied_before_it_is_called_lost(self):
+        self.on_stores(self.migrating("dual"))
+        servers = [self.serve()]
+        servers[0].read(1)
+        self.wait_stored(servers[0], 1)
+        self.assertEqual(self.migrate("run", servers)[0], 0)
+        with self.new.connect() as connection:
+            connection.sendall(b"FLUSHALL\r\n")
+            self.assertEqual(connection.recv(100), b"+OK\r\n")
+        code, ended, complaint = self.migrate("verify", servers)
+        self.assertEqual((code, ended["verify"]["copied"]), (0, 1), (ended, complaint))
+        code, ended, complaint = self.migrate("verify", servers)
+        self.assertEqual((code, ended["verify"]["copied"]), (0, 0), (ended, complaint))
+
     def test_all_servers_go_or_none(self):
         self.on_stores(self.migrating("dual").replace('"2s"', '"100ms"'))
         servers = [self.serve(), self.serve()]

@@ -71,6 +71,7 @@ json::object json_of(const moving::Verify::Report& report) {
           {"time_left_differs", report.time_left_differs},
           {"time_left_difference_max_s", seconds(report.time_left_difference_max)},
           {"unsettled", report.unsettled},
+          {"copied", report.copied},
           {"new_was_listed", report.new_was_listed},
           {"listed_new", report.listed_new}};
 }
@@ -330,6 +331,10 @@ std::optional<int> Move::compare_all() {
       with_commas(report.compared), with_commas(report.lost), with_commas(report.resurrected),
       with_commas(report.different + report.time_left_differs),
       short_time(report.time_left_difference_max));
+  if (report.copied > 0) {
+    say("copied {} that were missing: the copies behind their fills had come to nothing",
+        with_commas(report.copied));
+  }
   if (!report.new_was_listed) say("the new store cannot list: what it holds alone was not seen");
   if (report.unsettled > 0) {
     say("{} entries were not compared: they are being written, or change all the time",

@@ -16,6 +16,11 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(100);
 constexpr Duration copy_lease_for = std::chrono::seconds(2);
 
+moving::Copier copier(const Workplace& at) {
+  return {{.from = at.from, .to = at.to, .clock = at.runtime, .random = at.runtime},
+          copy_lease_for};
+}
+
 // How far something has come, and how quickly.
 class Course {
  public:
@@ -91,9 +96,7 @@ Result<std::uint64_t> empty_new(const Workplace& at) {
 Result<void> copy_all(const Workplace& at, const std::string& path, MigrationState& state) {
   const auto total = total_of(at);
   if (!total) return failure(total.error().code, "the old store: " + total.error().what);
-  const moving::Copier copier(
-      {.from = at.from, .to = at.to, .clock = at.runtime, .random = at.runtime}, copy_lease_for);
-  moving::Backfill backfill(copier, at.from, at.walk, at.runtime, at.runtime, state.progress);
+  moving::Backfill backfill(copier(at), at.from, at.walk, at.runtime, at.runtime, state.progress);
   Result<void> written;
   const auto note = [&] {
     const moving::BackfillProgress now = backfill.progress();
@@ -118,7 +121,8 @@ Result<void> copy_all(const Workplace& at, const std::string& path, MigrationSta
 Result<void> compare(const Workplace& at, moving::Verify::Report& report) {
   const auto total = total_of(at);
   if (!total) return failure(total.error().code, "the old store: " + total.error().what);
-  moving::Verify verify({.from = at.from, .to = at.to, .clock = at.runtime, .executor = at.runtime},
+  moving::Verify verify(copier(at),
+                        {.from = at.from, .to = at.to, .clock = at.runtime, .executor = at.runtime},
                         at.walk, at.tolerance);
   Course course("comparing", at.runtime, 2 * *total, 0);
   Result<void> done = run_to_end(

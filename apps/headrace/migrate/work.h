@@ -38,7 +38,7 @@ struct Workplace {
 [[nodiscard]] Result<void> copy_all(const Workplace& at, const std::string& path,
                                     MigrationState& state);
 
-// Compares the two; `report` is filled as far as it came.
+// Compares the two, and copies the few that are missing; `report` is filled as far as it came.
 [[nodiscard]] Result<void> compare(const Workplace& at, moving::Verify::Report& report);
 
 }  // namespace headrace::app

@@ -1,8 +1,8 @@
 // moving/backfill.h: copies all that an old store holds to a new one, while both are in use.
 //
-// Fills that come after `dual` began are copied by whoever makes them; the back-fill brings what
-// was there before.  Before it the new store has to be emptied, for what it held from before that
-// was not kept true.
+// Fills that come after `dual` began are copied by whoever makes them, as far as that goes at that
+// moment (what is left behind Verify brings); the back-fill brings what was there before. Before it
+// the new store has to be emptied, for what it held from before that was not kept true.
 //
 // Threads:   run() once; all else from any thread.
 // Errors:    as Walk; the text names the store.

@@ -16,8 +16,11 @@ bool is_same(const Envelope& a, const Envelope& b) {
 
 }  // namespace
 
-Verify::Verify(Ports ports, WalkOptions options, Duration tolerance)
-    : ports_(ports), tolerance_(tolerance), walk_(options, ports.clock, ports.executor) {}
+Verify::Verify(Copier copier, Ports ports, WalkOptions options, Duration tolerance)
+    : copier_(copier),
+      ports_(ports),
+      tolerance_(tolerance),
+      walk_(options, ports.clock, ports.executor) {}
 
 Task<Result<void>> Verify::run() {
   auto passing = pass(&ports_.from, &Verify::of_old);
@@ -44,7 +47,12 @@ Task<Result<void>> Verify::pass(Store* listing, Judge judge) {
   Result<void> walked = co_await std::move(walking);
   if (!walked) co_return walked;
   std::vector<StoreKey> keys;
-  for (const auto& [key, compared] : suspects_) keys.push_back(key);
+  std::size_t missing = 0;
+  for (const auto& [key, compared] : suspects_) {
+    keys.push_back(key);
+    missing += compared.verdict == Verdict::lost ? 1 : 0;
+  }
+  copies_ = missing <= missing_max;
   steps.visit = [this, judge](StoreKey key) { return next_look(key, judge); };
   auto looking = walk_.over(std::move(keys), &steps);
   walked = co_await std::move(looking);
@@ -70,12 +78,29 @@ Task<Result<Walk::Visited>> Verify::first_look(StoreKey key, Judge judge) {
 
 Task<Result<Walk::Visited>> Verify::next_look(StoreKey key, Judge judge) {
   auto judging = (this->*judge)(key);
-  const Result<Compared> compared = co_await std::move(judging);
+  Result<Compared> compared = co_await std::move(judging);
+  if (compared && compared->verdict == Verdict::lost && copies_) {
+    auto bringing = bring(key);
+    compared = co_await std::move(bringing);
+  }
   if (!compared) co_return std::unexpected(compared.error());
   const std::scoped_lock lock(mutex_);
   suspects_[key] = *compared;
   const bool is_fine = compared->verdict == Verdict::same || compared->verdict == Verdict::gone;
   co_return is_fine ? Walk::Visited::done : Walk::Visited::again;
+}
+
+// Looked at again at once, for a floor may have kept it from being copied until the last look.
+Task<Result<Verify::Compared>> Verify::bring(StoreKey key) {
+  auto copying = copier_.copy(key);
+  const Result<Copied> copied = co_await std::move(copying);
+  if (!copied) co_return std::unexpected(copied.error());
+  if (copied->outcome == Copied::Outcome::copied) {
+    const std::scoped_lock lock(mutex_);
+    ++report_.copied;
+  }
+  auto judging = of_old(key);
+  co_return co_await std::move(judging);
 }
 
 // The old store is looked at before and after the new one: only what it held all the time must be
@@ -98,7 +123,9 @@ Task<Result<Verify::Compared>> Verify::of_old(StoreKey key) {
   if (!is_settled(*here)) co_return Compared{.verdict = Verdict::unsettled};
   if (!is_held(*here, ids)) co_return Compared{.verdict = Verdict::gone};
   if (here->envelope.id != seen->envelope.id) co_return Compared{.verdict = Verdict::unsettled};
-  if (!is_held(*there, ids)) co_return Compared{.verdict = Verdict::lost};
+  if (!is_held(*there, ids)) {
+    co_return Compared{.verdict = is_settled(*there) ? Verdict::lost : Verdict::unsettled};
+  }
   Compared compared{.verdict = Verdict::same};
   // It may seem older than it is, and never younger.
   const bool is_younger = age_of(*there) + took + tolerance_ < age_of(*here);

@@ -6,6 +6,13 @@
 // back. Under traffic a difference may be a change on its way, so each is looked at again, some
 // times, and only one that stays is counted.
 //
+// What the new store lacks is copied when a second look has not found it either, and looked at once
+// more.  For the copy behind a fill may come to nothing, which does no harm and mends by itself
+// only with the next fill: a fill between the halves of what voids is in the old store alone, for
+// the second half takes its copy; a slot was taken, a floor stood, or a store did not answer. Where
+// more are missing than traffic leaves behind nothing is copied: the new store may lose what it is
+// given.
+//
 // Threads:   run() once; all else from any thread.
 // Errors:    as Walk.
 // Lifetimes: borrows its ports, which must outlive its tasks.
@@ -16,6 +23,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "stores/moving/copier.h"
 #include "stores/moving/walk.h"
 
 namespace headrace::moving {
@@ -23,14 +31,17 @@ namespace headrace::moving {
 class Verify {
  public:
   static constexpr std::size_t suspects_max = 65536;  // More are counted at once.
+  // Where the first looks miss more than these in the new store none is copied.
+  static constexpr std::size_t missing_max = 1024;
 
   struct Report {
     std::uint64_t listed = 0;    // By the old store.
     std::uint64_t compared = 0;  // Of those, what it would answer; the four below are part of it.
-    std::uint64_t lost = 0;      // The new store holds nothing that it would answer.
+    std::uint64_t lost = 0;      // Not in the new store, and not to be brought there.
     std::uint64_t different = 0;
     std::uint64_t time_left_differs = 0;  // By more than the tolerance.
     std::uint64_t unsettled = 0;  // Not compared: a guard, a floor, or changing all the time.
+    std::uint64_t copied = 0;     // Had been missing in the new store.
     bool new_was_listed = false;  // Not where the new store cannot list its keys.
     std::uint64_t listed_new = 0;
     std::uint64_t resurrected = 0;  // Held by the new store, and not by the old one.
@@ -48,8 +59,10 @@ class Verify {
     Clock& clock;
     Executor& executor;
   };
+  // `copier`: from the same store to the same.
   // `tolerance`: by how much the times that are left, and the ages, may differ.
-  Verify(Ports ports, WalkOptions options, Duration tolerance = std::chrono::seconds(1));
+  Verify(Copier copier, Ports ports, WalkOptions options,
+         Duration tolerance = std::chrono::seconds(1));
 
   Task<Result<void>> run();
   [[nodiscard]] Report report() const;
@@ -75,17 +88,20 @@ class Verify {
   Task<Result<void>> pass(Store* listing, Judge judge);
   Task<Result<Walk::Visited>> first_look(StoreKey key, Judge judge);
   Task<Result<Walk::Visited>> next_look(StoreKey key, Judge judge);
+  Task<Result<Compared>> bring(StoreKey key);
   Task<Result<Compared>> of_old(StoreKey key);
   Task<Result<Compared>> of_new(StoreKey key);
   // REQUIRES: mutex_ is held.
   void count(const Compared& compared);
 
+  const Copier copier_;
   Ports ports_;
   const Duration tolerance_;
   Walk walk_;
   mutable std::mutex mutex_;
   Report report_;
   std::unordered_map<StoreKey, Compared, StoreKeyHash> suspects_;
+  bool copies_ = false;  // Set between looks.
 };
 
 }  // namespace headrace::moving
