@@ -106,6 +106,16 @@ TEST(ConfigSnapshots, RevisionsAreOfOneSourceThatKeepsThem) {
               testing::IsEmpty());
 }
 
+TEST(ConfigSnapshots, OfFirestoreAPartIsADocument) {
+  const std::string section =
+      "[sources.fire]\nkind = \"firestore\"\nproject = \"p\"\n[snapshots.s.sections.a]\n"
+      "source = \"fire\"\ncollection = \"users\"\nfields = [\"f\"]\n";
+  EXPECT_THAT(faults_in(section + "depends_on = [\"users[__name__={entity}]\"]\n"),
+              testing::IsEmpty());
+  EXPECT_THAT(faults_in(section + "depends_on = [\"users[__name__=7]\", \"users\"]\n"),
+              ElementsAre(HasSubstr("depends_on: of a firestore source it names documents")));
+}
+
 TEST(ConfigSnapshots, WhatIsTooMuchIsToldHere) {
   std::string many;
   for (int n = 0; n < 33; ++n) {

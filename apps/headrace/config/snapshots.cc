@@ -42,6 +42,17 @@ std::optional<Part> part_of(std::string_view text) {
   return is_sound ? std::optional(part) : std::nullopt;
 }
 
+// Of Firestore only documents have revisions.
+void check_documents(const SnapshotSectionConfig& into, Section& section) {
+  for (std::size_t n = 0; n < into.parts.size(); ++n) {
+    const Part& part = into.parts[n];
+    if (part.column == "__name__") continue;
+    section.fail_at(section.place_of("depends_on", n), "depends_on",
+                    "of a firestore source it names documents, as \"users[__name__={entity}]\"; a "
+                    "collection has no revision, use tags");
+  }
+}
+
 void read_parts(const Config& config, SnapshotSectionConfig& into, Section& section) {
   std::vector<std::string> texts;
   section.texts("depends_on", texts);
@@ -56,7 +67,9 @@ void read_parts(const Config& config, SnapshotSectionConfig& into, Section& sect
     }
   }
   const SourceConfig* source = config.find_source(into.policy.source);
-  if (source != nullptr && !texts.empty() && !source->speaks_sql()) {
+  if (source != nullptr && source->kind() == "firestore") {
+    check_documents(into, section);
+  } else if (source != nullptr && !texts.empty() && !source->speaks_sql()) {
     section.fail("depends_on", "source \"" + source->name + "\" is of kind \"" +
                                    std::string(source->kind()) +
                                    "\", which keeps no revisions; use tags");

@@ -191,6 +191,9 @@ std::shared_ptr<Revisions> Bindings::revisions_of(std::string_view source) const
   if (const auto* sqlite = std::get_if<SqlitePointer>(&opened->where)) {
     return headrace::revisions_of(*sqlite);
   }
+  if (const auto* firestore = std::get_if<FirestorePointer>(&opened->where)) {
+    return headrace::revisions_of(*firestore);
+  }
   const auto* postgres = std::get_if<PostgresPointer>(&opened->where);
   return postgres == nullptr ? nullptr : headrace::revisions_of(*postgres);
 }

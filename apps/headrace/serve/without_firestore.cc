@@ -27,6 +27,10 @@ Result<std::shared_ptr<Source>> ask_firestore(std::shared_ptr<FirestoreDatabase>
   return left_out();
 }
 
+std::shared_ptr<Revisions> revisions_of(std::shared_ptr<FirestoreDatabase>) {
+  return nullptr;
+}
+
 Result<std::unique_ptr<Store>> open_firestore_store(std::shared_ptr<FirestoreDatabase>,
                                                     FirestoreStoreOptions, Clock&, Random&) {
   return left_out();

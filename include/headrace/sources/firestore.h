@@ -33,6 +33,7 @@
 
 #include "headrace/firestore.h"
 #include "headrace/result.h"
+#include "headrace/revisions.h"
 #include "headrace/source.h"
 
 namespace headrace {
@@ -79,6 +80,11 @@ inline constexpr std::size_t firestore_batch_max = 500;
 // May return: invalid_argument.
 [[nodiscard]] Result<std::shared_ptr<Source>> ask_firestore(
     std::shared_ptr<FirestoreDatabase> database, FirestoreQuestion question);
+
+// The revisions of documents, each of which is a part with "__name__" as its column: the moment at
+// which it was changed last, whoever has changed it, and the same one whenever it is absent.  Other
+// parts are invalid_argument.  A question is one call, and costs a read for each document.
+[[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::shared_ptr<FirestoreDatabase> database);
 
 // Whether ask_firestore() would take the question, of any database.
 // May return: invalid_argument, saying what is wrong.
