@@ -61,6 +61,7 @@ struct Comparison {
   EntryRef kept{};
   Instant said_at{};     // When the source had answered.
   Instant proof_from{};  // A proof of the bus counts if it began later.
+  bool guarded = false;  // Somebody was writing it then, or nobody knows.
   bool watermark_replaced = false;
   Mismatch found{};
 
@@ -303,6 +304,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   [[nodiscard]] bool still_holds(const Comparison& one) const;
   void look_into(ComparisonRef one);
   Task<void> take_story(ComparisonRef one);
+  Task<bool> is_guarded(ComparisonRef one);
   void settle_at(Instant when, ComparisonRef one);
   void settle(const ComparisonRef& one);
   Task<void> confirm(ComparisonRef one, bool feed_told_all);

@@ -168,7 +168,19 @@ void Engine::Impl::look_into(ComparisonRef one) {
   start(take_story(std::move(one)), [self = shared_from_this()] { self->gate_.leave(); });
 }
 
+// Whose guard is gone by now has invalidated before, and that is heard before anything is settled.
+Task<bool> Engine::Impl::is_guarded(ComparisonRef one) {
+  const Compiled& compiled = *one->snapshot.compiled;
+  if (ports_.store == nullptr || !compiled.is_storable()) co_return false;
+  const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, one->entity);
+  auto asked = store_call(ports_.store->look(key, {}, Store::Payload::without));
+  const Result<Slot> slot = co_await asked;
+  co_return !slot || slot->guarded;
+}
+
 Task<void> Engine::Impl::take_story(ComparisonRef one) {
+  auto asked = is_guarded(one);
+  one->guarded = co_await std::move(asked);
   auto task = explain(one->policy, one->entity);
   Result<Explanation> story = co_await std::move(task);
   // Another envelope has a story of its own.
@@ -195,7 +207,7 @@ void Engine::Impl::settle_at(Instant when, ComparisonRef one) {
 
 void Engine::Impl::settle(const ComparisonRef& one) {
   if (closed_.load()) return;
-  if (!still_holds(*one)) return leave_undecided(*one);
+  if (one->guarded || !still_holds(*one)) return leave_undecided(*one);
   const Instant now = ports_.clock.now();
   const Instant told = one->policy->told_until();
   const bool has_feed = told != Instant::min();

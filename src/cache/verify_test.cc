@@ -1,4 +1,5 @@
 // Verification of answers: what is asked again, what counts as a mismatch, and what comes of it.
+#include "cache/within.h"
 #include "kit/bench_top.h"
 #include "kit/two_engines.h"
 
@@ -257,6 +258,15 @@ TEST_F(VerifyTest, AStrictAnswerIsComparedWithWhatTheStoreStillConfirms) {
   EXPECT_EQ(told(), "2 checked: 0 right, 1 within bound, 0 violations, 1 undecided, 0 failed");
 }
 
+TEST_F(VerifyTest, WithoutABusOthersNeedNotTell) {
+  read("1");
+  source->rows["1"] = "v2";
+  const std::vector<WatermarkId> ids = {WatermarkId::of("tag:default/user:1")};
+  ASSERT_TRUE(world.run(store.renew(ids))->has_value());
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(told(), "1 checked: 0 right, 1 within bound, 0 violations, 0 undecided, 0 failed");
+}
+
 TEST_F(VerifyTest, OneEntryIsComparedOnceAtATime) {
   read("1");
   source->hold = true;
@@ -402,6 +412,14 @@ class VerifyOnABusTest : public TwoEngines {
     world.advance(seconds(3));  // They have met.
   }
   std::string told() { return outcomes(stats().verify); }
+
+  // Has changed the source at once, and comes to its end ten seconds later.
+  static Task<Result<void>> slow_change(VerifyOnABusTest* test) {
+    test->source->rows["1"] = "v2";
+    Pause pause{test->world, test->world.now() + seconds(10)};
+    co_await pause;
+    co_return Result<void>();
+  }
 };
 
 TEST_F(VerifyOnABusTest, AMismatchIsToldToAllOthers) {
@@ -421,6 +439,18 @@ TEST_F(VerifyOnABusTest, ItWaitsForAProofThatAllWasHeard) {
   ASSERT_TRUE(world.run(second->invalidate(key("1")))->has_value());
   bus.fails = false;
   world.advance(seconds(2));
+  EXPECT_EQ(told(), "1 checked: 0 right, 0 within bound, 0 violations, 1 undecided, 0 failed");
+}
+
+TEST_F(VerifyOnABusTest, WhatAnotherIsWritingUnderAGuardIsNoMismatch) {
+  fill_both();
+  source->rows["1"] = "v1";
+  const auto change = [this](Instant) { return slow_change(this); };
+  start(second->write(key("1"), change), [](const Result<Held>&) {});
+  world.run();
+  EXPECT_EQ(text(read("1")), "v1");
+  EXPECT_EQ(source->rows["1"], "v2");
+  world.advance(seconds(20));
   EXPECT_EQ(told(), "1 checked: 0 right, 0 within bound, 0 violations, 1 undecided, 0 failed");
 }
 
