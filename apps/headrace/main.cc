@@ -147,6 +147,20 @@ void add_policy_set(CLI::App& policy, Run& run) {
       "  headrace policy set '*' --reads off");
 }
 
+void add_policy_show(CLI::App& policy, Run& run) {
+  auto command = std::make_shared<PolicyShowCommand>();
+  CLI::App* sub =
+      add(policy, run, "show", "What a policy saves, or would save, and whether it is right",
+          command, policy_show);
+  sub->add_option("policy", command->policy, "The policy")->required();
+  add_remote(*sub, command->remote);
+  auto of = std::make_shared<PolicyShowCommand>();
+  sub = add(policy, run, "mismatches", "The last answers that the source has contradicted", of,
+            policy_mismatches);
+  sub->add_option("policy", of->policy, "The policy")->required();
+  add_remote(*sub, of->remote);
+}
+
 void add_policy(CLI::App& app, Run& run) {
   CLI::App* policy = app.add_subcommand("policy", "List, change and check policies");
   policy->require_subcommand(1);
@@ -157,6 +171,7 @@ void add_policy(CLI::App& app, Run& run) {
   add_remote(*list, *remote);
 
   add_policy_set(*policy, run);
+  add_policy_show(*policy, run);
 
   struct Check {
     std::string file = "headrace.toml";

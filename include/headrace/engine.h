@@ -172,6 +172,33 @@ struct Explanation {
   std::string verdict{};  // What a read now would do, in a sentence.
 };
 
+// What the answer of an entry was worth that the source contradicts.
+enum class MismatchClass : std::uint8_t {
+  within_bound,  // Somebody has changed the source and told nobody, which the bound allows for.
+  violation,     // What the product promises has not held.
+};
+// "within_bound", "violation".
+[[nodiscard]] std::string_view name_of(MismatchClass kind) noexcept;
+
+// An answer from what is kept, or one that a policy in shadow would have given, that the source
+// contradicts, although nobody has invalidated it meanwhile: its story, for people.
+struct Mismatch {
+  std::uint64_t number = 0;  // Of the policy's mismatches, from 1.
+  std::string entity{};
+  MismatchClass kind = MismatchClass::within_bound;
+  std::string why{};  // It is of that class.
+  bool dry = false;   // Nobody was answered: the policy was in shadow.
+  Origin origin = Origin::memory;
+  Duration age{0};  // Of the answer.
+  Duration bound{0};
+  WallTime seen_wall{};  // When the source has contradicted.
+  std::string id{};      // Of the envelope, and the next as in Explanation.
+  std::string lease{};
+  std::string revision{};
+  std::vector<Explanation::Mark> watermarks{};
+};
+inline constexpr std::size_t mismatches_kept_max = 16;  // Of each policy.
+
 class PolicyState;  // Defined by the engine.
 using PolicyHandle = std::shared_ptr<PolicyState>;
 [[nodiscard]] std::string policy_name(const PolicyState& policy);
@@ -188,6 +215,9 @@ struct PolicyView {
   Policy policy{};
   std::uint32_t version = 0;  // With the bumps since it was defined.
   bool reads_on = true;       // False if the global switch overrides it.
+  // Why mismatches have switched it to shadow, and when; until a person switches it.
+  std::string switched_why{};  // Empty: they have not.
+  WallTime switched_wall{};
 };
 
 class Engine {
@@ -366,9 +396,13 @@ class Engine {
   // From now on the policy is answered from what is kept before `until` alone, and by its source
   // from then on: what is kept may be outdated by changes that nobody has told of yet.  Of a policy
   // that was never covered, or covered until Instant::max(), that does not matter.
-  void cover(std::string_view policy, Instant until);
+  // `told`: of all that could be read at that moment the engine has been told.
+  void cover(std::string_view policy, Instant until, Instant told = Instant::min());
 
   [[nodiscard]] Task<Result<Explanation>> explain(PolicyHandle policy, std::string entity);
+
+  // The last mismatches of a policy, the newest first; none of one that is unknown.
+  [[nodiscard]] std::vector<Mismatch> mismatches(std::string_view policy) const;
 
   // Takes effect for every read that starts later.  A version bump also invalidates the policy, so
   // that it outlives a restart.

@@ -58,7 +58,7 @@ class FeedCover final : public FeedListener {
   void uncover();
 
  private:
-  void cover(Instant until);
+  void cover(Instant until, Instant told = Instant::min());
   void add_tags(Invalidation& what, const SourceChange& change) const;
   // Those which any tag may stand for.
   void add_tagged_policies(Invalidation& what) const;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ enum class Rollout : std::uint8_t {
   off,         // Every read goes to the source; nothing is kept.  Invalidations still work.
   shadow,      // Every read goes to the source, and waits for nothing else.  Behind it the cache is
                // filled as if it were on, with loads of its own, and what it would have answered is
-               // compared with what the source says.
+               // compared with what the source says; for a stable share of the entities.
   percentage,  // As `on` for a stable share of the entities, as `off` for the others.
   on,
 };
@@ -60,7 +61,7 @@ struct Policy {
   std::vector<std::string> tags{};
 
   Rollout rollout = Rollout::on;
-  double percentage = 100.0;  // For Rollout::percentage; 0 to 100, to two decimals.
+  double percentage = 100.0;  // For percentage and shadow; 0 to 100, to two decimals.
   Level level = Level::bounded;
 
   // Ages, counted from the start of the source read.
@@ -90,6 +91,16 @@ struct Policy {
 
   std::size_t value_bytes_max = 1 << 20;  // A larger value is answered and not kept.
 
+  // Verification: this share of the answers that come from what is kept is compared with the
+  // policy's own source, behind the reader's back.
+  double verify_share = 0;  // 0: none; to 1: all.
+  // What the source may bill for it, one by one or as many at once as an hour brings; 0: anything.
+  double verify_reads_per_day = 0;
+  // More mismatches than this within the window switch the policy to shadow; none: nothing does.
+  std::optional<std::size_t> mismatches_max{};
+  Duration mismatch_window = std::chrono::hours(1);
+  bool violation_switches = true;  // One mismatch that no bound allows does so at once.
+
   // What a fingerprint of the question to the source must cover besides `fields`: table, query,
   // URL.  A change of it makes other keys.
   std::string question{};
@@ -102,6 +113,7 @@ inline constexpr std::size_t fields_max = 256;
 // A critical policy's marker stands for as long as its bound, and no longer than a guard may.
 inline constexpr Duration critical_bound_max = std::chrono::hours(24);
 inline constexpr std::size_t source_calls_most = 100'000;
+inline constexpr std::size_t mismatches_most = 10'000;
 
 // Every fault of `policy`, each a sentence that begins with the field's name; none if it is sound.
 [[nodiscard]] std::vector<std::string> faults_of(const Policy& policy);

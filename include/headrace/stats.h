@@ -33,6 +33,31 @@ struct MismatchAges {
   Duration oldest{0};
 };
 
+// Answers from what is kept that were compared with the source; see Policy::verify_share.
+struct VerifyStats {
+  // That have asked the source: the sum of the next five, and those under way.
+  std::uint64_t checks = 0;
+  std::uint64_t matches = 0;
+  std::uint64_t within_bound = 0;  // Mismatches that the policy's bound allows.
+  std::uint64_t violations = 0;    // Mismatches that nothing allows.
+  std::uint64_t undecided = 0;     // It was outdated meanwhile, or left memory.
+  std::uint64_t failures = 0;      // The source has not answered.
+  std::uint64_t reads = 0;         // That the source billed for them.
+  std::uint64_t over_budget = 0;   // Not asked: verify_reads_per_day was spent,
+  std::uint64_t busy = 0;          // or readers needed the source.
+  MismatchAges ages{};             // Of both kinds of mismatches.
+};
+
+// What a policy in shadow would do if it were on, since it was last turned to shadow.
+struct DryRun {
+  Duration lasted{0};        // Since its first read; zero: there was none, or it is not in shadow.
+  std::uint64_t reads = 0;   // By readers.
+  std::uint64_t hits = 0;    // Of them, those that would have been answered from what is kept.
+  std::uint64_t saved = 0;   // What the source has billed for the readers, less the next.
+  std::uint64_t behind = 0;  // Billed for the loads behind them, which would have been all.
+  std::uint64_t mismatches = 0;
+};
+
 struct PolicyStats {
   std::string policy{};
   std::string collection{};  // That its source reads, or a table; empty if it does not say.
@@ -56,6 +81,12 @@ struct PolicyStats {
   std::uint64_t shadow_matches = 0;
   std::uint64_t shadow_mismatches = 0;
   MismatchAges mismatch_ages{};
+  std::uint64_t would_hits = 0;    // As in DryRun, since the beginning.
+  std::uint64_t would_save = 0;    // As DryRun::saved; it may fall.
+  std::uint64_t behind_reads = 0;  // The same; they are among `source_reads`.
+  DryRun dry_run{};
+  VerifyStats verify{};        // Its reads are among `source_reads`.
+  std::uint64_t switched = 0;  // Times that mismatches have switched the policy to shadow.
   std::uint64_t oversize = 0;  // Values answered and not kept.
 
   [[nodiscard]] std::uint64_t reads() const noexcept;         // All of them, errors too.

@@ -23,6 +23,13 @@ bool Admission::enter(Turn& turn, std::coroutine_handle<> awaiting) {
   return true;
 }
 
+std::optional<Admission::Permit> Admission::spare() {
+  const std::scoped_lock lock(mutex_);
+  if (2 * calls_ >= calls_max_) return std::nullopt;
+  ++calls_;
+  return Permit(shared_from_this());
+}
+
 void Admission::leave() {
   const std::scoped_lock lock(mutex_);
   --calls_;

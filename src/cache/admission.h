@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -56,6 +57,10 @@ class Admission : public std::enable_shared_from_this<Admission> {
   // Awaits a permit: Result<Permit>.
   // May return: timed_out (no turn before `deadline`), cancelled (`stop`), refused (queue_max).
   [[nodiscard]] Turn turn(Instant deadline, std::stop_token stop);
+
+  // A permit for a call that nobody waits for: only while less than half of the calls are made, so
+  // that whoever comes next finds room beside it, unless there is room for one call alone.
+  [[nodiscard]] std::optional<Permit> spare();
 
   // Takes effect for who comes later, and for who waits.
   void set_calls_max(std::size_t calls_max);

@@ -100,5 +100,32 @@ TEST_F(AdmissionTest, TheLineHasAnEnd) {
   EXPECT_TRUE(is_in(next) && is_in(waiting[1]) && is_in(waiting[2]));
 }
 
+TEST_F(AdmissionTest, ASparePermitIsThereOnlyWhileLessThanHalfOfTheCallsAreMade) {
+  budget->set_calls_max(4);
+  std::optional<Permit> first = budget->spare();
+  const std::optional<Permit> second = budget->spare();
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(budget->spare().has_value());
+  EXPECT_EQ(budget->stats().calls, 2u);
+  const CallRef third = call(), fourth = call();  // Callers have the rest.
+  EXPECT_TRUE(is_in(third) && is_in(fourth));
+  first.reset();
+  EXPECT_FALSE(budget->spare().has_value());
+  end(third);
+  end(fourth);
+  EXPECT_TRUE(budget->spare().has_value());
+}
+
+TEST_F(AdmissionTest, ASparePermitLetsInWhoWaitsForIt) {
+  budget->set_calls_max(1);
+  std::optional<Permit> spare = budget->spare();
+  ASSERT_TRUE(spare);
+  const CallRef waiting = call();
+  EXPECT_FALSE(waiting->ended);
+  spare.reset();
+  world.run();
+  EXPECT_TRUE(is_in(waiting));
+}
+
 }  // namespace
 }  // namespace headrace

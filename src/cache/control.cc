@@ -123,6 +123,11 @@ Result<PolicyHandle> Engine::Impl::define(Policy policy, std::shared_ptr<const V
   if (wants_writes && (!source || !source->is_writable())) {
     faults += std::string(faults.empty() ? "" : "; ") + "writable: its source cannot be written to";
   }
+  if (policy.verify_share > 0 && (!source || !codec->encode)) {
+    faults += std::string(faults.empty() ? "" : "; ") +
+              "verify_share: it has no source of its own to compare with, or no values that can be "
+              "compared";
+  }
   if (!faults.empty()) {
     return failure(Code::invalid_argument, "policy \"" + policy.name + "\": " + faults);
   }
@@ -233,9 +238,11 @@ Task<Result<PolicyView>> Engine::Impl::change(std::string policy, PolicyChange c
   }
   const PolicyView before = known->view();
   if (change.rollout || change.percentage) {
-    // A percentage alone says how the policy shall be rolled out.
+    // A percentage alone says how the policy shall be rolled out; what was on was so for all.
     const Rollout rollout = change.rollout.value_or(Rollout::percentage);
-    known->set_rollout(rollout, change.percentage.value_or(before.policy.percentage));
+    const bool of_all = rollout == Rollout::shadow && before.policy.rollout == Rollout::on;
+    known->set_rollout(rollout,
+                       change.percentage.value_or(of_all ? 100 : before.policy.percentage));
   }
   if (change.bump_version) {
     const PolicyState::Snapshot snapshot = known->snapshot();
@@ -270,7 +277,9 @@ EngineStats Engine::Impl::stats() const {
                     .hears_all = hearing_.is_live(ports_.clock.now()),
                     .has_bus = ports_.bus != nullptr,
                     .trusts_store = !distrusts_store()};
-  for (const PolicyHandle& policy : all()) stats.policies.push_back(policy->stats());
+  for (const PolicyHandle& policy : all()) {
+    stats.policies.push_back(policy->stats(ports_.clock.now()));
+  }
   {
     const std::scoped_lock bus_lock(bus_trouble_mutex_);
     stats.bus_trouble = bus_trouble_;
@@ -312,6 +321,7 @@ Task<void> Engine::Impl::close() {
     watch_timer_ = Executor::TimerId::none;
   }
   flights_.stop_all();
+  stop_checks_.request_stop();
   spread_behind({.kind = BusMessage::Kind::farewell});
   co_await gate_.empty();
 }

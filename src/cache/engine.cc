@@ -73,8 +73,8 @@ std::vector<AnyLookup> Engine::read_many(const PolicyHandle& policy,
 Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const {
   return impl_->outdated_by(changes);
 }
-void Engine::cover(std::string_view policy, Instant until) {
-  if (const PolicyHandle handle = impl_->find(policy)) handle->cover(until);
+void Engine::cover(std::string_view policy, Instant until, Instant told) {
+  if (const PolicyHandle handle = impl_->find(policy)) handle->cover(until, told);
 }
 
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {
@@ -108,6 +108,10 @@ Task<Result<Held>> Engine::write(Invalidation what, Change change, Wait wait) {
 }
 Task<Result<Explanation>> Engine::explain(PolicyHandle policy, std::string entity) {
   return impl_->explain(std::move(policy), std::move(entity));
+}
+std::vector<Mismatch> Engine::mismatches(std::string_view policy) const {
+  const PolicyHandle handle = impl_->find(policy);
+  return handle ? handle->verification().last() : std::vector<Mismatch>();
 }
 Task<Result<PolicyView>> Engine::change(std::string policy, PolicyChange change) {
   return impl_->change(std::move(policy), change);

@@ -69,9 +69,9 @@ void add_once(std::vector<std::string>& to, std::string text) {
 
 }  // namespace
 
-void FeedCover::cover(Instant until) {
+void FeedCover::cover(Instant until, Instant told) {
   if (options_.when_behind == FeedCoverOptions::Behind::own_bound) return;
-  for (const std::string& policy : options_.policies) engine_.cover(policy, until);
+  for (const std::string& policy : options_.policies) engine_.cover(policy, until, told);
 }
 
 void FeedCover::uncover() {
@@ -80,7 +80,7 @@ void FeedCover::uncover() {
 
 void FeedCover::proved(Instant at) {
   last_proved_.store(at);
-  cover(at + options_.bound);
+  cover(at + options_.bound, at);
 }
 
 void FeedCover::add_tagged_policies(Invalidation& what) const {

@@ -1,10 +1,10 @@
 // cache/impl.h: the engine's parts and how they are joined.
 //
-// read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads,
-// invalidate.cc invalidates, failover.cc repeats what a store may have forgotten, pending.cc
-// repeats what the store has not confirmed, put.cc puts, guard.cc guards writes, bus.cc tells
-// others and hears them, write.cc writes through, control.cc declares and switches policies,
-// explain.cc explains.
+// read.cc answers reads, load.cc drives flights, shadow.cc compares behind shadow reads, verify.cc
+// compares answers with the source and settles what a difference was, invalidate.cc invalidates,
+// failover.cc repeats what a store may have forgotten, pending.cc repeats what the store has not
+// confirmed, put.cc puts, guard.cc guards writes, bus.cc tells others and hears them, write.cc
+// writes through, control.cc declares and switches policies, explain.cc explains.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,31 @@ struct Shadow {
   std::vector<Stamp> stamps{};  // Of the tags and of the key: whether an invalidation came.
   EntryRef kept{};              // What memory would have answered.
 };
+
+// What is kept, or was answered, compared with what the source says.
+struct Comparison {
+  PolicyHandle policy{};
+  PolicyState::Snapshot snapshot{};
+  std::string entity{};
+  std::uint64_t hash = 0;
+  bool is_drawn = false;  // It takes part in the policy's verification.
+  std::shared_ptr<const Shadow> before{};
+  EntryRef kept{};
+  Instant said_at{};     // When the source had answered.
+  Instant proof_from{};  // A proof of the bus counts if it began later.
+  bool guarded = false;  // Somebody was writing it then, or nobody knows.
+  bool watermark_replaced = false;
+  Mismatch found{};
+
+  ~Comparison() {
+    if (is_drawn) policy->verification().end(hash);
+  }
+};
+using ComparisonRef = std::shared_ptr<Comparison>;
+
+// Whether the entry says the same; none if values of this type cannot be compared.
+[[nodiscard]] std::optional<bool> is_same(const ValueCodec& codec, const Entry& kept, Kind kind,
+                                          const void* value);
 
 // Whether what is kept at `revision` may be fresh to who wants `wanted`.
 [[nodiscard]] inline bool is_current(std::string_view revision, std::string_view wanted) noexcept {
@@ -298,7 +324,25 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   // shadow.cc
   [[nodiscard]] std::shared_ptr<Shadow> cast_shadow(const Read& read);
   void follow_shadow(const std::shared_ptr<Read>& read, EntryRef said);
-  void compare_shadow(const Read& read, const EntryRef& kept, const EntryRef& said);
+  void compare_shadow(const Read& read, const EntryRef& kept, Origin origin, const EntryRef& said);
+
+  // verify.cc
+  [[nodiscard]] Shadow marks_of(const PolicyState::Snapshot& snapshot, std::string_view entity);
+  void draw(PolicyState& policy, const EntryRef& kept, Instant at);
+  void draw_slowly(const Read& read, const AnyAnswer& answer);
+  void compare_behind(PolicyHandle policy, EntryRef kept, Origin origin, Instant at);
+  Task<void> verify(ComparisonRef one);
+  void judge_said(const ComparisonRef& one, const Fetched& said);
+  [[nodiscard]] bool is_kept(const Comparison& one);
+  [[nodiscard]] bool still_holds(const Comparison& one) const;
+  void look_into(ComparisonRef one);
+  Task<void> take_story(ComparisonRef one);
+  Task<bool> is_guarded(ComparisonRef one);
+  void settle_at(Instant when, ComparisonRef one);
+  void settle(const ComparisonRef& one);
+  Task<void> confirm(ComparisonRef one, bool feed_told_all);
+  void note_mismatch(const ComparisonRef& one, bool feed_told_all);
+  static void leave_undecided(const Comparison& one);
 
   // invalidate.cc
   void forget_stored(const Compiled& compiled);
@@ -435,6 +479,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   Gate gate_;
   std::atomic<std::uint32_t> scopes_{0};
   std::atomic<std::size_t> give_backs_{0};
+  std::stop_source stop_checks_;  // Of what nobody waits for.
   std::atomic<bool> reads_on_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> sweep_due_{false};

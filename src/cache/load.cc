@@ -237,6 +237,10 @@ Task<Fill::Step> Engine::Impl::ask_source(LoadRef load) {
   if (loaded) {
     load->loaded = *std::move(loaded);
     load->policy->count_billed(load->loaded.kind, load->loaded.empty, load->loaded.billed);
+    // In shadow a reader's own load is nobody else's.
+    if (load->policy->dial().shadow && !load->alone) {
+      load->policy->count(Count::behind_reads, load->loaded.billed);
+    }
     co_return settle_fetch(*load, offered);
   }
   load->error = std::move(loaded.error());

@@ -61,6 +61,7 @@ PolicyState::PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t
       reads_on_(reads_on) {
   const std::scoped_lock lock(mutex_);
   turn_dial();
+  begin_draw();
 }
 
 std::size_t PolicyState::next_block() noexcept {
@@ -70,9 +71,9 @@ std::size_t PolicyState::next_block() noexcept {
 
 Route PolicyState::route_by_switches(const Dial& dial, std::string_view entity) noexcept {
   if (dial.share == 0) return Route::off;
-  if (dial.shadow) return Route::shadow;
   // The hash of the entity alone, so that an entity stays on its side whatever else changes.
   if (dial.share < 10000 && hash64(entity) % 10000 >= dial.share) return Route::sampled_out;
+  if (dial.shadow) return Route::shadow;
   return dial.strict ? Route::strict : Route::cached;
 }
 
@@ -81,8 +82,8 @@ void PolicyState::turn_dial() {
   if (reads_on_ && defined_) {
     switch (rollout_) {
       case Rollout::off: break;
-      case Rollout::shadow:
       case Rollout::on: share = 10000; break;
+      case Rollout::shadow:
       case Rollout::percentage: share = static_cast<std::uint64_t>(std::lround(percentage_ * 100));
     }
   }
@@ -91,6 +92,24 @@ void PolicyState::turn_dial() {
   if (rollout_ == Rollout::shadow) word |= shadow_bit;
   if (compiled_->policy.level != Level::bounded) word |= strict_bit;
   dial_.store(word, std::memory_order_release);
+  if (rollout_ == Rollout::shadow) return;
+  dry_run_.reset();
+  dry_run_began_.store(false, std::memory_order_release);
+}
+
+void PolicyState::begin_draw() noexcept {
+  const bool draws = compiled_->policy.verify_share > 0;
+  for (Block& block : blocks_) block.draw_at.store(draws ? hits_in(block).load() + 1 : never);
+}
+
+// Another thread may move the mark meanwhile, in the block that many share: one of them draws.
+bool PolicyState::is_drawn(double share, std::uint64_t chance) noexcept {
+  Block& block = blocks_[block_of_this_thread()];
+  std::uint64_t mark = block.draw_at.load(std::memory_order_relaxed);
+  const std::uint64_t hits = hits_in(block).load(std::memory_order_relaxed);
+  if (share <= 0 || hits < mark) return false;
+  return block.draw_at.compare_exchange_strong(mark, hits + answers_until_drawn(share, chance),
+                                               std::memory_order_relaxed);
 }
 
 PolicyState::Snapshot PolicyState::snapshot() const {
@@ -104,6 +123,8 @@ PolicyView PolicyState::view() const {
       .policy = compiled_->policy, .version = compiled_->version, .reads_on = reads_on_};
   view.policy.rollout = rollout_;
   view.policy.percentage = percentage_;
+  view.switched_why = switched_why_;
+  view.switched_wall = switched_wall_;
   return view;
 }
 
@@ -114,11 +135,14 @@ void PolicyState::replace(std::shared_ptr<const Compiled> compiled, std::uint32_
       compiled->policy.percentage != compiled_->policy.percentage) {
     rollout_ = compiled->policy.rollout;
     percentage_ = compiled->policy.percentage;
+    switched_why_.clear();
+    verification_.forgive();
   }
   compiled_ = std::move(compiled);
   scope_ = scope;
   defined_ = true;
   turn_dial();
+  begin_draw();
 }
 
 void PolicyState::set_scope(std::uint32_t scope) {
@@ -131,7 +155,20 @@ void PolicyState::set_rollout(Rollout rollout, double percentage) {
   const std::scoped_lock lock(mutex_);
   rollout_ = rollout;
   percentage_ = percentage;
+  switched_why_.clear();
+  verification_.forgive();
   turn_dial();
+}
+
+bool PolicyState::switch_to_shadow(std::string why, WallTime wall) {
+  const std::scoped_lock lock(mutex_);
+  if (rollout_ != Rollout::on && rollout_ != Rollout::percentage) return false;
+  if (rollout_ == Rollout::on) percentage_ = 100;
+  rollout_ = Rollout::shadow;
+  switched_why_ = std::move(why);
+  switched_wall_ = wall;
+  turn_dial();
+  return true;
 }
 
 void PolicyState::set_reads(bool on) {
@@ -151,30 +188,87 @@ bool PolicyState::is_defined() const {
   return defined_;
 }
 
+std::uint64_t PolicyState::sum_of(Count what) const noexcept {
+  std::uint64_t sum = 0;
+  for (const Block& block : blocks_) sum += block.counts[static_cast<std::size_t>(what)].load();
+  return sum;
+}
+
 std::uint32_t PolicyState::mean_billed() const noexcept {
-  const auto sum = [this](Count what) {
-    std::uint64_t all = 0;
-    for (const Block& block : blocks_) all += block.counts[static_cast<std::size_t>(what)].load();
-    return all;
-  };
-  const std::uint64_t failed = sum(Count::load_failures);
-  const std::uint64_t loads = sum(Count::loads);
+  const std::uint64_t failed = sum_of(Count::load_failures);
+  const std::uint64_t loads = sum_of(Count::loads);
   if (loads <= failed) return 1;
   const std::uint64_t answered = loads - failed;
-  return static_cast<std::uint32_t>(
-      std::max<std::uint64_t>(1, (sum(Count::source_reads) + answered / 2) / answered));
+  const std::uint64_t checked = sum_of(Count::check_reads);
+  const std::uint64_t billed = sum_of(Count::source_reads) - checked;
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (billed + answered / 2) / answered));
 }
+
+namespace {
+
+// A load behind may have ended before its reader's own.
+std::uint64_t saved_of(std::uint64_t readers, std::uint64_t behind) noexcept {
+  return readers - std::min(readers, behind);
+}
+
+void add_age(MismatchAges& ages, Duration age) {
+  const auto* bound = std::ranges::lower_bound(mismatch_age_bounds, age);
+  ++ages.buckets[static_cast<std::size_t>(bound - mismatch_age_bounds.begin())];
+  ages.sum += age;
+  ages.oldest = std::max(ages.oldest, age);
+}
+
+}  // namespace
 
 void PolicyState::count_mismatch(Duration age) {
   count(Count::shadow_mismatches);
-  const auto* bound = std::ranges::lower_bound(mismatch_age_bounds, age);
   const std::scoped_lock lock(ages_mutex_);
-  ++mismatch_ages_.buckets[static_cast<std::size_t>(bound - mismatch_age_bounds.begin())];
-  mismatch_ages_.sum += age;
-  mismatch_ages_.oldest = std::max(mismatch_ages_.oldest, age);
+  add_age(mismatch_ages_, age);
 }
 
-PolicyStats PolicyState::stats() const {
+void PolicyState::count_mismatch(MismatchClass kind, Duration age) {
+  count(kind == MismatchClass::violation ? Count::check_violations : Count::check_within_bound);
+  const std::scoped_lock lock(ages_mutex_);
+  add_age(check_ages_, age);
+}
+
+DryRun PolicyState::dry_counts() const noexcept {
+  DryRun counts{.hits = sum_of(Count::would_hits),
+                .saved = sum_of(Count::dry_reads),
+                .behind = sum_of(Count::behind_reads),
+                .mismatches = sum_of(Count::shadow_mismatches)};
+  for (const Block& block : blocks_) {
+    counts.reads += block
+                        .answers[static_cast<std::size_t>(Origin::source)]
+                                [static_cast<std::size_t>(Reason::shadow)]
+                        .load();
+  }
+  return counts;
+}
+
+void PolicyState::note_dry_read(Instant now) {
+  if (dry_run_began_.load(std::memory_order_acquire)) return;
+  const std::scoped_lock lock(mutex_);
+  if (rollout_ != Rollout::shadow || dry_run_) return;
+  dry_run_ = {.at = now, .counts = dry_counts()};
+  dry_run_began_.store(true, std::memory_order_release);
+}
+
+DryRun PolicyState::dry_run(Instant now) const {
+  const std::scoped_lock lock(mutex_);
+  if (!dry_run_) return {};
+  DryRun run = dry_counts();
+  const DryRun& before = dry_run_->counts;
+  run.lasted = std::max(Duration::zero(), now - dry_run_->at);
+  run.reads -= before.reads;
+  run.hits -= before.hits;
+  run.behind -= before.behind;
+  run.saved = saved_of(run.saved - before.saved, run.behind);
+  run.mismatches -= before.mismatches;
+  return run;
+}
+
+PolicyStats PolicyState::stats(Instant now) const {
   PolicyStats stats;
   std::array<std::uint64_t, static_cast<std::size_t>(Count::last)> sums{};
   for (const Block& block : blocks_) {
@@ -210,8 +304,23 @@ PolicyStats PolicyState::stats() const {
   stats.shadow_matches = sum(Count::shadow_matches);
   stats.shadow_mismatches = sum(Count::shadow_mismatches);
   stats.oversize = sum(Count::oversize);
+  stats.would_hits = sum(Count::would_hits);
+  stats.behind_reads = sum(Count::behind_reads);
+  stats.would_save = saved_of(sum(Count::dry_reads), stats.behind_reads);
+  stats.switched = sum(Count::switched);
+  stats.verify = {.checks = sum(Count::checks),
+                  .matches = sum(Count::check_matches),
+                  .within_bound = sum(Count::check_within_bound),
+                  .violations = sum(Count::check_violations),
+                  .undecided = sum(Count::check_undecided),
+                  .failures = sum(Count::check_failures),
+                  .reads = sum(Count::check_reads),
+                  .over_budget = sum(Count::checks_over_budget),
+                  .busy = sum(Count::checks_busy)};
+  stats.dry_run = dry_run(now);
   const std::scoped_lock lock(ages_mutex_);
   stats.mismatch_ages = mismatch_ages_;
+  stats.verify.ages = check_ages_;
   return stats;
 }
 

@@ -12,14 +12,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cache/admission.h"
 #include "cache/gather.h"
+#include "cache/verification.h"
 #include "core/hash.h"
 #include "headrace/engine.h"
 
@@ -60,7 +63,7 @@ inline constexpr std::string_view cache_watermark = "cache";
 // How a read of an entity goes, by the switches.
 enum class Route : std::uint8_t { cached, strict, shadow, off, sampled_out };
 
-class PolicyState {
+class PolicyState : public std::enable_shared_from_this<PolicyState> {
  public:
   PolicyState(std::shared_ptr<const Compiled> compiled, std::uint32_t scope, bool reads_on);
 
@@ -82,8 +85,13 @@ class PolicyState {
   [[nodiscard]] bool is_covered(Instant at) const noexcept {
     return at.time_since_epoch().count() < covered_until_ns_.load(std::memory_order_acquire);
   }
-  void cover(Instant until) noexcept {
+  void cover(Instant until, Instant told) noexcept {
     covered_until_ns_.store(until.time_since_epoch().count(), std::memory_order_release);
+    told_until_.store(told, std::memory_order_release);
+  }
+  // Of all that could be read at that moment a feed has told; Instant::min(): none has told at all.
+  [[nodiscard]] Instant told_until() const noexcept {
+    return told_until_.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
   [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept {
@@ -106,7 +114,10 @@ class PolicyState {
   void replace(std::shared_ptr<const Compiled> compiled, std::uint32_t scope);
   // Everything kept under the old scope can no longer be found.
   void set_scope(std::uint32_t scope);
+  // By a person: what mismatches have switched is forgiven.
   void set_rollout(Rollout rollout, double percentage);
+  // By mismatches.  False: it answers from nothing that is kept anyway.
+  bool switch_to_shadow(std::string why, WallTime wall);
   void set_reads(bool on);
   void set_defined(bool defined);
   [[nodiscard]] bool is_defined() const;
@@ -130,6 +141,19 @@ class PolicyState {
     invalidations,
     shadow_matches,
     shadow_mismatches,
+    would_hits,
+    dry_reads,  // Billed for readers in shadow.
+    behind_reads,
+    checks,  // Before what came of them, for the same reason as below.
+    check_matches,
+    check_within_bound,
+    check_violations,
+    check_undecided,
+    check_failures,
+    check_reads,
+    checks_over_budget,
+    checks_busy,
+    switched,
     oversize,
     last,
   };
@@ -144,6 +168,16 @@ class PolicyState {
         },
         1);
   }
+  // Counts a fresh answer from memory.  True if it may be drawn for verification: ask is_drawn().
+  [[nodiscard]] bool count_hit() noexcept {
+    const std::size_t mine = block_of_this_thread();
+    const std::uint64_t hits = raise_in(mine, hits_in(blocks_[mine]), 1);
+    return hits >= blocks_[mine].draw_at.load(std::memory_order_relaxed);
+  }
+  // Whether that answer is drawn.  Each is, with the chance of the policy's share.
+  [[nodiscard]] bool is_drawn(double share, std::uint64_t chance) noexcept;
+  [[nodiscard]] Verification& verification() noexcept { return verification_; }
+
   // Reads that the source billed, by what came of them.
   void count_billed(Kind kind, bool empty, std::uint64_t reads) noexcept {
     count(Count::source_reads, reads);
@@ -161,14 +195,21 @@ class PolicyState {
   [[nodiscard]] std::uint32_t mean_billed() const noexcept;
   // A shadow read found something of this age that the source does not say any more.
   void count_mismatch(Duration age);
-  [[nodiscard]] PolicyStats stats() const;
+  // The same of an answer.
+  void count_mismatch(MismatchClass kind, Duration age);
+  // A reader is answered in shadow.
+  void note_dry_read(Instant now);
+  [[nodiscard]] PolicyStats stats(Instant now = {}) const;
 
  private:
   static constexpr std::uint64_t shadow_bit = 1ull << 16;
   static constexpr std::uint64_t strict_bit = 1ull << 17;
   static constexpr std::size_t blocks = 16;
 
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
   struct alignas(64) Block {
+    std::atomic<std::uint64_t> draw_at{never};  // Fresh answers from memory, beside their count.
     std::array<std::array<std::atomic<std::uint64_t>, reason_count>, origin_count> answers{};
     std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Count::last)> counts{};
   };
@@ -186,16 +227,28 @@ class PolicyState {
   template <class Pick>
   void raise(Pick pick, std::uint64_t by) noexcept {
     const std::size_t mine = block_of_this_thread();
-    std::atomic<std::uint64_t>& counter = pick(blocks_[mine]);
-    if (mine < blocks - 1) {
-      counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-    } else {
-      counter.fetch_add(by, std::memory_order_relaxed);
-    }
+    raise_in(mine, pick(blocks_[mine]), by);
+  }
+  static std::uint64_t raise_in(std::size_t mine, std::atomic<std::uint64_t>& counter,
+                                std::uint64_t by) noexcept {
+    if (mine == blocks - 1) return counter.fetch_add(by, std::memory_order_relaxed) + by;
+    const std::uint64_t raised = counter.load(std::memory_order_relaxed) + by;
+    counter.store(raised, std::memory_order_relaxed);
+    return raised;
+  }
+  [[nodiscard]] static std::atomic<std::uint64_t>& hits_in(Block& block) noexcept {
+    return block
+        .answers[static_cast<std::size_t>(Origin::memory)][static_cast<std::size_t>(Reason::fresh)];
   }
   [[nodiscard]] static Route route_by_switches(const Dial& dial, std::string_view entity) noexcept;
   // REQUIRES: mutex_ is held.
   void turn_dial();
+  // The next fresh answer of each thread may be drawn, or none.
+  void begin_draw() noexcept;
+  // What a dry run counts, from the beginning; `saved` is all that was billed for readers.
+  [[nodiscard]] DryRun dry_counts() const noexcept;
+  [[nodiscard]] DryRun dry_run(Instant now) const;
+  [[nodiscard]] std::uint64_t sum_of(Count what) const noexcept;
 
   std::atomic<std::uint64_t> dial_{0};
   std::atomic<std::int64_t> covered_until_ns_{Instant::max().time_since_epoch().count()};
@@ -206,9 +259,20 @@ class PolicyState {
   double percentage_;
   bool reads_on_;
   bool defined_ = true;
+  std::string switched_why_;  // By mismatches; empty: it was not.
+  WallTime switched_wall_{};
+  struct DryRunStart {
+    Instant at{};
+    DryRun counts{};
+  };
+  std::optional<DryRunStart> dry_run_;
+  std::atomic<bool> dry_run_began_{false};
+  std::atomic<Instant> told_until_{Instant::min()};
   std::array<Block, blocks> blocks_{};
   mutable std::mutex ages_mutex_;
   MismatchAges mismatch_ages_{};
+  MismatchAges check_ages_{};
+  Verification verification_;
 };
 
 }  // namespace headrace

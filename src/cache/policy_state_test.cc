@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -362,19 +363,86 @@ TEST(StatsTest, EachCountIsItsOwn) {
       {Count::invalidations, &PolicyStats::invalidations},
       {Count::shadow_matches, &PolicyStats::shadow_matches},
       {Count::shadow_mismatches, &PolicyStats::shadow_mismatches},
+      {Count::would_hits, &PolicyStats::would_hits},
+      {Count::behind_reads, &PolicyStats::behind_reads},
+      {Count::switched, &PolicyStats::switched},
       {Count::oversize, &PolicyStats::oversize},
   };
-  EXPECT_EQ(std::size(fields), static_cast<std::size_t>(Count::last));
+  using VerifyField = std::uint64_t VerifyStats::*;
+  const std::pair<Count, VerifyField> verify_fields[] = {
+      {Count::checks, &VerifyStats::checks},
+      {Count::check_matches, &VerifyStats::matches},
+      {Count::check_within_bound, &VerifyStats::within_bound},
+      {Count::check_violations, &VerifyStats::violations},
+      {Count::check_undecided, &VerifyStats::undecided},
+      {Count::check_failures, &VerifyStats::failures},
+      {Count::check_reads, &VerifyStats::reads},
+      {Count::checks_over_budget, &VerifyStats::over_budget},
+      {Count::checks_busy, &VerifyStats::busy},
+  };
+  // Besides dry_reads, which no field tells by itself.
+  EXPECT_EQ(std::size(fields) + std::size(verify_fields) + 1,
+            static_cast<std::size_t>(Count::last));
   PolicyState state(compiled(named()), 1, true);
   std::uint64_t times = 0;
   for (const auto& [count, field] : fields) state.count(count, ++times);
+  for (const auto& [count, field] : verify_fields) state.count(count, ++times);
   times = 0;
   const PolicyStats stats = state.stats();
   for (const auto& [count, field] : fields) {
     EXPECT_EQ(stats.*field, ++times) << static_cast<int>(count);
   }
+  for (const auto& [count, field] : verify_fields) {
+    EXPECT_EQ(stats.verify.*field, ++times) << static_cast<int>(count);
+  }
   EXPECT_EQ(stats.policy, "users");
   EXPECT_EQ(stats.reads(), stats.errors);  // No answers yet.
+}
+
+TEST(DrawTest, OfFreshAnswersTheShareIsDrawnAndNoneWithoutOne) {
+  const auto drawn_of = [](double share, int answers) {
+    Policy policy = named();
+    policy.verify_share = share;
+    PolicyState state(compiled(policy), 1, true);
+    std::mt19937_64 chance(7);
+    int drawn = 0;
+    for (int i = 0; i < answers; ++i) {
+      if (state.count_hit() && state.is_drawn(share, chance())) ++drawn;
+    }
+    EXPECT_EQ(state.stats().kept_answers(), static_cast<std::uint64_t>(answers));
+    return drawn;
+  };
+  EXPECT_EQ(drawn_of(0, 1000), 0);
+  EXPECT_EQ(drawn_of(1, 1000), 1000);
+  EXPECT_NEAR(drawn_of(0.5, 10'000), 5'000, 200);
+  EXPECT_NEAR(drawn_of(0.01, 100'000), 1'000, 120);
+}
+
+TEST(DrawTest, AShareThatIsDeclaredLaterCountsFromThen) {
+  PolicyState state(compiled(named()), 1, true);
+  EXPECT_FALSE(state.count_hit());
+  Policy policy = named();
+  policy.verify_share = 1;
+  state.replace(compiled(policy), 2);
+  EXPECT_TRUE(state.count_hit());
+  state.replace(compiled(named()), 3);
+  EXPECT_FALSE(state.count_hit());
+}
+
+TEST(SwitchedTest, OnlyWhatAnswersIsSwitchedAndAPersonForgives) {
+  PolicyState state(compiled(named(Rollout::percentage, 25)), 1, true);
+  EXPECT_TRUE(state.switch_to_shadow("too many", WallTime(std::chrono::milliseconds(5))));
+  EXPECT_FALSE(state.switch_to_shadow("again", WallTime(std::chrono::milliseconds(6))));
+  EXPECT_EQ(state.view().policy.rollout, Rollout::shadow);
+  EXPECT_EQ(state.view().policy.percentage, 25);
+  EXPECT_EQ(state.view().switched_why, "too many");
+  // A reload that does not touch the rollout leaves it so.
+  state.replace(compiled(named(Rollout::percentage, 25)), 2);
+  EXPECT_EQ(state.view().policy.rollout, Rollout::shadow);
+  EXPECT_EQ(state.view().switched_why, "too many");
+  state.set_rollout(Rollout::off, 25);
+  EXPECT_EQ(state.view().switched_why, "");
+  EXPECT_FALSE(state.switch_to_shadow("off", WallTime(std::chrono::milliseconds(7))));
 }
 
 TEST(StatsTest, AnEmptyQueryIsEmptyWhateverItsKind) {

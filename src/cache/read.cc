@@ -29,7 +29,8 @@ EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view en
     const EntryRef unpinned(seen);
     return {};
   }
-  policy.count_answer(Origin::memory, Reason::fresh);
+  if (policy.count_hit()) [[unlikely]]
+    draw(policy, EntryRef::share(seen.entry), at);
   policy.count_kept(*seen.entry);
   return seen;
 }
@@ -139,7 +140,9 @@ std::optional<AnyAnswer> Engine::Impl::answer_stale(const Read& read) {
   }
   read.policy->count_answer(Origin::memory, reason);
   read.policy->count_kept(*entry);
-  return AnyAnswer(std::move(entry), Origin::memory, reason, now);
+  AnyAnswer answer(std::move(entry), Origin::memory, reason, now);
+  draw_slowly(read, answer);
+  return answer;
 }
 
 void Engine::Impl::start_refresh(const PolicyHandle& policy, const PolicyState::Snapshot& snapshot,
@@ -275,7 +278,10 @@ void Engine::Impl::finish(const std::shared_ptr<Read>& read, AnyResult outcome) 
   if (timer != Executor::TimerId::none) ports_.executor.cancel(timer);
   if (outcome) {
     read->policy->count_answer(outcome->origin(), outcome->reason());
-    if (outcome->origin() != Origin::source) read->policy->count_kept(outcome->entry());
+    if (outcome->origin() != Origin::source) {
+      read->policy->count_kept(outcome->entry());
+      draw_slowly(*read, *outcome);
+    }
     if (outcome->collapsed()) read->policy->count(Count::collapsed);
   } else {
     read->policy->count(Count::errors);

@@ -5,44 +5,22 @@
 // and what it finds in the store is compared, or what it fetches is kept for the next read.  So a
 // shadow policy costs what it costs off and what it would cost on, together.
 //
-// A difference is not yet a mistake: whoever changed the source may be about to invalidate.  It
-// counts once `settles_after` has passed and no invalidation of what it depends on has come.
-#include <algorithm>
-
+// What of it would be gained and lost is counted besides, so that it is known before the policy is
+// on.  What a difference means is settled in verify.cc.
 #include "cache/impl.h"
 
 namespace headrace {
 
 using Count = PolicyState::Count;
 
-namespace {
-
-constexpr Duration settles_after = std::chrono::seconds(1);
-
-// Whether two answers are the same; none if values of this type cannot be compared.
-std::optional<bool> are_same(const ValueCodec& codec, const Entry& a, const Entry& b) {
-  if (a.kind() != b.kind()) return false;
-  if (a.kind() != Kind::value) return true;
-  if (!codec.encode) return std::nullopt;
-  return codec.encode(a.value()) == codec.encode(b.value());
-}
-
-}  // namespace
-
 // Before the source is asked: what would have been answered, and what that depends on.
 std::shared_ptr<Shadow> Engine::Impl::cast_shadow(const Read& read) {
   const Compiled& compiled = *read.snapshot.compiled;
-  auto shadow = std::make_shared<Shadow>();
-  shadow->scope = read.snapshot.scope;
-  shadow->ids = compiled.watermarks_of(read.entity);
-  std::vector<WatermarkId> marks(
-      shadow->ids.begin() + static_cast<std::ptrdiff_t>(compiled.watermarks.size()),
-      shadow->ids.end());
-  marks.push_back(WatermarkId::of(key_watermark(compiled.policy.name, read.entity)));
-  shadow->stamps = tags_.stamp(marks);
+  auto shadow = std::make_shared<Shadow>(marks_of(read.snapshot, read.entity));
   // A strict policy would have asked the store whether the copy in memory still holds.
   const bool asks_store = read.level != Level::bounded && ports_.store && compiled.is_storable();
   const Instant now = ports_.clock.now();
+  read.policy->note_dry_read(now);
   const EntryRef kept =
       asks_store ? EntryRef() : memory_.find(read.snapshot.scope, read.hash, read.entity, now);
   const bool current = kept && is_current(kept->revision(), read.wanted);
@@ -50,15 +28,28 @@ std::shared_ptr<Shadow> Engine::Impl::cast_shadow(const Read& read) {
   return shadow;
 }
 
+namespace {
+
+// What is kept may say when it was made, and then no two are alike: where a caller's own fetch
+// names its state, the same state is no difference.
+bool is_of_one_state(const Read& read, const Entry& kept, const Entry& said) {
+  return read.loader && !kept.revision().empty() && kept.revision() == said.revision();
+}
+
+}  // namespace
+
 // The reader has its answer, `said`.
 void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef said) {
   const PolicyState::Dial dial = read->policy->dial();
-  if (closed_.load() || PolicyState::route(dial, read->entity) == Route::off) return;
+  const Route route = PolicyState::route(dial, read->entity);
+  if (closed_.load() || route == Route::off || route == Route::sampled_out) return;
+  read->policy->count(Count::dry_reads, said->billed());
   if (const EntryRef kept = read->shadow->kept) {
     if (kept->fresh_until() <= ports_.clock.now()) {
       start_refresh(read->policy, read->snapshot, kept, read->loader, read->wanted);
     }
-    compare_shadow(*read, kept, said);
+    read->policy->count(Count::would_hits);
+    compare_shadow(*read, kept, Origin::memory, said);
     return;
   }
   const PolicyState::Snapshot snapshot = read->policy->snapshot();
@@ -78,7 +69,9 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
                             [self, read, said](const Landing& landing) {
                               if (!landing.result || landing.result->origin() == Origin::source)
                                 return;
-                              self->compare_shadow(*read, landing.result->entry_ref(), said);
+                              read->policy->count(Count::would_hits);
+                              self->compare_shadow(*read, landing.result->entry_ref(),
+                                                   landing.result->origin(), said);
                             },
                         .launch =
                             [self, load = std::move(load)](std::shared_ptr<Flight> flight) mutable {
@@ -86,27 +79,28 @@ void Engine::Impl::follow_shadow(const std::shared_ptr<Read>& read, EntryRef sai
                             }});
 }
 
-void Engine::Impl::compare_shadow(const Read& read, const EntryRef& kept, const EntryRef& said) {
-  const auto still_holds = [](const PolicyState& policy, const Shadow& shadow) {
-    return policy.scope() == shadow.scope && all_hold(shadow.stamps);
-  };
-  const Shadow& shadow = *read.shadow;
-  const Compiled& compiled = *read.snapshot.compiled;
+void Engine::Impl::compare_shadow(const Read& read, const EntryRef& kept, Origin origin,
+                                  const EntryRef& said) {
   // What was read later, by another load, may be right where this reader's answer is outdated.
-  if (kept->read_at() > said->read_at() || !still_holds(*read.policy, shadow)) return;
-  const StoreKey key = store_key_of(compiled.policy.tenant, compiled.policy.name, read.entity);
-  if (quarantine_.covers(key, shadow.ids)) return;
-  const std::optional<bool> same = are_same(*compiled.codec, *kept, *said);
+  if (kept->read_at() > said->read_at()) return;
+  auto one = std::make_shared<Comparison>();
+  one->policy = read.policy;
+  one->snapshot = read.snapshot;
+  one->entity = read.entity;
+  one->before = read.shadow;
+  one->kept = kept;
+  one->said_at = ports_.clock.now();
+  one->found = {.dry = true, .origin = origin, .age = said->read_at() - kept->read_at()};
+  if (!still_holds(*one)) return;
+  const std::optional<bool> same =
+      is_same(*read.snapshot.compiled->codec, *kept, said->kind(), said->value());
   if (!same) return;
+  if (!*same && is_of_one_state(read, *kept, *said)) return;
   if (*same) {
     read.policy->count(Count::shadow_matches);
-    return;
+  } else {
+    look_into(std::move(one));
   }
-  const Duration age = said->read_at() - kept->read_at();
-  ports_.executor.post_at(ports_.clock.now() + settles_after,
-                          [policy = read.policy, shadow = read.shadow, age, still_holds] {
-                            if (still_holds(*policy, *shadow)) policy->count_mismatch(age);
-                          });
 }
 
 }  // namespace headrace

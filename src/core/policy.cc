@@ -85,6 +85,18 @@ void check_loads(const Policy& policy, Faults& faults) {
   faults.unless(policy.value_bytes_max > 0, "value_bytes_max: must be more than zero");
 }
 
+void check_verification(const Policy& policy, Faults& faults) {
+  constexpr Duration longest = std::chrono::hours(24 * 366);
+  faults.unless(policy.verify_share >= 0 && policy.verify_share <= 1,
+                "verify_share: must be 0 to 1");
+  faults.unless(std::isfinite(policy.verify_reads_per_day) && policy.verify_reads_per_day >= 0,
+                "verify_reads_per_day: must be zero or more");
+  faults.unless(policy.mismatches_max.value_or(0) <= mismatches_most,
+                "mismatches_max: must be at most 10,000");
+  faults.unless(policy.mismatch_window > Duration::zero() && policy.mismatch_window <= longest,
+                "mismatch_window: must be longer than zero and at most a year");
+}
+
 }  // namespace
 
 std::vector<std::string> faults_of(const Policy& policy) {
@@ -98,6 +110,7 @@ std::vector<std::string> faults_of(const Policy& policy) {
       "percentage: must be 0 to 100");
   check_ages(policy, faults);
   check_loads(policy, faults);
+  check_verification(policy, faults);
   return faults.take();
 }
 

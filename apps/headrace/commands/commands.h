@@ -88,6 +88,15 @@ int policy_list(const Remote& remote);
 int policy_set(const PolicySetCommand& command);
 int policy_check(const std::string& file, bool json);
 
+struct PolicyShowCommand {
+  Remote remote{};
+  std::string policy{};
+};
+// What the policy is, what it saves or would save, and whether it is right.
+int policy_show(const PolicyShowCommand& command);
+// The last answers that the source has contradicted.
+int policy_mismatches(const PolicyShowCommand& command);
+
 struct TopCommand {
   Remote remote{};
   bool once = false;

@@ -24,20 +24,29 @@ std::string whole(const json::value& object, std::string_view name) {
   return with_commas(static_cast<std::uint64_t>(number_of(object, name)));
 }
 
+std::string would_save(const json::value& run) {
+  if (!run.is_object()) return "-";
+  return fmt::format("{:.2f} {}", number_of(run, "would_save_per_month"), text_of(run, "currency"));
+}
+
 constexpr std::string_view columns =
-    "{:24} {:>7} {:10} {:>10} {:>8} {:>12} {:>9} {:>13} {:>9} {:>10} {:>10}\n";
+    "{:24} {:>7} {:10} {:>10} {:>8} {:>12} {:>9} {:>10} {:>16} {:>13} {:>9} {:>10} {:>10}\n";
 
 void print_row(const json::value& policy) {
   const json::value* found = policy.as_object().if_contains("stats");
   const json::value stats = found == nullptr ? json::value() : *found;
   const std::string rollout = text_of(policy, "rollout");
   const double cached = rollout == "on" ? 100 : number_of(policy, "percentage");
-  const bool caches = rollout == "on" || rollout == "percentage";
+  const bool has_share =
+      rollout == "on" || rollout == "percentage" || (rollout == "shadow" && cached < 100);
+  const json::value* dry = policy.as_object().if_contains("dry_run");
+  const json::value run = dry == nullptr ? json::value() : *dry;
   const double oldest = number_of(stats, "oldest_mismatch");
   fmt::print(columns, text_of(policy, "name"), text_of(policy, "version"), rollout,
-             caches ? fmt::format("{:g} %", cached) : "-",
+             has_share ? fmt::format("{:g} %", cached) : "-",
              fmt::format("{:g} s", number_of(policy, "bound")), whole(stats, "reads"),
              share(number_of(stats, "kept_answers"), number_of(stats, "reads")),
+             share(number_of(run, "hits"), number_of(run, "reads")), would_save(run),
              whole(stats, "source_reads"), whole(stats, "shadow_matches"),
              whole(stats, "shadow_mismatches"),
              oldest == 0 ? "-" : short_time(Duration(static_cast<std::int64_t>(oldest * 1e9))));
@@ -48,7 +57,7 @@ void print_list(const json::value& all) {
     fmt::print("The global switch is off: every read goes to its source.\n\n");
   }
   fmt::print(columns, "policy", "version", "rollout", "percentage", "bound", "reads", "kept",
-             "source reads", "matches", "mismatches", "oldest");
+             "would keep", "would save/mo", "source reads", "matches", "mismatches", "oldest");
   const json::value* policies = all.as_object().if_contains("policies");
   if (policies == nullptr || !policies->is_array()) return;
   for (const json::value& policy : policies->as_array()) {

@@ -87,6 +87,8 @@ TEST(ConfigSnapshots, EveryFaultIsToldInItsPlace) {
       Contains(HasSubstr("h.toml:15:12: snapshots.s.sections.a.writable: does not belong")));
   EXPECT_THAT(faults_in(section + "depends_on = [\"t\"]\nstale_for = \"1h\"\n"),
               Contains(HasSubstr("stale_for: does not belong to a section")));
+  EXPECT_THAT(faults_in(section + "depends_on = [\"t\"]\nverify_share = 0.5\n"),
+              Contains(HasSubstr("verify_share: does not belong to a section")));
   EXPECT_THAT(faults_in(section + "depends_on = [\"t\"]\n[snapshots.s]\ncheck_within = \"0s\"\n"),
               ElementsAre(HasSubstr("check_within: must be longer than zero")));
   EXPECT_THAT(faults_in(section + "depends_on = [\"t\"]\ndepends_no = 1\n"),

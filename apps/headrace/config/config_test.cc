@@ -86,6 +86,11 @@ source_calls_max = 7
 gather_within = "0"
 batch_max = 50
 value_bytes_max = "10kB"
+verify_share = 0.01
+verify_cost_per_month = 3.6
+mismatches_max = 5
+mismatch_window = "2h"
+violation_switches = false
 tenant = "acme"
 
 [policies.orders]
@@ -205,6 +210,11 @@ TEST(Config, Policies) {
   user.gather_within = 0ms;
   user.batch_max = 50;
   user.value_bytes_max = 10'000;
+  user.verify_share = 0.01;
+  user.verify_reads_per_day = 3.6 / (0.12 / 100'000) / 30;  // A hundred thousand.
+  user.mismatches_max = 5;
+  user.mismatch_window = 2h;
+  user.violation_switches = false;
   user.question = config.policies[2].policy.question;
   EXPECT_EQ(config.policies[2].policy, user);
   EXPECT_EQ(std::get<SqlQuestion>(config.policies[2].question).key, "uid");

@@ -114,8 +114,9 @@ void read_times(Policy& policy, Section& section) {
   read_tags(policy, section);
   read_choice("rollout", policy.rollout, {"off", "shadow", "percentage", "on"}, section);
   section.number("percentage", policy.percentage, 0, 100);
-  if (section.has("percentage") && policy.rollout != Rollout::percentage) {
-    section.fail("percentage", "has a meaning only with rollout = \"percentage\"");
+  const bool has_share = policy.rollout == Rollout::percentage || policy.rollout == Rollout::shadow;
+  if (section.has("percentage") && !has_share) {
+    section.fail("percentage", "has a meaning only with rollout = \"percentage\" or \"shadow\"");
   }
   read_choice("level", policy.level, {"bounded", "strict", "linearizable", "critical"}, section);
   section.duration("fresh_for", policy.fresh_for);
@@ -132,6 +133,44 @@ void read_times(Policy& policy, Section& section) {
   section.duration("gather_within", policy.gather_within);
   section.count("batch_max", policy.batch_max, 1, 1000);
   section.bytes("value_bytes_max", policy.value_bytes_max);
+}
+
+// A budget may be said in money, which is what the source bills for so many reads.
+void read_verify_cost(Policy& policy, const SourceConfig* source, Section& section) {
+  constexpr double days_a_month = 30, reads_per_price = 100'000;
+  double cost = 0;
+  if (!section.number("verify_cost_per_month", cost, 0, 1e9)) return;
+  if (section.has("verify_reads_per_day")) {
+    section.fail("verify_cost_per_month",
+                 "and verify_reads_per_day are both given; keep one of them");
+    return;
+  }
+  if (cost <= 0) {
+    section.fail("verify_cost_per_month",
+                 "must be more than zero; for no verification set `verify_share = 0`");
+    return;
+  }
+  if (source == nullptr) return;
+  if (source->read_price_per_100k <= 0) {
+    section.fail("verify_cost_per_month",
+                 "source " + in_quotes(source->name) +
+                     " has no price: set its read_price_per_100k, or verify_reads_per_day");
+    return;
+  }
+  policy.verify_reads_per_day =
+      cost / (source->read_price_per_100k / reads_per_price) / days_a_month;
+}
+
+void read_verification(Policy& policy, const SourceConfig* source, Section& section) {
+  section.number("verify_share", policy.verify_share, 0, 1);
+  section.number("verify_reads_per_day", policy.verify_reads_per_day, 0, 1e12);
+  read_verify_cost(policy, source, section);
+  std::size_t mismatches_max = 0;
+  if (section.count("mismatches_max", mismatches_max, 0, mismatches_most)) {
+    policy.mismatches_max = mismatches_max;
+  }
+  section.duration("mismatch_window", policy.mismatch_window);
+  section.truth("violation_switches", policy.violation_switches);
 }
 
 // Faults begin with the name of the key that they are about.
@@ -266,6 +305,7 @@ void read_policy_keys(const Config& config, PolicyConfig& policy, Section& secti
   read_fields(policy.policy, source, section);
   read_writable(policy.policy, source, section);
   read_times(policy.policy, section);
+  read_verification(policy.policy, source, section);
 
   SqlQuestion sql;
   HttpQuestion http;

@@ -88,7 +88,9 @@ void read_section(const Config& config, SnapshotConfig& snapshot, std::string na
   policy.fresh_for = policy.absent_for = std::chrono::hours(24);
   read_policy_keys(config, into.policy, section, check);
   for (const std::string_view key :
-       {"writable", "removable", "stale_for", "rollout", "percentage"}) {
+       {"writable", "removable", "stale_for", "rollout", "percentage", "verify_share",
+        "verify_reads_per_day", "verify_cost_per_month", "mismatches_max", "mismatch_window",
+        "violation_switches"}) {
     if (section.has(key)) section.fail(key, "does not belong to a section of a snapshot");
   }
   if (!section.has("absent_for")) policy.absent_for = policy.fresh_for;

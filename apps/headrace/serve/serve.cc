@@ -30,6 +30,7 @@
 #include "serve/feeds.h"
 #include "serve/firestore_texts.h"
 #include "serve/log.h"
+#include "serve/mismatch_log.h"
 #include "serve/moving.h"
 #include "serve/passwords.h"
 #include "serve/signals.h"
@@ -145,6 +146,7 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::optional<Bindings> bindings_;
   std::unique_ptr<Feeds> feeds_;
+  MismatchLog mismatch_log_;
   http::Snapshots snapshots_;
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
@@ -420,6 +422,7 @@ void Server::watch() {
   }
   if (kept_in() != nullptr) watch_store();
   feeds_->watch();
+  mismatch_log_.look(*engine_);
 }
 
 // Some stores say by themselves that trouble begins, none that it is over.

@@ -45,7 +45,7 @@ Api::Api(const ServerOptions& options, Parts parts)
                .executor = parts_.executor,
                .random = parts_.random},
               options.guards_max, options.json_depth_max),
-      policies_(parts_.engine, options.json_depth_max),
+      policies_(parts_.engine, options.json_depth_max, [this] { return prices(); }),
       migration_(options_.migration, options.json_depth_max),
       began_(parts_.clock.now()),
       prices_(std::make_shared<const Prices>(options.prices)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/http/api.h"
 #include "server/http/json_text.h"
@@ -36,6 +37,15 @@ void write_index(std::string& out, const Router& router, std::string_view versio
 void write_check(std::string& out, std::string_view name, std::string_view trouble) {
   out.append(trouble.empty() ? "[+]" : "[-]").append(name);
   out.append(trouble.empty() ? " ok" : " ").append(trouble).append("\n");
+}
+
+// The server is ready all the same: the source answers.
+void write_switched(std::string& out, const std::vector<PolicyView>& policies) {
+  for (const PolicyView& view : policies) {
+    if (view.switched_why.empty()) continue;
+    write_check(out, "policy " + view.policy.name,
+                "switched to shadow by mismatches: " + view.switched_why);
+  }
 }
 
 Task<Outcome<Answered>> live(Call) {
@@ -83,6 +93,7 @@ Task<Outcome<Answered>> Api::ready(Call call) {
     for (const FeedView& one : options_.feeds ? options_.feeds() : std::vector<FeedView>()) {
       write_check(text, "feed " + one.name, feed_trouble(one));
     }
+    write_switched(text, parts_.engine.policies());
   }
   Answered answered = text_answer(std::move(text));
   if (draining) answered.response.status = 503;

@@ -102,6 +102,12 @@ constexpr PolicyCount policy_counts[] = {
      &PolicyStats::shadow_matches},
     {"headrace_shadow_mismatches_total", "Shadow reads where the cache would have been wrong.",
      &PolicyStats::shadow_mismatches},
+    {"headrace_shadow_hits_total", "Shadow reads that the cache would have answered.",
+     &PolicyStats::would_hits},
+    {"headrace_shadow_behind_reads_total",
+     "Reads that the source billed for the loads behind shadow reads.", &PolicyStats::behind_reads},
+    {"headrace_policy_switched_total", "Times that mismatches switched the policy to shadow.",
+     &PolicyStats::switched},
     {"headrace_source_unchanged_total", "Loads that the source answered with \"not modified\".",
      &PolicyStats::source_unchanged},
     {"headrace_oversize_total", "Values answered but too large to be kept.",
@@ -180,6 +186,66 @@ std::string number_text(double number) {
   return digits;
 }
 
+void write_ages(Exposition& to, std::string_view policy, const MismatchAges& ages) {
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < ages.buckets.size(); ++i) {
+    below += ages.buckets[i];
+    const bool is_last = i == mismatch_age_bounds.size();
+    const std::string bound =
+        is_last ? "+Inf"
+                : number_text(std::chrono::duration<double>(mismatch_age_bounds[i]).count());
+    to.sample(below, {{"policy", policy}, {"le", bound}}, "_bucket");
+  }
+  to.real(std::chrono::duration<double>(ages.sum).count(), {{"policy", policy}}, "_sum");
+  to.sample(below, {{"policy", policy}}, "_count");
+}
+
+void write_verification(Exposition& to, const EngineStats& stats) {
+  to.counter("headrace_verifications_total",
+             "Kept answers that were compared with the source, by what came of it.");
+  for (const PolicyStats& one : stats.policies) {
+    const auto sample = [&](std::string_view result, std::uint64_t count) {
+      to.sample(count, {{"policy", one.policy}, {"result", result}});
+    };
+    sample("match", one.verify.matches);
+    sample(name_of(MismatchClass::within_bound), one.verify.within_bound);
+    sample(name_of(MismatchClass::violation), one.verify.violations);
+    sample("undecided", one.verify.undecided);
+    sample("failed", one.verify.failures);
+  }
+  to.counter("headrace_verify_reads_total",
+             "Reads that the source billed for it; they are among headrace_source_reads_total.");
+  for (const PolicyStats& one : stats.policies) {
+    to.sample(one.verify.reads, {{"policy", one.policy}});
+  }
+  to.counter("headrace_verify_skipped_total",
+             "Kept answers that were drawn and not compared: the budget was spent, or readers "
+             "needed the source.");
+  for (const PolicyStats& one : stats.policies) {
+    to.sample(one.verify.over_budget, {{"policy", one.policy}, {"reason", "budget"}});
+    to.sample(one.verify.busy, {{"policy", one.policy}, {"reason", "busy"}});
+  }
+  to.family("headrace_verify_mismatch_age_seconds", "histogram",
+            "Age of answers that the source contradicted.");
+  for (const PolicyStats& one : stats.policies) write_ages(to, one.policy, one.verify.ages);
+}
+
+void write_dry_runs(Exposition& to, const MetricsInput& input) {
+  to.gauge("headrace_would_save_reads",
+           "Source reads that policies in shadow would have saved if they had been on.");
+  for (const PolicyStats& one : input.engine.policies) {
+    to.sample(one.would_save, {{"policy", one.policy}});
+  }
+  to.gauge("headrace_would_save_per_month",
+           "What a policy in shadow would save in 30 days, read as it is.");
+  for (const PolicyStats& one : input.engine.policies) {
+    const auto price = input.prices->of.find(one.policy);
+    if (price == input.prices->of.end() || one.dry_run.reads == 0) continue;
+    to.real(money_of(one.dry_run, price->second).saved_per_month,
+            {{"policy", one.policy}, {"currency", input.prices->currency}});
+  }
+}
+
 void write_rollouts(Exposition& to, const MetricsInput& input) {
   to.gauge("headrace_policy_rollout", "1, labelled with how far the policy is rolled out.");
   for (const PolicyView& view : input.policies) {
@@ -192,18 +258,7 @@ void write_rollouts(Exposition& to, const MetricsInput& input) {
   to.family("headrace_shadow_mismatch_age_seconds", "histogram",
             "Age of what would have been answered, where the source said something else.");
   for (const PolicyStats& one : input.engine.policies) {
-    const MismatchAges& ages = one.mismatch_ages;
-    std::uint64_t below = 0;
-    for (std::size_t i = 0; i < ages.buckets.size(); ++i) {
-      below += ages.buckets[i];
-      const bool is_last = i == mismatch_age_bounds.size();
-      const std::string bound =
-          is_last ? "+Inf"
-                  : number_text(std::chrono::duration<double>(mismatch_age_bounds[i]).count());
-      to.sample(below, {{"policy", one.policy}, {"le", bound}}, "_bucket");
-    }
-    to.real(std::chrono::duration<double>(ages.sum).count(), {{"policy", one.policy}}, "_sum");
-    to.sample(below, {{"policy", one.policy}}, "_count");
+    write_ages(to, one.policy, one.mismatch_ages);
   }
 }
 
@@ -403,6 +458,8 @@ std::string metrics_text(const MetricsInput& input) {
   write_billed(to, input.engine);
   write_money(to, input);
   write_rollouts(to, input);
+  write_verification(to, input.engine);
+  write_dry_runs(to, input);
   write_engine(to, input.engine);
   write_budgets(to, input.engine.budgets);
   if (input.store) write_store(to, *input.store);

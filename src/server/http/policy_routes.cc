@@ -9,6 +9,7 @@
 #include "server/http/json_text.h"
 #include "server/http/named_policy.h"
 #include "server/http/policy_text.h"
+#include "server/http/verify_text.h"
 
 namespace headrace::http {
 
@@ -78,13 +79,13 @@ const PolicyStats* stats_of(const EngineStats& stats, std::string_view policy) {
   return found == stats.policies.end() ? nullptr : &*found;
 }
 
-void write_list(std::string& out, const Engine& engine) {
+void write_list(std::string& out, const Engine& engine, const Prices& prices) {
   const EngineStats stats = engine.stats();
   JsonObject json(out);
   json.truth("reads_on", engine.reads_on());
   JsonArray policies(json.member("policies"));
   for (const PolicyView& view : engine.policies()) {
-    append_policy(policies.next(), view, stats_of(stats, view.policy.name));
+    append_policy(policies.next(), view, stats_of(stats, view.policy.name), prices);
   }
 }
 
@@ -101,6 +102,9 @@ void PolicyRoutes::add_to(Router& router) {
               [this](Call call) { return list(std::move(call)); }});
   router.add({"GET", "/v1/policies/{name}", Route::policies, "one policy",
               [this](Call call) { return show(std::move(call)); }});
+  router.add({"GET", "/v1/policies/{name}/mismatches", Route::policies,
+              "the last mismatches of a policy, and their stories",
+              [this](Call call) { return mismatches(std::move(call)); }});
   router.add({"PATCH", "/v1/policies/{name}", Route::policies,
               "set a policy's switches; * for all of them",
               [this](Call call) { return change(std::move(call)); }});
@@ -110,7 +114,7 @@ void PolicyRoutes::add_to(Router& router) {
 
 Task<Outcome<Answered>> PolicyRoutes::list(Call) {
   Answered answered = json_answer();
-  write_list(answered.response.body, engine_);
+  write_list(answered.response.body, engine_, *prices_());
   co_return answered;
 }
 
@@ -121,7 +125,15 @@ Task<Outcome<Answered>> PolicyRoutes::show(Call call) {
   if (found == views.end()) co_return std::unexpected(no_such_policy(engine_, call.captures[0]));
   const EngineStats stats = engine_.stats();
   Answered answered = json_answer();
-  append_policy(answered.response.body, *found, stats_of(stats, call.captures[0]));
+  append_policy(answered.response.body, *found, stats_of(stats, call.captures[0]), *prices_());
+  co_return answered;
+}
+
+Task<Outcome<Answered>> PolicyRoutes::mismatches(Call call) {
+  const Outcome<PolicyHandle> policy = find_policy(engine_, call.captures[0]);
+  if (!policy) co_return std::unexpected(policy.error());
+  Answered answered = json_answer();
+  append_mismatches(answered.response.body, engine_.mismatches(call.captures[0]));
   co_return answered;
 }
 
@@ -152,7 +164,7 @@ Task<Outcome<Answered>> PolicyRoutes::change_one(std::string name, PolicyChange 
   }
   if (!view) co_return std::unexpected(problem_of(view.error()));
   Answered answered = json_answer();
-  append_policy(answered.response.body, *view, nullptr);
+  append_policy(answered.response.body, *view, nullptr, *prices_());
   co_return answered;
 }
 

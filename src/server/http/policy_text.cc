@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/http/json_text.h"
+#include "server/http/verify_text.h"
 #include "server/http/wall_text.h"
 
 namespace headrace::http {
@@ -59,6 +60,10 @@ void append_stats(std::string& out, const PolicyStats& stats) {
   count("shadow_matches", stats.shadow_matches);
   count("shadow_mismatches", stats.shadow_mismatches);
   json.real("oldest_mismatch", seconds_of(stats.mismatch_ages.oldest));
+  count("shadow_hits", stats.would_hits);
+  count("would_save", stats.would_save);
+  count("behind_reads", stats.behind_reads);
+  count("switched", stats.switched);
   count("oversize", stats.oversize);
 }
 
@@ -78,20 +83,20 @@ void append_tier(std::string& out, const Explanation::Tier& tier) {
   if (tier.read_wall) json.text("read_at", rfc3339(*tier.read_wall));
 }
 
-void append_marks(std::string& out, const std::vector<Explanation::Mark>& marks) {
-  JsonArray array(out);
-  for (const Explanation::Mark& mark : marks) {
-    JsonObject json(array.next());
-    json.text("name", mark.name);
-    json.text("then", mark.then);
-    json.text("now", mark.now);
-    json.truth("holds", mark.holds);
+void append_verify_keys(JsonObject& json, const Policy& policy) {
+  json.real("verify_share", policy.verify_share);
+  json.real("verify_reads_per_day", policy.verify_reads_per_day);
+  if (policy.mismatches_max) {
+    json.number("mismatches_max", static_cast<std::int64_t>(*policy.mismatches_max));
   }
+  json.real("mismatch_window", seconds_of(policy.mismatch_window));
+  json.truth("violation_switches", policy.violation_switches);
 }
 
 }  // namespace
 
-void append_policy(std::string& out, const PolicyView& view, const PolicyStats* stats) {
+void append_policy(std::string& out, const PolicyView& view, const PolicyStats* stats,
+                   const Prices& prices) {
   const Policy& policy = view.policy;
   JsonObject json(out);
   json.text("name", policy.name);
@@ -100,6 +105,11 @@ void append_policy(std::string& out, const PolicyView& view, const PolicyStats* 
   json.text("rollout", name_of(policy.rollout));
   json.real("percentage", policy.percentage);
   json.truth("reads_on", view.reads_on);
+  if (!view.switched_why.empty()) {
+    json.text("switched_by", "mismatches");
+    json.text("switched_why", view.switched_why);
+    json.text("switched_at", rfc3339(view.switched_wall));
+  }
   json.text("level", name_of(policy.level));
   append_texts(json.member("fields"), policy.fields);
   append_texts(json.member("writable"), policy.writable);
@@ -115,7 +125,14 @@ void append_policy(std::string& out, const PolicyView& view, const PolicyStats* 
   json.real("load_within", seconds_of(policy.load_within));
   json.number("batch_max", static_cast<std::int64_t>(policy.batch_max));
   json.number("value_bytes_max", static_cast<std::int64_t>(policy.value_bytes_max));
-  if (stats) append_stats(json.member("stats"), *stats);
+  append_verify_keys(json, policy);
+  if (!stats) return;
+  append_stats(json.member("stats"), *stats);
+  append_verification(json.member("verification"), stats->verify);
+  const auto price = prices.of.find(policy.name);
+  if (stats->dry_run.reads == 0) return;
+  append_dry_run(json.member("dry_run"), stats->dry_run,
+                 price == prices.of.end() ? Price{} : price->second, prices.currency);
 }
 
 void append_explanation(std::string& out, const Explanation& explanation) {

@@ -30,4 +30,12 @@ struct Money {
 };
 [[nodiscard]] Money money_of(const PolicyStats& stats, const Price& price) noexcept;
 
+// What a dry run has cost besides, and what the policy would save in 30 days if it were on and was
+// read as it is.
+struct DryMoney {
+  double behind = 0;
+  double saved_per_month = 0;
+};
+[[nodiscard]] DryMoney money_of(const DryRun& run, const Price& price) noexcept;
+
 }  // namespace headrace::http

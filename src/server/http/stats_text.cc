@@ -37,6 +37,11 @@ void append_counts(JsonObject& json, const PolicyStats& stats) {
   count("shadow_matches", stats.shadow_matches);
   count("shadow_mismatches", stats.shadow_mismatches);
   json.real("oldest_mismatch", seconds_of(stats.mismatch_ages.oldest));
+  count("shadow_hits", stats.would_hits);
+  count("would_save", stats.would_save);
+  count("verify_reads", stats.verify.reads);
+  count("verify_within_bound", stats.verify.within_bound);
+  count("verify_violations", stats.verify.violations);
 }
 
 void append_policy(std::string& out, const PolicyView& view, const StatsInput& input) {
