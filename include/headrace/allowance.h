@@ -113,13 +113,27 @@ struct Spent {
   friend bool operator==(const Spent&, const Spent&) = default;
 };
 
+// A place in the row of one entity's changes.  It may be kept anywhere, by whoever has no gate
+// meanwhile.  A row lasts as long as the instance remembers the entity: a cursor of another row is
+// before all of this one.
+struct GateCursor {
+  Token row{};
+  std::uint64_t changes = 0;
+
+  friend bool operator==(const GateCursor&, const GateCursor&) = default;
+};
+
 struct GateOptions {
+  // Where the gate has looked last; none: it begins with what it shows first.
+  std::optional<GateCursor> after{};
   // Called when the gate has opened or shut, once for each time that it is seen to: what happened
   // while a call was under way, or waited for the executor, and was undone, is not told.
   std::function<void(bool open)> on_gate{};
   // The same when what is left has fallen below `below`; again only after it has risen in between.
   std::function<void(const Balance& left)> on_below{};
   Amount below = 0;
+  // The same when the entity has been invalidated and read again, since it is watched.
+  std::function<void()> on_change{};
   Executor* executor = nullptr;  // Which must outlive the gate; none: that of Allowances.
 };
 
@@ -136,6 +150,8 @@ class AllowanceGate {
   // Whether the entity has been invalidated and read again since this gate was last asked; a gate
   // that was not asked for long sees it then.  Several changes in between are one.
   [[nodiscard]] bool changed_since_last_look();
+  // Behind all changes until now.
+  [[nodiscard]] GateCursor cursor() const;
 
  private:
   friend class Allowances;
@@ -149,6 +165,8 @@ struct AllowanceStats {
   std::uint64_t entities = 0;  // Now.
   std::uint64_t gates = 0;     // Now.
   std::uint64_t waiting = 0;   // Spends, now.
+  std::uint64_t spends = 0;    // That were answered; those of nothing are not counted ...
+  std::uint64_t granted = 0;   // ... and what they were granted in all.
   std::uint64_t reads = 0;     // Of the balance.
   std::uint64_t read_failures = 0;
   std::uint64_t ledger_calls = 0;  // Each a look at the ledger, and what was written after it.

@@ -39,7 +39,11 @@ class Allowances::Impl::Attempt {
       if (!may_wait) ++impl_.stats_.turned_away;
       spent_ = entry_->purse.spend_at_once(amount_, now);
     }
-    if (!spent_) wait(awaiting);
+    if (spent_) {
+      impl_.count(amount_, *spent_);
+    } else {
+      wait(awaiting);
+    }
     impl_.show(*entry_);
     impl_.go_on(entry_);
     return !spent_;
@@ -81,6 +85,7 @@ std::optional<Spent> Allowances::Impl::try_spend(std::string_view entity, Amount
   const EntryPtr entry = entry_of(entity);
   if (!entry) return turn_away();
   std::optional<Spent> spent = entry->purse.spend(amount, ports_.clock.now());
+  if (spent) count(amount, *spent);
   show(*entry);
   go_on(entry);
   return spent;
@@ -99,6 +104,12 @@ Task<Spent> Allowances::Impl::spend(std::shared_ptr<Impl> self, std::string enti
 Spent Allowances::Impl::turn_away() {
   if (!closed_) ++stats_.turned_away;
   return {};
+}
+
+void Allowances::Impl::count(Amount asked, const Spent& spent) {
+  if (asked <= 0) return;
+  ++stats_.spends;
+  stats_.granted += static_cast<std::uint64_t>(spent.granted);
 }
 
 Result<AllowanceGate> Allowances::Impl::watch(std::string_view entity, GateOptions options) {
@@ -155,7 +166,7 @@ Allowances::Impl::EntryPtr Allowances::Impl::entry_of(std::string_view entity) {
             .key = std::string(ledger_tenant) + '/' + policy_.name + '/' + name,
             .store_key = store_key_of(ledger_tenant, policy_.name, name),
             .purse = std::move(purse),
-            .board = std::make_shared<Board>(view)});
+            .board = std::make_shared<Board>(view, ports_.random.token())});
   entry->place = used_.insert(used_.end(), entry.get());
   entries_.emplace(std::move(name), entry);
   return entry;

@@ -81,6 +81,7 @@ class Allowances::Impl : public std::enable_shared_from_this<Impl> {
   void show(Entry& entry);
   void resume(const std::shared_ptr<Waiter>& waiter);
   [[nodiscard]] Spent turn_away();
+  void count(Amount asked, const Spent& spent);
   void enter() { ++under_way_; }
 
   void leave();

@@ -183,6 +183,45 @@ TEST_F(SignalsTest, WhoHasGoneIsNotTold) {
   EXPECT_EQ(calls, 0);
 }
 
+// For those who come and go, and say where they were.
+TEST_F(SignalsTest, ACursorKeepsAPlaceWithoutAGate) {
+  Instance& one = add();
+  GateCursor cursor = watch(one).cursor();
+  world.advance(minutes(3));
+  meter->plans["1"] = "5";
+  invalidate(one, key());
+  const AllowanceGate other = watch(one);  // Who comes first takes nothing from the late one.
+  AllowanceGate late = watch(one, {.after = cursor});
+  EXPECT_TRUE(late.changed_since_last_look());
+  EXPECT_FALSE(late.changed_since_last_look());
+  cursor = late.cursor();
+  EXPECT_EQ(cursor, other.cursor());
+  EXPECT_FALSE(watch(one, {.after = cursor}).changed_since_last_look());
+}
+
+TEST_F(SignalsTest, ACursorOfAnotherRowIsBeforeAll) {
+  AllowancePolicy policy = plain();
+  policy.entities_max = 1;
+  Instance& one = add(policy);
+  const GateCursor cursor = watch(one).cursor();
+  EXPECT_TRUE(watch(add(), {.after = cursor}).changed_since_last_look()) << "another instance";
+  EXPECT_EQ(spends(one, 0, "2"), "0, 0 left, shut") << "the first one goes";
+  world.advance(minutes(3));
+  EXPECT_TRUE(watch(one, {.after = cursor}).changed_since_last_look()) << "forgotten meanwhile";
+}
+
+TEST_F(SignalsTest, WhoeverWantsToBeToldOfChangesIsToldThoughTheGateIsAsBefore) {
+  Instance& one = add();
+  int calls = 0;
+  AllowanceGate gate = watch(one, {.on_change = [&] { ++calls; }});
+  EXPECT_EQ(calls, 0) << "the first read is no change";
+  invalidate(one, key());
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(gate.changed_since_last_look());
+  spend(one, 1);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(SignalsTest, AGateOutlivesTheAllowances) {
   Instance& one = add();
   const AllowanceGate gate = watch(one);

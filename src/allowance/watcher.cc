@@ -23,6 +23,10 @@ Purse::View Board::view() const {
   return view_;
 }
 
+GateCursor Board::cursor() const {
+  return {.row = row_, .changes = view().changes};
+}
+
 std::shared_ptr<GateWatcher> Board::watch(GateOptions options, Executor& executor) {
   auto watcher = std::make_shared<GateWatcher>(shared_from_this(), std::move(options), executor);
   const std::scoped_lock lock(mutex_);
@@ -40,26 +44,25 @@ GateWatcher::GateWatcher(std::shared_ptr<Board> board, GateOptions options, Exec
     : board_(std::move(board)),
       options_(std::move(options)),
       executor_(options_.executor != nullptr ? *options_.executor : executor) {
-  const Purse::View now = board_->view();
-  looked_at_ = now.changes;
-  told_ = told_by(now);
+  looked_at_ = options_.after.value_or(board_->cursor());
+  told_ = told_by(board_->view());
 }
 
 bool GateWatcher::look() {
-  const std::uint64_t changes = board_->view().changes;
   const std::scoped_lock lock(mutex_);
-  if (changes <= looked_at_) return false;
-  looked_at_ = changes;
-  return true;
+  const GateCursor now = board_->cursor();
+  return std::exchange(looked_at_, now) != now;
 }
 
 GateWatcher::Told GateWatcher::told_by(const Purse::View& view) const {
   const auto* const left = std::get_if<Amount>(&view.left);
-  return {.open = view.open, .below = left != nullptr && *left < options_.below};
+  return {.open = view.open,
+          .below = left != nullptr && *left < options_.below,
+          .changes = view.changes};
 }
 
 void GateWatcher::notice() {
-  if (!options_.on_gate && !options_.on_below) return;
+  if (!options_.on_gate && !options_.on_below && !options_.on_change) return;
   const std::scoped_lock lock(mutex_);
   again_ = true;
   if (!std::exchange(turns_, true)) post_turn();
@@ -92,6 +95,7 @@ void GateWatcher::tell(const Told& before, const Purse::View& view) const {
   const Told now = told_by(view);
   try {
     if (options_.on_gate && now.open != before.open) options_.on_gate(now.open);
+    if (options_.on_change && now.changes != before.changes) options_.on_change();
     if (options_.on_below && now.below && !before.below) options_.on_below(view.left);
   } catch (...) {
     return;  // It ends that call alone.
@@ -106,6 +110,9 @@ Balance AllowanceGate::left() const {
 }
 bool AllowanceGate::changed_since_last_look() {
   return watcher_->look();
+}
+GateCursor AllowanceGate::cursor() const {
+  return watcher_->cursor();
 }
 
 }  // namespace headrace
