@@ -113,9 +113,9 @@ struct Spent {
   friend bool operator==(const Spent&, const Spent&) = default;
 };
 
-// A place in the row of one entity's changes.  It may be kept anywhere, by whoever has no gate
-// meanwhile.  A row lasts as long as the instance remembers the entity: a cursor of another row is
-// before all of this one.
+// A place in the row of one entity's changes, which may be kept anywhere by whoever has no gate
+// meanwhile: if a gate shows another one later, the entity has been invalidated and read again, or
+// this instance has forgotten it in between, or it is another instance.
 struct GateCursor {
   Token row{};
   std::uint64_t changes = 0;
@@ -123,9 +123,14 @@ struct GateCursor {
   friend bool operator==(const GateCursor&, const GateCursor&) = default;
 };
 
+// What a gate shows at one moment.
+struct GateState {
+  Balance left{};
+  bool open = false;
+  GateCursor cursor{};
+};
+
 struct GateOptions {
-  // Where the gate has looked last; none: it begins with what it shows first.
-  std::optional<GateCursor> after{};
   // Called when the gate has opened or shut, once for each time that it is seen to: what happened
   // while a call was under way, or waited for the executor, and was undone, is not told.
   std::function<void(bool open)> on_gate{};
@@ -150,8 +155,7 @@ class AllowanceGate {
   // Whether the entity has been invalidated and read again since this gate was last asked; a gate
   // that was not asked for long sees it then.  Several changes in between are one.
   [[nodiscard]] bool changed_since_last_look();
-  // Behind all changes until now.
-  [[nodiscard]] GateCursor cursor() const;
+  [[nodiscard]] GateState state() const;
 
  private:
   friend class Allowances;

@@ -186,28 +186,28 @@ TEST_F(SignalsTest, WhoHasGoneIsNotTold) {
 // For those who come and go, and say where they were.
 TEST_F(SignalsTest, ACursorKeepsAPlaceWithoutAGate) {
   Instance& one = add();
-  GateCursor cursor = watch(one).cursor();
+  const GateCursor before = watch(one).state().cursor;
   world.advance(minutes(3));
+  EXPECT_EQ(watch(one).state().cursor, before);
   meter->plans["1"] = "5";
   invalidate(one, key());
-  const AllowanceGate other = watch(one);  // Who comes first takes nothing from the late one.
-  AllowanceGate late = watch(one, {.after = cursor});
-  EXPECT_TRUE(late.changed_since_last_look());
-  EXPECT_FALSE(late.changed_since_last_look());
-  cursor = late.cursor();
-  EXPECT_EQ(cursor, other.cursor());
-  EXPECT_FALSE(watch(one, {.after = cursor}).changed_since_last_look());
+  const AllowanceGate early = watch(one);  // Who comes first takes nothing from the late one.
+  const AllowanceGate late = watch(one);
+  EXPECT_NE(late.state().cursor, before);
+  EXPECT_EQ(late.state().cursor, early.state().cursor);
+  EXPECT_TRUE(late.state().open);
+  EXPECT_EQ(text(late.state().left), "5 left");
 }
 
-TEST_F(SignalsTest, ACursorOfAnotherRowIsBeforeAll) {
+TEST_F(SignalsTest, ACursorOfAnotherRowIsAnother) {
   AllowancePolicy policy = plain();
   policy.entities_max = 1;
   Instance& one = add(policy);
-  const GateCursor cursor = watch(one).cursor();
-  EXPECT_TRUE(watch(add(), {.after = cursor}).changed_since_last_look()) << "another instance";
+  const GateCursor cursor = watch(one).state().cursor;
+  EXPECT_NE(watch(add()).state().cursor, cursor) << "another instance";
   EXPECT_EQ(spends(one, 0, "2"), "0, 0 left, shut") << "the first one goes";
   world.advance(minutes(3));
-  EXPECT_TRUE(watch(one, {.after = cursor}).changed_since_last_look()) << "forgotten meanwhile";
+  EXPECT_NE(watch(one).state().cursor, cursor) << "forgotten meanwhile";
 }
 
 TEST_F(SignalsTest, WhoeverWantsToBeToldOfChangesIsToldThoughTheGateIsAsBefore) {

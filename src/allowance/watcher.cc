@@ -23,8 +23,9 @@ Purse::View Board::view() const {
   return view_;
 }
 
-GateCursor Board::cursor() const {
-  return {.row = row_, .changes = view().changes};
+GateState Board::state() const {
+  const Purse::View now = view();
+  return {.left = now.left, .open = now.open, .cursor = {.row = row_, .changes = now.changes}};
 }
 
 std::shared_ptr<GateWatcher> Board::watch(GateOptions options, Executor& executor) {
@@ -44,14 +45,17 @@ GateWatcher::GateWatcher(std::shared_ptr<Board> board, GateOptions options, Exec
     : board_(std::move(board)),
       options_(std::move(options)),
       executor_(options_.executor != nullptr ? *options_.executor : executor) {
-  looked_at_ = options_.after.value_or(board_->cursor());
-  told_ = told_by(board_->view());
+  const Purse::View now = board_->view();
+  looked_at_ = now.changes;
+  told_ = told_by(now);
 }
 
 bool GateWatcher::look() {
+  const std::uint64_t changes = board_->view().changes;
   const std::scoped_lock lock(mutex_);
-  const GateCursor now = board_->cursor();
-  return std::exchange(looked_at_, now) != now;
+  if (changes <= looked_at_) return false;
+  looked_at_ = changes;
+  return true;
 }
 
 GateWatcher::Told GateWatcher::told_by(const Purse::View& view) const {
@@ -111,8 +115,8 @@ Balance AllowanceGate::left() const {
 bool AllowanceGate::changed_since_last_look() {
   return watcher_->look();
 }
-GateCursor AllowanceGate::cursor() const {
-  return watcher_->cursor();
+GateState AllowanceGate::state() const {
+  return watcher_->state();
 }
 
 }  // namespace headrace

@@ -24,7 +24,7 @@ class Board : public std::enable_shared_from_this<Board> {
 
   void show(const Purse::View& view);
   [[nodiscard]] Purse::View view() const;
-  [[nodiscard]] GateCursor cursor() const;
+  [[nodiscard]] GateState state() const;
   [[nodiscard]] std::shared_ptr<GateWatcher> watch(GateOptions options, Executor& executor);
   [[nodiscard]] bool is_watched() const;
 
@@ -41,7 +41,7 @@ class GateWatcher : public std::enable_shared_from_this<GateWatcher> {
   GateWatcher(std::shared_ptr<Board> board, GateOptions options, Executor& executor);
 
   [[nodiscard]] Purse::View view() const { return board_->view(); }
-  [[nodiscard]] GateCursor cursor() const { return board_->cursor(); }
+  [[nodiscard]] GateState state() const { return board_->state(); }
   [[nodiscard]] bool look();
   // The board shows something new.
   void notice();
@@ -65,7 +65,7 @@ class GateWatcher : public std::enable_shared_from_this<GateWatcher> {
   const GateOptions options_;
   Executor& executor_;
   std::mutex mutex_;
-  GateCursor looked_at_;
+  std::uint64_t looked_at_;  // Of the changes, the last that was looked at.
   Told told_;
   bool turns_ = false;  // A turn is due, or under way ...
   bool again_ = false;  // ... and there is something new since it began.
