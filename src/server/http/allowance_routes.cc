@@ -138,6 +138,19 @@ Outcome<Amount> amount_in(const wire::Request& request, std::size_t json_depth_m
   return amount;
 }
 
+Outcome<std::shared_ptr<Allowances>> find(const AllowanceTable& table, const Call& call) {
+  if (auto checked = check_entity(call.captures[1]); !checked) {
+    return std::unexpected(std::move(checked.error()));
+  }
+  const std::string& name = call.captures[0];
+  if (const auto at = table.find(name); at != table.end()) return at->second;
+  std::vector<std::string_view> names;
+  for (const auto& [one, allowances] : table) names.push_back(one);
+  return problem("no-such-allowance", "there is no allowance \"" +
+                                          name.substr(0, 2 * name_bytes_max) + "\"" +
+                                          nearest_hint(name, names));
+}
+
 }  // namespace
 
 AllowanceRoutes::AllowanceRoutes(AllowanceTable allowances, Ports ports, std::size_t json_depth_max)
@@ -162,6 +175,7 @@ void AllowanceRoutes::set(AllowanceTable allowances) {
   auto made = std::make_shared<const AllowanceTable>(std::move(allowances));
   const std::scoped_lock lock(mutex_);
   allowances_ = std::move(made);
+  end_polls();
 }
 
 std::shared_ptr<const AllowanceTable> AllowanceRoutes::all() const {
@@ -169,24 +183,10 @@ std::shared_ptr<const AllowanceTable> AllowanceRoutes::all() const {
   return allowances_;
 }
 
-Outcome<std::shared_ptr<Allowances>> AllowanceRoutes::find(const Call& call) const {
-  if (auto checked = check_entity(call.captures[1]); !checked) {
-    return std::unexpected(std::move(checked.error()));
-  }
-  const std::string& name = call.captures[0];
-  const std::shared_ptr<const AllowanceTable> all = this->all();
-  if (const auto at = all->find(name); at != all->end()) return at->second;
-  std::vector<std::string_view> names;
-  for (const auto& [one, allowances] : *all) names.push_back(one);
-  return problem("no-such-allowance", "there is no allowance \"" +
-                                          name.substr(0, 2 * name_bytes_max) + "\"" +
-                                          nearest_hint(name, names));
-}
-
 Task<Outcome<Answered>> AllowanceRoutes::spend(Call call) {
   const Outcome<Amount> amount = amount_in(call.request, json_depth_max_);
   if (!amount) co_return std::unexpected(amount.error());
-  const Outcome<std::shared_ptr<Allowances>> allowances = find(call);
+  const Outcome<std::shared_ptr<Allowances>> allowances = find(*all(), call);
   if (!allowances) co_return std::unexpected(allowances.error());
   auto spending = (*allowances)->spend(std::move(call.captures[1]), *amount);
   const Spent spent = co_await std::move(spending);
@@ -196,7 +196,7 @@ Task<Outcome<Answered>> AllowanceRoutes::spend(Call call) {
 }
 
 Task<Outcome<Answered>> AllowanceRoutes::look(Call call) {
-  const Outcome<std::shared_ptr<Allowances>> allowances = find(call);
+  const Outcome<std::shared_ptr<Allowances>> allowances = find(*all(), call);
   if (!allowances) co_return std::unexpected(allowances.error());
   auto looking = (*allowances)->spend(std::move(call.captures[1]), 0);
   const Spent spent = co_await std::move(looking);
@@ -208,7 +208,8 @@ Task<Outcome<Answered>> AllowanceRoutes::look(Call call) {
 Task<Outcome<Answered>> AllowanceRoutes::poll_gate(Call call) {
   const Outcome<GateQuery> query = gate_query_of(call.request);
   if (!query) co_return std::unexpected(query.error());
-  const Outcome<std::shared_ptr<Allowances>> allowances = find(call);
+  const TableRef table = all();
+  const Outcome<std::shared_ptr<Allowances>> allowances = find(*table, call);
   if (!allowances) co_return std::unexpected(allowances.error());
   const Instant deadline = ports_.clock.now() + query->wait;
 
@@ -223,7 +224,7 @@ Task<Outcome<Answered>> AllowanceRoutes::poll_gate(Call call) {
   if (!gate) co_return std::unexpected(problem_of(gate.error()));
   GateState state = gate->state();
   if (query->cursor == text_of(state)) {  // It has seen all that there is.
-    auto waiting = wait(poll, deadline);
+    auto waiting = wait(poll, table, deadline);
     co_await std::move(waiting);
     state = gate->state();
   }
@@ -235,11 +236,11 @@ Task<Outcome<Answered>> AllowanceRoutes::poll_gate(Call call) {
 
 // Waiting at a gate.
 
-Task<void> AllowanceRoutes::wait(PollRef poll, Instant deadline) {
+Task<void> AllowanceRoutes::wait(PollRef poll, TableRef table, Instant deadline) {
   if (deadline <= ports_.clock.now()) co_return;
   {
     const std::scoped_lock lock(mutex_);
-    if (dropped_) co_return;
+    if (dropped_ || table != allowances_) co_return;
     polls_.insert(poll);
   }
   const Executor::TimerId timer = ports_.executor.post_at(deadline, [poll] { poll->give({}); });
@@ -250,13 +251,13 @@ Task<void> AllowanceRoutes::wait(PollRef poll, Instant deadline) {
 }
 
 void AllowanceRoutes::drop_all() {
-  std::set<PollRef> polls;
-  {
-    const std::scoped_lock lock(mutex_);
-    dropped_ = true;
-    polls.swap(polls_);
-  }
-  for (const PollRef& poll : polls) end_soon(ports_.executor, poll);
+  const std::scoped_lock lock(mutex_);
+  dropped_ = true;
+  end_polls();
+}
+
+void AllowanceRoutes::end_polls() {
+  for (const PollRef& poll : polls_) end_soon(ports_.executor, poll);
 }
 
 }  // namespace headrace::http

@@ -45,7 +45,7 @@ class AllowanceRoutes {
   AllowanceRoutes(AllowanceTable allowances, Ports ports, std::size_t json_depth_max);
 
   void add_to(Router& router);
-  // What is asked from here on is asked of these.
+  // What is asked from here on is asked of these; those who wait at gates are answered.
   void set(AllowanceTable allowances);
   [[nodiscard]] std::shared_ptr<const AllowanceTable> all() const;
   // Answers those who wait at gates; from here on nobody waits there.
@@ -56,17 +56,20 @@ class AllowanceRoutes {
   using Poll = Handover<std::monostate>;
   using PollRef = std::shared_ptr<Poll>;
 
-  [[nodiscard]] Outcome<std::shared_ptr<Allowances>> find(const Call& call) const;
   [[nodiscard]] Task<Outcome<Answered>> spend(Call call);
   [[nodiscard]] Task<Outcome<Answered>> look(Call call);
   [[nodiscard]] Task<Outcome<Answered>> poll_gate(Call call);
-  // Until the poll is ended, or `deadline`.
-  [[nodiscard]] Task<void> wait(PollRef poll, Instant deadline);
+  using TableRef = std::shared_ptr<const AllowanceTable>;
+
+  // Until the poll is ended, or `deadline`; not at all, if `table` is not the present one any more.
+  [[nodiscard]] Task<void> wait(PollRef poll, TableRef table, Instant deadline);
+  // REQUIRES: mutex_ is held.
+  void end_polls();
 
   const Ports ports_;
   const std::size_t json_depth_max_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const AllowanceTable> allowances_;
+  TableRef allowances_;
   std::set<PollRef> polls_;  // Each has a gate, of which an allowance has gates_max.
   bool dropped_ = false;
 };
