@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view ledger_tenant = "/allowance";
 
 constexpr int evictable_looks_max = 16;
+constexpr std::size_t gates_swept_min = 64;
 
 }  // namespace
 
@@ -119,8 +120,9 @@ Result<AllowanceGate> Allowances::Impl::watch(std::string_view entity, GateOptio
     return failure(Code::too_large, "the entity has " + std::to_string(entity.size()) +
                                         " bytes; the most is 1024 (entity_bytes_max)");
   }
-  if (gates_.size() >= policy_.gates_max) {
+  if (gates_.size() >= std::min(sweep_at_, policy_.gates_max)) {
     std::erase_if(gates_, [](const auto& gate) { return gate.expired(); });
+    sweep_at_ = std::max(gates_swept_min, 2 * gates_.size());
   }
   if (gates_.size() >= policy_.gates_max) {
     return failure(Code::refused,
