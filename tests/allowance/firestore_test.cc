@@ -3,6 +3,7 @@
 
 #include "allowance/spending_contract.h"
 #include "headrace/stores/firestore.h"
+#include "kit/eventually.h"
 #include "kit/firestore_emulator.h"
 
 namespace headrace::contract {
@@ -19,7 +20,9 @@ class OnFirestore final : public StoresUnderTest {
                                {.collection = "a" + std::to_string(::getpid())}, runtime, runtime)
               .value();
       // The first calls of an emulator take it seconds.
-      (void)wait(store->look({}, {}, Store::Payload::with));
+      EXPECT_TRUE(kit::eventually(
+          [&store] { return wait(store->look({}, {}, Store::Payload::with)).has_value(); },
+          std::chrono::seconds(60)));
     }
   }
   Store& store(std::size_t instance) override { return *stores_.at(instance); }

@@ -141,7 +141,8 @@ class SpendingContract : public testing::TestWithParam<StoresMaker> {
     meter_->set_limit(limit);
     Invalidation changed;
     changed.keys.push_back({"usage", "42"});
-    (void)wait(engines_.at(0)->invalidate(changed));  // There is no bus: the other finds it out.
+    // There is no bus: the other finds it out.
+    EXPECT_TRUE(wait(engines_.at(0)->invalidate(changed)).has_value());
     const Instant deadline = runtime_.now() + std::chrono::seconds(60);
     std::vector<std::jthread> streams;
     for (int i = 0; i < streams_each * static_cast<int>(instances); ++i) {

@@ -25,7 +25,7 @@ struct GateQuery {
   Duration wait{0};
 };
 
-Outcome<Duration> wait_of(std::string_view value) {
+Outcome<Duration> wait_of(const std::string& value) {
   constexpr std::int64_t ms_max = AllowanceRoutes::gate_wait_max.count();
   std::int64_t ms = 0;
   const char* const end = value.data() + value.size();
