@@ -118,6 +118,20 @@ void add_invalidate(CLI::App& app, Run& run) {
       "  headrace invalidate --policy user");
 }
 
+void add_allowance(CLI::App& app, Run& run) {
+  auto command = std::make_shared<AllowanceCommand>();
+  CLI::App* sub = add(app, run, "allowance", "What is left of an entity's balance; spends of it",
+                      command, app::allowance);
+  sub->add_option("allowance", command->allowance, "The allowance")->required();
+  sub->add_option("entity", command->entity, "The entity")->required();
+  sub->add_option("--spend", command->spend, "How much to spend")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
+  add_remote(*sub, command->remote);
+  sub->footer(
+      "Ends with 0, or with 4 if less was granted than was to be spent.\n"
+      "Examples:\n  headrace allowance hours 42\n  headrace allowance hours 42 --spend 1");
+}
+
 void add_explain(CLI::App& app, Run& run) {
   auto command = std::make_shared<ExplainCommand>();
   CLI::App* sub = add(app, run, "explain", "Tell the whole story of one entry", command, explain);
@@ -382,6 +396,7 @@ int parse_and_run(int argc, char** argv) {
   add_write(app, run);
   add_invalidate(app, run);
   add_explain(app, run);
+  add_allowance(app, run);
   add_policy(app, run);
   add_top(app, run);
   add_replay(app, run);

@@ -113,6 +113,23 @@ struct Spent {
   friend bool operator==(const Spent&, const Spent&) = default;
 };
 
+// A place in the row of one entity's changes, which may be kept anywhere by whoever has no gate
+// meanwhile: if a gate shows another one later, the entity has been invalidated and read again, or
+// this instance has forgotten it in between, or it is another instance.
+struct GateCursor {
+  Token row{};
+  std::uint64_t changes = 0;
+
+  friend bool operator==(const GateCursor&, const GateCursor&) = default;
+};
+
+// What a gate shows at one moment.
+struct GateState {
+  Balance left{};
+  bool open = false;
+  GateCursor cursor{};
+};
+
 struct GateOptions {
   // Called when the gate has opened or shut, once for each time that it is seen to: what happened
   // while a call was under way, or waited for the executor, and was undone, is not told.
@@ -120,6 +137,8 @@ struct GateOptions {
   // The same when what is left has fallen below `below`; again only after it has risen in between.
   std::function<void(const Balance& left)> on_below{};
   Amount below = 0;
+  // The same when the entity has been invalidated and read again, since it is watched.
+  std::function<void()> on_change{};
   Executor* executor = nullptr;  // Which must outlive the gate; none: that of Allowances.
 };
 
@@ -136,6 +155,7 @@ class AllowanceGate {
   // Whether the entity has been invalidated and read again since this gate was last asked; a gate
   // that was not asked for long sees it then.  Several changes in between are one.
   [[nodiscard]] bool changed_since_last_look();
+  [[nodiscard]] GateState state() const;
 
  private:
   friend class Allowances;
@@ -149,6 +169,8 @@ struct AllowanceStats {
   std::uint64_t entities = 0;  // Now.
   std::uint64_t gates = 0;     // Now.
   std::uint64_t waiting = 0;   // Spends, now.
+  std::uint64_t spends = 0;    // That were answered; those of nothing are not counted ...
+  std::uint64_t granted = 0;   // ... and what they were granted in all.
   std::uint64_t reads = 0;     // Of the balance.
   std::uint64_t read_failures = 0;
   std::uint64_t ledger_calls = 0;  // Each a look at the ledger, and what was written after it.

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view ledger_tenant = "/allowance";
 
 constexpr int evictable_looks_max = 16;
+constexpr std::size_t gates_swept_min = 64;
 
 }  // namespace
 
@@ -39,7 +40,11 @@ class Allowances::Impl::Attempt {
       if (!may_wait) ++impl_.stats_.turned_away;
       spent_ = entry_->purse.spend_at_once(amount_, now);
     }
-    if (!spent_) wait(awaiting);
+    if (spent_) {
+      impl_.count(amount_, *spent_);
+    } else {
+      wait(awaiting);
+    }
     impl_.show(*entry_);
     impl_.go_on(entry_);
     return !spent_;
@@ -81,6 +86,7 @@ std::optional<Spent> Allowances::Impl::try_spend(std::string_view entity, Amount
   const EntryPtr entry = entry_of(entity);
   if (!entry) return turn_away();
   std::optional<Spent> spent = entry->purse.spend(amount, ports_.clock.now());
+  if (spent) count(amount, *spent);
   show(*entry);
   go_on(entry);
   return spent;
@@ -101,6 +107,12 @@ Spent Allowances::Impl::turn_away() {
   return {};
 }
 
+void Allowances::Impl::count(Amount asked, const Spent& spent) {
+  if (asked <= 0) return;
+  ++stats_.spends;
+  stats_.granted += static_cast<std::uint64_t>(spent.granted);
+}
+
 Result<AllowanceGate> Allowances::Impl::watch(std::string_view entity, GateOptions options) {
   const std::scoped_lock lock(mutex_);
   if (closed_) return failure(Code::closed, "the allowances are closed");
@@ -108,8 +120,9 @@ Result<AllowanceGate> Allowances::Impl::watch(std::string_view entity, GateOptio
     return failure(Code::too_large, "the entity has " + std::to_string(entity.size()) +
                                         " bytes; the most is 1024 (entity_bytes_max)");
   }
-  if (gates_.size() >= policy_.gates_max) {
+  if (gates_.size() >= std::min(sweep_at_, policy_.gates_max)) {
     std::erase_if(gates_, [](const auto& gate) { return gate.expired(); });
+    sweep_at_ = std::max(gates_swept_min, 2 * gates_.size());
   }
   if (gates_.size() >= policy_.gates_max) {
     return failure(Code::refused,
@@ -155,7 +168,7 @@ Allowances::Impl::EntryPtr Allowances::Impl::entry_of(std::string_view entity) {
             .key = std::string(ledger_tenant) + '/' + policy_.name + '/' + name,
             .store_key = store_key_of(ledger_tenant, policy_.name, name),
             .purse = std::move(purse),
-            .board = std::make_shared<Board>(view)});
+            .board = std::make_shared<Board>(view, ports_.random.token())});
   entry->place = used_.insert(used_.end(), entry.get());
   entries_.emplace(std::move(name), entry);
   return entry;

@@ -132,6 +132,14 @@ TEST_F(AllowancesTest, WhatIsGrantedDuringAReadIsNotInIt) {
   EXPECT_EQ(spends(one, 0), "0, 49 left");
 }
 
+TEST_F(AllowancesTest, SpendsAndWhatTheyWereGrantedAreCounted) {
+  Instance& one = alone();
+  meter->plans = {{"1", "5"}};
+  for (const Amount amount : {4, 4, 4, 0, -1}) spend(one, amount);
+  EXPECT_EQ(one.allowances->stats().spends, 3u);
+  EXPECT_EQ(one.allowances->stats().granted, 5u);
+}
+
 TEST_F(AllowancesTest, AfterAFailureItGoesOnWithWhatItKnowsAndTriesAgainEverMoreSeldom) {
   Instance& one = alone();
   meter->plans = {{"1", "100000"}};

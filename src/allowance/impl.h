@@ -81,6 +81,7 @@ class Allowances::Impl : public std::enable_shared_from_this<Impl> {
   void show(Entry& entry);
   void resume(const std::shared_ptr<Waiter>& waiter);
   [[nodiscard]] Spent turn_away();
+  void count(Amount asked, const Spent& spent);
   void enter() { ++under_way_; }
 
   void leave();
@@ -110,6 +111,7 @@ class Allowances::Impl : public std::enable_shared_from_this<Impl> {
   std::unordered_map<std::string, EntryPtr> entries_;  // No more than entities_max.
   std::list<Entry*> used_;  // The same, at most entities_max; the longest unused one first.
   std::vector<std::weak_ptr<GateWatcher>> gates_;  // No more than gates_max.
+  std::size_t sweep_at_ = 0;  // So many of them: those that are gone are swept out.
   std::size_t waiting_ = 0;
   std::uint64_t last_touch_ = 0;
   std::size_t under_way_ = 0;

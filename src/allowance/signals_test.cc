@@ -183,6 +183,45 @@ TEST_F(SignalsTest, WhoHasGoneIsNotTold) {
   EXPECT_EQ(calls, 0);
 }
 
+// For those who come and go, and say where they were.
+TEST_F(SignalsTest, ACursorKeepsAPlaceWithoutAGate) {
+  Instance& one = add();
+  const GateCursor before = watch(one).state().cursor;
+  world.advance(minutes(3));
+  EXPECT_EQ(watch(one).state().cursor, before);
+  meter->plans["1"] = "5";
+  invalidate(one, key());
+  const AllowanceGate early = watch(one);  // Who comes first takes nothing from the late one.
+  const AllowanceGate late = watch(one);
+  EXPECT_NE(late.state().cursor, before);
+  EXPECT_EQ(late.state().cursor, early.state().cursor);
+  EXPECT_TRUE(late.state().open);
+  EXPECT_EQ(text(late.state().left), "5 left");
+}
+
+TEST_F(SignalsTest, ACursorOfAnotherRowIsAnother) {
+  AllowancePolicy policy = plain();
+  policy.entities_max = 1;
+  Instance& one = add(policy);
+  const GateCursor cursor = watch(one).state().cursor;
+  EXPECT_NE(watch(add()).state().cursor, cursor) << "another instance";
+  EXPECT_EQ(spends(one, 0, "2"), "0, 0 left, shut") << "the first one goes";
+  world.advance(minutes(3));
+  EXPECT_NE(watch(one).state().cursor, cursor) << "forgotten meanwhile";
+}
+
+TEST_F(SignalsTest, WhoeverWantsToBeToldOfChangesIsToldThoughTheGateIsAsBefore) {
+  Instance& one = add();
+  int calls = 0;
+  AllowanceGate gate = watch(one, {.on_change = [&] { ++calls; }});
+  EXPECT_EQ(calls, 0) << "the first read is no change";
+  invalidate(one, key());
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(gate.changed_since_last_look());
+  spend(one, 1);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(SignalsTest, AGateOutlivesTheAllowances) {
   Instance& one = add();
   const AllowanceGate gate = watch(one);

@@ -23,6 +23,11 @@ Purse::View Board::view() const {
   return view_;
 }
 
+GateState Board::state() const {
+  const Purse::View now = view();
+  return {.left = now.left, .open = now.open, .cursor = {.row = row_, .changes = now.changes}};
+}
+
 std::shared_ptr<GateWatcher> Board::watch(GateOptions options, Executor& executor) {
   auto watcher = std::make_shared<GateWatcher>(shared_from_this(), std::move(options), executor);
   const std::scoped_lock lock(mutex_);
@@ -55,11 +60,13 @@ bool GateWatcher::look() {
 
 GateWatcher::Told GateWatcher::told_by(const Purse::View& view) const {
   const auto* const left = std::get_if<Amount>(&view.left);
-  return {.open = view.open, .below = left != nullptr && *left < options_.below};
+  return {.open = view.open,
+          .below = left != nullptr && *left < options_.below,
+          .changes = view.changes};
 }
 
 void GateWatcher::notice() {
-  if (!options_.on_gate && !options_.on_below) return;
+  if (!options_.on_gate && !options_.on_below && !options_.on_change) return;
   const std::scoped_lock lock(mutex_);
   again_ = true;
   if (!std::exchange(turns_, true)) post_turn();
@@ -92,6 +99,7 @@ void GateWatcher::tell(const Told& before, const Purse::View& view) const {
   const Told now = told_by(view);
   try {
     if (options_.on_gate && now.open != before.open) options_.on_gate(now.open);
+    if (options_.on_change && now.changes != before.changes) options_.on_change();
     if (options_.on_below && now.below && !before.below) options_.on_below(view.left);
   } catch (...) {
     return;  // It ends that call alone.
@@ -106,6 +114,9 @@ Balance AllowanceGate::left() const {
 }
 bool AllowanceGate::changed_since_last_look() {
   return watcher_->look();
+}
+GateState AllowanceGate::state() const {
+  return watcher_->state();
 }
 
 }  // namespace headrace

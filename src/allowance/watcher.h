@@ -19,14 +19,17 @@ namespace headrace {
 
 class Board : public std::enable_shared_from_this<Board> {
  public:
-  explicit Board(Purse::View view) : view_(view) {}
+  // `row` is the name of the entity's row of changes.
+  Board(Purse::View view, Token row) : row_(row), view_(view) {}
 
   void show(const Purse::View& view);
   [[nodiscard]] Purse::View view() const;
+  [[nodiscard]] GateState state() const;
   [[nodiscard]] std::shared_ptr<GateWatcher> watch(GateOptions options, Executor& executor);
   [[nodiscard]] bool is_watched() const;
 
  private:
+  const Token row_;
   mutable std::mutex mutex_;
   Purse::View view_;
   std::vector<std::weak_ptr<GateWatcher>> watchers_;  // No more than gates_max, with those of all.
@@ -38,6 +41,7 @@ class GateWatcher : public std::enable_shared_from_this<GateWatcher> {
   GateWatcher(std::shared_ptr<Board> board, GateOptions options, Executor& executor);
 
   [[nodiscard]] Purse::View view() const { return board_->view(); }
+  [[nodiscard]] GateState state() const { return board_->state(); }
   [[nodiscard]] bool look();
   // The board shows something new.
   void notice();
@@ -47,6 +51,7 @@ class GateWatcher : public std::enable_shared_from_this<GateWatcher> {
   struct Told {
     bool open = false;
     bool below = false;
+    std::uint64_t changes = 0;
 
     friend bool operator==(const Told&, const Told&) = default;
   };

@@ -21,7 +21,7 @@ class BoardTest : public testing::Test {
 
   kit::World world;
   std::shared_ptr<Board> board =
-      std::make_shared<Board>(Purse::View{.left = Amount(5), .open = true});
+      std::make_shared<Board>(Purse::View{.left = Amount(5), .open = true}, Token{1, 2});
 };
 
 TEST_F(BoardTest, WhatWasUndoneMeanwhileIsNotTold) {

@@ -76,6 +76,14 @@ struct ExplainCommand {
 };
 int explain(const ExplainCommand& command);
 
+struct AllowanceCommand {
+  Remote remote{};
+  std::string allowance{};
+  std::string entity{};
+  std::int64_t spend = 0;  // 0: only look.
+};
+int allowance(const AllowanceCommand& command);
+
 struct PolicySetCommand {
   Remote remote{};
   std::string policy{};  // "*": the global switch.

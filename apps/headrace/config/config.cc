@@ -166,6 +166,9 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
   top.each("merged", [&config](std::string name, Section section) {
     read_merged(config, std::move(name), std::move(section));
   });
+  top.each("allowances", [&config](std::string name, Section section) {
+    read_allowance(config, std::move(name), std::move(section));
+  });
   Section migration = top.section("migration");
   if (top.has("migration")) read_migration(config, std::move(migration), is_bus_named);
   top.finish();
@@ -265,6 +268,9 @@ fields = ["f"]
 rank = 0
 policy = "a"
 entity = "{name}"
+[allowances.a]
+balance = "a"
+field = "f"
 )";
 
 // A fault of the environment is told as that, and once, however many sources take it from there.
@@ -320,6 +326,12 @@ std::string to_string(const ConfigError& error) {
 const SourceConfig* Config::find_source(std::string_view name) const noexcept {
   const auto found = std::ranges::find(sources, name, &SourceConfig::name);
   return found == sources.end() ? nullptr : &*found;
+}
+
+const PolicyConfig* Config::find_policy(std::string_view name) const noexcept {
+  const auto found = std::ranges::find_if(
+      policies, [name](const PolicyConfig& one) { return one.policy.name == name; });
+  return found == policies.end() ? nullptr : &*found;
 }
 
 std::vector<const PolicyConfig*> Config::all_policies() const {

@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "headrace/allowance.h"
 #include "headrace/bus/postgres.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
@@ -213,6 +214,32 @@ struct SnapshotConfig {
   }
 };
 
+// How an allowance's balance stands in what its policy answers: in `field`, or as `limit` less
+// `used`.  A name with points goes into objects.
+struct BalanceConfig {
+  enum class Means : std::uint8_t { unknown, exhausted, unlimited };
+
+  std::string field{};
+  std::string limit{};
+  std::string used{};
+  std::string unlimited{};  // A text of `field` or `limit` that says so; empty: none does.
+  Means when_null = Means::unlimited;
+  Means when_absent = Means::unknown;  // The field, or the entity.
+
+  friend bool operator==(const BalanceConfig&, const BalanceConfig&) = default;
+};
+
+struct AllowanceConfig {
+  AllowancePolicy policy{};
+  BalanceConfig balance{};
+  Place place{};
+
+  // Equal but for where it stands in the file.
+  friend bool operator==(const AllowanceConfig& a, const AllowanceConfig& b) {
+    return a.policy == b.policy && a.balance == b.balance;
+  }
+};
+
 // A feed of a source's changes, and the policies that it covers.
 struct FeedConfig {
   std::string name{};
@@ -248,15 +275,18 @@ struct Config : StoreConfig {
   BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};
-  std::string firestore_emulator{};         // FIRESTORE_EMULATOR_HOST; of who names none.
-  std::vector<SourceConfig> sources{};      // By name.
-  std::vector<PolicyConfig> policies{};     // By name.
-  std::vector<SnapshotConfig> snapshots{};  // By name.
-  std::vector<MergedViewOptions> merged{};  // By name; sound, and of policies that there are.
-  std::vector<FeedConfig> feeds{};          // By name.
+  std::string firestore_emulator{};           // FIRESTORE_EMULATOR_HOST; of who names none.
+  std::vector<SourceConfig> sources{};        // By name.
+  std::vector<PolicyConfig> policies{};       // By name.
+  std::vector<SnapshotConfig> snapshots{};    // By name.
+  std::vector<MergedViewOptions> merged{};    // By name; sound, and of policies that there are.
+  std::vector<AllowanceConfig> allowances{};  // By name; sound, and of policies that there are.
+  std::vector<FeedConfig> feeds{};            // By name.
   std::vector<Setting> settings{};
 
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
+  // Of [policies].
+  [[nodiscard]] const PolicyConfig* find_policy(std::string_view name) const noexcept;
   // Those of [policies] and those of snapshots' sections.
   [[nodiscard]] std::vector<const PolicyConfig*> all_policies() const;
 };

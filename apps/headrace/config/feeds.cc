@@ -28,12 +28,6 @@ const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, 
   return source;
 }
 
-const PolicyConfig* find_policy(const Config& config, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      config.policies, [name](const PolicyConfig& one) { return one.policy.name == name; });
-  return found == config.policies.end() ? nullptr : &*found;
-}
-
 // The table that a policy asks for; empty: it has a query, or another source.
 std::string table_asked(const PolicyConfig* policy, std::string_view source) {
   if (policy == nullptr || policy->source != source) return "";
@@ -46,7 +40,7 @@ void read_policies(const Config& config, FeedConfig& feed, Section& section) {
   std::vector<std::string>& names = feed.cover.policies;
   section.texts("policies", names);
   for (std::size_t n = 0; n < names.size(); ++n) {
-    if (find_policy(config, names[n]) != nullptr) continue;
+    if (config.find_policy(names[n]) != nullptr) continue;
     std::vector<std::string_view> all;
     for (const PolicyConfig& one : config.policies) all.push_back(one.policy.name);
     section.fail_at(section.place_of("policies", n), "policies",
@@ -101,7 +95,7 @@ void read_table(FeedConfig& feed, const std::string& name, Section section) {
 
 void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   for (const std::string& name : feed.cover.policies) {
-    const std::string table = table_asked(find_policy(config, name), feed.source);
+    const std::string table = table_asked(config.find_policy(name), feed.source);
     if (!table.empty()) (void)table_of(feed, table);
   }
   section.each("tables", [&feed](const std::string& name, Section table) {

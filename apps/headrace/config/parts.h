@@ -45,4 +45,7 @@ void read_snapshot(Config& config, std::string name, Section section, const Fire
 // [merged.NAME].  REQUIRES: all policies have been read.
 void read_merged(Config& config, std::string name, Section section);
 
+// [allowances.NAME].  REQUIRES: all policies have been read.
+void read_allowance(Config& config, std::string name, Section section);
+
 }  // namespace headrace::config

@@ -198,6 +198,11 @@ std::shared_ptr<Revisions> Bindings::revisions_of(std::string_view source) const
   return postgres == nullptr ? nullptr : headrace::revisions_of(*postgres);
 }
 
+std::shared_ptr<Source> Bindings::source_of(std::string_view policy) const {
+  const Bound* bound = find_bound(policy);
+  return bound == nullptr ? nullptr : bound->source;
+}
+
 std::string Bindings::identity_of(std::string_view source) const {
   const Opened* opened = find_opened(source);
   if (opened == nullptr) return "";

@@ -40,6 +40,8 @@ class Bindings {
 
   // By which a source's dependencies name its database; empty if it is none of PostgreSQL.
   [[nodiscard]] std::string identity_of(std::string_view source) const;
+  // What a policy asks; null if there is none of that name.
+  [[nodiscard]] std::shared_ptr<Source> source_of(std::string_view policy) const;
   // What there was before a reload.
   struct SnapshotsBefore {
     const std::vector<config::SnapshotConfig>& configs;

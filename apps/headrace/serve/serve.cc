@@ -25,6 +25,7 @@
 #include "headrace/runtime.h"
 #include "headrace/stores/moving.h"
 #include "headrace/sync.h"
+#include "serve/allowances.h"
 #include "serve/bindings.h"
 #include "serve/environment.h"
 #include "serve/feeds.h"
@@ -147,6 +148,7 @@ class Server {
   std::optional<Bindings> bindings_;
   std::unique_ptr<Feeds> feeds_;
   MismatchLog mismatch_log_;
+  std::unique_ptr<OpenAllowances> allowances_;
   http::Snapshots snapshots_;
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
@@ -265,6 +267,7 @@ std::optional<int> Server::listen() {
   auto views = merged_of(config_, *engine_);
   if (!views) return refuse(views.error().what, "Mend [merged].", exit_config);
   options.merged = *std::move(views);
+  options.allowances = allowances_->table();
   options.connections_max = config_.server.connections_max;
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
@@ -297,6 +300,10 @@ std::optional<int> Server::start() {
   if (const auto started = feeds_->start(config_, *bindings_); !started) {
     return refuse(started.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
+  allowances_ = std::make_unique<OpenAllowances>(*engine_, runtime_, kept_in());
+  if (const auto started = allowances_->start(config_, *bindings_); !started) {
+    return refuse(started.error().what, "Mend it in " + command_.config + ".", exit_config);
+  }
   if (auto refused = listen()) return refused;
   greet();
   began_ = runtime_.now();
@@ -324,8 +331,8 @@ void Server::greet() const {
 
 // What is read at the start alone, and as which text it was given.
 std::map<std::string, std::string> fixed_settings(const Config& config) {
-  constexpr std::string_view read_again[] = {"policies.", "snapshots.", "merged.",    "feeds.",
-                                             "sources.",  "prices.",    "drain_delay"};
+  constexpr std::string_view read_again[] = {"policies.",   "snapshots.", "merged.", "feeds.",
+                                             "allowances.", "sources.",   "prices.", "drain_delay"};
   std::map<std::string, std::string> fixed;
   for (const config::Setting& setting : config.settings) {
     const bool is_read_again = std::ranges::any_of(
@@ -376,6 +383,12 @@ void Server::reload() {
   if (const auto started = feeds_->start(*next, *bindings); !started) {
     log_error("feeds are as they were: " + started.error().what);
   }
+  if (const auto started = allowances_->start(*next, *bindings); started) {
+    server_->set_allowances(allowances_->table());
+    allowances_->retire();
+  } else {
+    log_error("allowances are as they were: " + started.error().what);
+  }
   warn_of_restart(*next);
   log_info(fmt::format("reloaded: {} policies, {} sources, {} of them kept", bindings->policies(),
                        bindings->sources(), bindings->kept()));
@@ -386,6 +399,7 @@ void Server::reload() {
   config_.sources = std::move(next->sources);
   config_.merged = std::move(next->merged);
   config_.feeds = std::move(next->feeds);
+  config_.allowances = std::move(next->allowances);
   config_.prices = std::move(next->prices);
   server_->set_prices(prices_of(config_));
   snapshots_ = std::move(*snapshots);
@@ -467,6 +481,7 @@ void Server::end() {
   server_.reset();
   snapshots_.clear();
   feeds_.reset();
+  allowances_.reset();
   if (engine_) wait(engine_->close());
   engine_.reset();
   if (bus_) bus_->close();

@@ -38,6 +38,8 @@ Api::Api(const ServerOptions& options, Parts parts)
               .json_depth_max = options.json_depth_max}),
       merged_(options.merged, {.batch_answer_bytes_max = options.batch_answer_bytes_max,
                                .json_depth_max = options.json_depth_max}),
+      allowances_(options.allowances, {.clock = parts_.clock, .executor = parts_.executor},
+                  options.json_depth_max),
       invalidations_(parts_.engine, snapshots_, options.json_depth_max),
       writes_(parts_.engine, options.json_depth_max),
       guards_({.engine = parts_.engine,
@@ -53,6 +55,7 @@ Api::Api(const ServerOptions& options, Parts parts)
   reads_.add_to(router_);
   snapshots_.add_to(router_);
   merged_.add_to(router_);
+  allowances_.add_to(router_);
   invalidations_.add_to(router_);
   writes_.add_to(router_);
   guards_.add_to(router_);

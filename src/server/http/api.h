@@ -16,6 +16,7 @@
 #include "headrace/clock.h"
 #include "headrace/engine.h"
 #include "headrace/random.h"
+#include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/guard_routes.h"
 #include "server/http/invalidate_routes.h"
@@ -57,6 +58,7 @@ class Api final : public Service {
   void set_prices(Prices prices);
   void set_snapshots(Snapshots snapshots) { snapshots_.set(std::move(snapshots)); }
   void set_merged(MergedViews views) { merged_.set_views(std::move(views)); }
+  void set_allowances(AllowanceTable allowances) { allowances_.set(std::move(allowances)); }
 
   // From here on /readyz says 503.
   void announce_drain() noexcept { announced_ = true; }
@@ -64,6 +66,7 @@ class Api final : public Service {
   void drain() {
     announced_ = draining_ = true;
     guards_.drop_all();
+    allowances_.drop_all();
   }
 
  private:
@@ -92,6 +95,7 @@ class Api final : public Service {
   SnapshotRoutes snapshots_;
   ReadRoutes reads_;
   MergedRoutes merged_;
+  AllowanceRoutes allowances_;
   InvalidateRoutes invalidations_;
   WriteRoutes writes_;
   GuardRoutes guards_;

@@ -14,6 +14,8 @@ std::string_view name_of(Route route) noexcept {
     case Route::source: return "source";
     case Route::explain: return "explain";
     case Route::guard: return "guard";
+    case Route::allowance: return "allowance";
+    case Route::gate: return "gate";
     case Route::snapshot: return "snapshot";
     case Route::policies: return "policies";
     case Route::metrics: return "metrics";

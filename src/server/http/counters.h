@@ -24,13 +24,15 @@ enum class Route : std::uint8_t {
   source,
   explain,
   guard,
+  allowance,
+  gate,
   snapshot,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 13;
+inline constexpr std::size_t route_count = 15;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

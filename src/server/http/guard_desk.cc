@@ -1,9 +1,10 @@
 #include "server/http/guard_desk.h"
 
-#include <coroutine>
 #include <map>
 #include <mutex>
 #include <utility>
+
+#include "server/http/handover.h"
 
 namespace headrace::http {
 
@@ -16,40 +17,6 @@ std::string hex(Token token) {
   }
   return text;
 }
-
-// A value that one coroutine waits for; the first that is given counts.
-template <class T>
-class Handover {
- public:
-  bool give(T value) {
-    std::coroutine_handle<> waiting;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (value_) return false;
-      value_.emplace(std::move(value));
-      waiting = std::exchange(waiting_, nullptr);
-    }
-    if (waiting) waiting.resume();
-    return true;
-  }
-
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<> waiting) {
-    const std::scoped_lock lock(mutex_);
-    if (value_) return false;
-    waiting_ = waiting;
-    return true;
-  }
-  [[nodiscard]] T await_resume() {
-    const std::scoped_lock lock(mutex_);
-    return *value_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::optional<T> value_;
-  std::coroutine_handle<> waiting_;
-};
 
 }  // namespace
 

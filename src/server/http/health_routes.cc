@@ -108,7 +108,8 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .version = options_.version,
                      .policies = parts_.engine.policies(),
                      .prices = prices(),
-                     .snapshots = snapshots_.all()};
+                     .snapshots = snapshots_.all(),
+                     .allowances = allowances_.all()};
   if (parts_.store) input.store = parts_.store->usage();
   if (options_.feeds) input.feeds = options_.feeds();
   if (options_.migration.view) input.migration = options_.migration.view();
@@ -120,6 +121,7 @@ Task<Outcome<Answered>> Api::stats(Call) {
                    .policies = parts_.engine.policies(),
                    .prices = prices(),
                    .snapshots = snapshots_.all(),
+                   .allowances = allowances_.all(),
                    .version = options_.version,
                    .uptime = parts_.clock.now() - began_,
                    .connections = parts_.connections(),

@@ -387,6 +387,44 @@ void write_snapshots(Exposition& to, const Snapshots& snapshots) {
   }
 }
 
+struct AllowanceCount {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  std::uint64_t AllowanceStats::* count;
+};
+constexpr AllowanceCount allowance_counts[] = {
+    {"headrace_allowance_entities", "gauge", "Entities whose balance is remembered.",
+     &AllowanceStats::entities},
+    {"headrace_allowance_gates", "gauge", "Consumers that wait at gates.", &AllowanceStats::gates},
+    {"headrace_allowance_waiting", "gauge", "Spends that wait.", &AllowanceStats::waiting},
+    {"headrace_allowance_spends_total", "counter", "Spends that were answered.",
+     &AllowanceStats::spends},
+    {"headrace_allowance_granted_total", "counter", "What they were granted in all.",
+     &AllowanceStats::granted},
+    {"headrace_allowance_reads_total", "counter", "Reads of balances from the source.",
+     &AllowanceStats::reads},
+    {"headrace_allowance_read_failures_total", "counter", "Those that brought none.",
+     &AllowanceStats::read_failures},
+    {"headrace_allowance_ledger_calls_total", "counter", "Looks at ledgers in the store.",
+     &AllowanceStats::ledger_calls},
+    {"headrace_allowance_ledger_failures_total", "counter", "Those that failed or were late.",
+     &AllowanceStats::ledger_failures},
+    {"headrace_allowance_ledgers_lost_total", "counter",
+     "Ledgers found without what this server had written there.", &AllowanceStats::ledgers_lost},
+    {"headrace_allowance_turned_away_total", "counter", "Spends for which there was no room.",
+     &AllowanceStats::turned_away},
+};
+
+void write_allowances(Exposition& to, const AllowanceTable& allowances) {
+  std::vector<std::pair<std::string_view, AllowanceStats>> all;
+  for (const auto& [name, one] : allowances) all.emplace_back(name, one->stats());
+  for (const AllowanceCount& count : allowance_counts) {
+    to.family(count.name, count.type, count.help);
+    for (const auto& [name, stats] : all) to.sample(stats.*count.count, {{"allowance", name}});
+  }
+}
+
 void write_feeds(Exposition& to, const std::vector<FeedView>& feeds) {
   const auto each = [&](auto value) {
     for (const FeedView& one : feeds) to.sample(value(one), {{"feed", one.name}});
@@ -465,6 +503,7 @@ std::string metrics_text(const MetricsInput& input) {
   if (input.store) write_store(to, *input.store);
   if (input.migration) write_migration(to, *input.migration);
   if (input.snapshots && !input.snapshots->empty()) write_snapshots(to, *input.snapshots);
+  if (input.allowances && !input.allowances->empty()) write_allowances(to, *input.allowances);
   if (!input.feeds.empty()) write_feeds(to, input.feeds);
   write_requests(to, input);
   return to.take();

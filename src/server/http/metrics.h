@@ -16,6 +16,7 @@
 #include "headrace/engine.h"
 #include "headrace/stats.h"
 #include "headrace/store.h"
+#include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/feeds.h"
 #include "server/http/migration.h"
@@ -36,7 +37,8 @@ struct MetricsInput {
   std::vector<PolicyView> policies{};
   std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
   std::vector<FeedView> feeds{};
-  std::shared_ptr<const Snapshots> snapshots{};  // May be null.
+  std::shared_ptr<const Snapshots> snapshots{};        // May be null.
+  std::shared_ptr<const AllowanceTable> allowances{};  // May be null.
 };
 
 // The text exposition format 0.0.4.

@@ -43,6 +43,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "The server's configuration declares snapshots in [snapshots.NAME]."},
     {"no-such-view", 404, false, "No such merged view",
      "The configuration of this server names its views: [merged.NAME]."},
+    {"no-such-allowance", 404, false, "No such allowance",
+     "The configuration of this server names its allowances: [allowances.NAME]."},
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
     {"no-such-problem", 404, false, "No such problem",
      "The codes stand in docs and in this server."},

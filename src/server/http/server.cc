@@ -173,6 +173,9 @@ void HttpServer::set_snapshots(http::Snapshots snapshots) {
 void HttpServer::set_merged(MergedViews views) {
   state_->api.set_merged(std::move(views));
 }
+void HttpServer::set_allowances(http::AllowanceTable allowances) {
+  state_->api.set_allowances(std::move(allowances));
+}
 void HttpServer::announce_drain() {
   state_->api.announce_drain();
 }

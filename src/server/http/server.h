@@ -20,6 +20,7 @@
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "server/http/allowance_routes.h"
 #include "server/http/feeds.h"
 #include "server/http/migration.h"
 #include "server/http/prices.h"
@@ -36,6 +37,7 @@ struct ServerOptions {
   http::Snapshots snapshots{};
   http::FeedViews feeds{};  // May be empty.
   MergedViews merged{};
+  http::AllowanceTable allowances{};
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
@@ -70,6 +72,8 @@ class HttpServer {
   void set_snapshots(http::Snapshots snapshots);
   // Requests that begin from here on read through these.
   void set_merged(MergedViews views);
+  // Requests that begin from here on are asked of these; those before may still be asking others.
+  void set_allowances(http::AllowanceTable allowances);
 
   // From here on /readyz says 503, so that others stop sending; all else goes on.
   void announce_drain();

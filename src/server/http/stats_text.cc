@@ -110,6 +110,22 @@ void append_snapshot(std::string& out, const Snapshot& snapshot) {
   json.text("last_error", stats.last_error);
 }
 
+void append_allowance(std::string& out, std::string_view name, const AllowanceStats& stats) {
+  JsonObject json(out);
+  json.text("name", name);
+  json.number("entities", whole(stats.entities));
+  json.number("gates", whole(stats.gates));
+  json.number("waiting", whole(stats.waiting));
+  json.number("spends", whole(stats.spends));
+  json.number("granted", whole(stats.granted));
+  json.number("reads", whole(stats.reads));
+  json.number("read_failures", whole(stats.read_failures));
+  json.number("ledger_calls", whole(stats.ledger_calls));
+  json.number("ledger_failures", whole(stats.ledger_failures));
+  json.number("ledgers_lost", whole(stats.ledgers_lost));
+  json.number("turned_away", whole(stats.turned_away));
+}
+
 }  // namespace
 
 double cached_percentage(const PolicyView& view) noexcept {
@@ -147,6 +163,12 @@ void append_stats(std::string& out, const StatsInput& input) {
     JsonArray snapshots(json.member("snapshots"));
     for (const auto& [name, snapshot] : *input.snapshots) {
       append_snapshot(snapshots.next(), *snapshot);
+    }
+  }
+  if (input.allowances) {
+    JsonArray allowances(json.member("allowances"));
+    for (const auto& [name, one] : *input.allowances) {
+      append_allowance(allowances.next(), name, one->stats());
     }
   }
   JsonArray policies(json.member("policies"));

@@ -15,6 +15,7 @@
 #include "headrace/stats.h"
 #include "headrace/store.h"
 #include "headrace/time.h"
+#include "server/http/allowance_routes.h"
 #include "server/http/feeds.h"
 #include "server/http/prices.h"
 #include "server/http/snapshot_routes.h"
@@ -26,7 +27,8 @@ struct StatsInput {
   std::vector<PolicyView> policies{};
   std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.
   std::vector<FeedView> feeds{};
-  std::shared_ptr<const Snapshots> snapshots{};  // May be null.
+  std::shared_ptr<const Snapshots> snapshots{};        // May be null.
+  std::shared_ptr<const AllowanceTable> allowances{};  // May be null.
   std::optional<Store::Usage> store{};
   std::string version{};
   Duration uptime{0};
