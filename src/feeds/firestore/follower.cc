@@ -77,7 +77,10 @@ Task<void> Follower::leave() {
   const Duration leave_within = std::min<Duration>(std::chrono::seconds(1), options_.answer_within);
   const Executor::TimerId timer = executor_.post_at(
       clock_.now() + leave_within, [stop = asking_stop_]() mutable { stop.request_stop(); });
-  if (stream_) end_stream();
+  if (stream_) {
+    if (stream_->state().is_lost) acknowledged_.reset();
+    end_stream();
+  }
   bool is_given_back = !is_holder_;
   for (;;) {
     settle_telling();

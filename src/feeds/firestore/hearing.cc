@@ -12,7 +12,7 @@ namespace headrace::firestore::feed {
 Hearing::Hearing(const Targets& targets, Position from, Begins begins, std::size_t changes_max)
     : targets_(targets),
       changes_max_(changes_max),
-      all_(static_cast<std::size_t>(targets.last_target())),
+      all_(static_cast<std::size_t>(targets.last_target()), Target{.as_of = from.at}),
       reached_(from.at),
       token_(std::move(from.token)),
       is_lost_(begins == Begins::with_loss) {
@@ -71,7 +71,7 @@ void Hearing::change(const api::TargetChange& change) {
     for (const std::int32_t number : change.target_ids()) apply(target(number));
   };
   if (change.target_change_type() == Change::RESET) {
-    each(begin_anew);
+    each([&change](Target& one) { begin_anew(one, change); });
   } else if (change.target_change_type() == Change::CURRENT) {
     each([this](Target& one) {
       if (one.is_anew) end_anew(one);
@@ -80,28 +80,33 @@ void Hearing::change(const api::TargetChange& change) {
   }
 }
 
-void Hearing::begin_anew(Target& target) {
-  target = {.is_anew = true, .documents = target.documents};
+// The moment of the whole stream is not that of a target: a change may come behind it by which the
+// target is told anew.
+void Hearing::begin_anew(Target& target, const api::TargetChange& change) {
+  target = {.is_anew = true,
+            .anew_as_of = change.has_read_time() ? moment_of(change.read_time()) : target.as_of,
+            .as_of = target.as_of,
+            .documents = target.documents};
 }
 
-// Those that are older than the last cut were there then.  If they are as many as there were, none
+// Those that are older than the last time were there then.  If they are as many as there were, none
 // is gone.  The lease stands alone: what it says is not told.
 void Hearing::end_anew(Target& target) {
   const bool is_lease = &target == all_.data();
   if (!is_lease && target.documents != target.told - target.made) is_lost_ = true;
-  target = {.documents = target.told};
+  target = {.as_of = target.anew_as_of, .documents = target.told};
 }
 
 void Hearing::tell(const api::DocumentChange& change) {
   reads_ += static_cast<std::uint64_t>(change.target_ids_size());
   const Moment changed_at = moment_of(change.document().update_time());
-  bool is_old = changed_at <= reached_;
+  bool is_old = !change.target_ids().empty();
   for (const std::int32_t number : change.target_ids()) {
     Target& one = target(number);
-    is_old = is_old && one.is_anew;
+    is_old = is_old && one.is_anew && changed_at <= one.as_of;
     if (one.is_anew) {
       ++one.told;
-      one.made += moment_of(change.document().create_time()) > reached_ ? 1 : 0;
+      one.made += moment_of(change.document().create_time()) > one.as_of ? 1 : 0;
     } else {
       one.documents.reset();
     }

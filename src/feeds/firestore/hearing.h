@@ -3,9 +3,10 @@
 // Firestore tells of documents one by one, and now and then that the stream is at a moment: then it
 // has told of all that was committed until then.  What was heard up to there is a cut.
 //
-// It may say that it tells a target anew, as a whole (RESET).  Then what is newer than the last cut
-// has changed; and if documents are gone, which is known only where they were counted the last
-// time, nobody can say which.  The same holds for an existence filter.  Then the cut is a loss.
+// It may say that it tells a target anew, as a whole (RESET).  Then what is newer than the last
+// time that it did has changed; and if documents are gone, which is known only where they were
+// counted then, nobody can say which.  The same holds for an existence filter.  Then the cut is a
+// loss.
 //
 // Threads:   belongs to one thread at a time.
 // Errors:    trouble().
@@ -57,17 +58,20 @@ class Hearing {
  private:
   struct Target {
     bool is_current = false;
-    bool is_anew = false;                    // It is told as a whole, until it is current.
-    std::size_t told = 0;                    // Of its documents then, ...
-    std::size_t made = 0;                    // ... and which of them are newer than the last cut.
-    std::optional<std::size_t> documents{};  // At the last cut, where they were counted.
+    bool is_anew = false;  // It is told as a whole, until it is current.
+    Moment anew_as_of{};
+    std::size_t told = 0;  // Of its documents then, ...
+    std::size_t made = 0;  // ... and of those who are newer than `as_of`.
+    // All of it until then is known; and how many documents there were, where they were counted.
+    Moment as_of{};
+    std::optional<std::size_t> documents{};
   };
 
   [[nodiscard]] Target& target(std::int32_t number);
   template <class Gone>
   [[nodiscard]] Moment seen_at(const Gone& gone) const;
   void change(const api::TargetChange& change);
-  static void begin_anew(Target& target);
+  static void begin_anew(Target& target, const api::TargetChange& change);
   void end_anew(Target& target);
   void tell(const api::DocumentChange& change);
   void tell(const std::string& name, Moment at);

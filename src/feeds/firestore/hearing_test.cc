@@ -64,8 +64,8 @@ class HearingTest : public testing::Test {
     (void)take(response);
   }
   // Documents 1 to n, all made and changed at moment 50, told anew.
-  void told_anew(int n) {
-    say(Change::RESET, {users});
+  void told_anew(int n, int as_of = 0) {
+    say(Change::RESET, {users}, as_of);
     for (int i = 1; i <= n; ++i) document("users/" + std::to_string(i), 50, 50);
     say(Change::CURRENT, {users});
   }
@@ -175,6 +175,24 @@ TEST_F(HearingTest, OfWhatIsToldAnewOnlyTheNewHasChangedIfNoneIsGone) {
   say(Change::CURRENT, {users});
   snapshot(107);
   EXPECT_THAT(cut(), ElementsAre("loss")) << "one is gone and another new";
+}
+
+TEST_F(HearingTest, WhatIsOldIsSoAsOfTheTargetAndNotOfTheStream) {
+  told_anew(2, 101);
+  snapshot(110);
+  EXPECT_THAT(cut(), ElementsAre("loss"));
+  say(Change::RESET, {users}, 111);
+  document("users/1", 50, 105);
+  document("users/2", 50, 50);
+  say(Change::CURRENT, {users});
+  snapshot(112);
+  EXPECT_THAT(cut(), ElementsAre("users 1")) << "it came behind the stream's moment";
+  say(Change::RESET, {users}, 113);
+  document("users/1", 50, 105);
+  document("users/2", 50, 50);
+  say(Change::CURRENT, {users});
+  snapshot(114);
+  EXPECT_THAT(cut(), IsEmpty()) << "once is enough";
 }
 
 TEST_F(HearingTest, AfterAChangeByItselfTheCountIsNotKnown) {
