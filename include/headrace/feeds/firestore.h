@@ -71,7 +71,7 @@ struct FirestoreFeedOptions {
                                                                 Random& random);
 
 // What keeps a feed from working here, in a sentence; empty: nothing does.  Reads the lease, and
-// listens until it has been told of it and of nothing else.  Blocks, for answer_within at most.
+// listens from now until Firestore has told of it.  Blocks, for answer_within at most.
 // May return: invalid_argument, and why the database could not be asked.
 [[nodiscard]] Result<std::string> check_firestore_feed(FirestoreFeedOptions options, Clock& clock,
                                                        Executor& executor, Random& random);
