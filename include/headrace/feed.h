@@ -57,6 +57,8 @@ struct FeedHealth {
   bool is_consumer = false;   // Of those who have this feed, the one who is told.
   std::uint64_t changes = 0;  // Told and acknowledged by this one.
   std::uint64_t losses = 0;   // Times that it could not say what had changed.
+  std::uint64_t reads = 0;    // Documents that the source bills this one for, as it counts them ...
+  std::uint64_t writes = 0;   // ... and its own writes, where there are any.
   std::uint64_t waiting = 0;  // Changes that are not acknowledged yet, as last seen.
   Duration lag{0};            // Of the last change told: from its making to its acknowledgement,
                               // by the source's clock.

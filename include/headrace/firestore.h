@@ -48,6 +48,11 @@ struct FirestoreDatabaseOptions {
                          const FirestoreDatabaseOptions&) = default;
 };
 
+// One name for all who have the same database open: Dependency::database of what is read from it.
+[[nodiscard]] inline std::string identity_of(const FirestoreDatabaseOptions& options) {
+  return "firestore projects/" + options.project + "/databases/" + options.database + "/documents";
+}
+
 // Reads the credentials, but does not connect: a database that cannot be reached is told by reads.
 // May return: invalid_argument (options, or a credentials_file, that cannot be used).
 [[nodiscard]] Result<std::shared_ptr<FirestoreDatabase>> open_firestore_database(

@@ -107,11 +107,7 @@ firestore::Stub& FirestoreDatabase::next_stub() {
   return *stubs_[turn % stubs_.size()]->async();
 }
 
-// The server is told how long the answer is wanted, in real time: there is no other to tell it.
-void FirestoreDatabase::prepare(grpc::ClientContext& context, Instant deadline) const {
-  const Duration left = deadline - clock_.now();
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::ceil<std::chrono::microseconds>(left));
+void FirestoreDatabase::prepare(grpc::ClientContext& context) const {
   context.AddMetadata("google-cloud-resource-prefix", name_);
   if (!options_.emulator.empty()) context.AddMetadata("authorization", "Bearer owner");
   if (!quota_project_.empty()) context.AddMetadata("x-goog-user-project", quota_project_);
@@ -177,7 +173,11 @@ Task<Result<void>> FirestoreDatabase::run(firestore::Call& call, Instant deadlin
   }
   // Shared with the timer, which may be at work when the call ends.
   const auto context = std::make_shared<grpc::ClientContext>();
-  prepare(*context, deadline);
+  prepare(*context);
+  // The server is told how long the answer is wanted, in real time: there is no other to tell it.
+  const Duration left = deadline - clock_.now();
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::ceil<std::chrono::microseconds>(left));
   const Executor::TimerId timer = executor_.post_at(deadline, [context] { context->TryCancel(); });
   {
     const std::stop_callback on_stop(stop, [raw = context.get()] { raw->TryCancel(); });
@@ -187,6 +187,11 @@ Task<Result<void>> FirestoreDatabase::run(firestore::Call& call, Instant deadlin
   executor_.cancel(timer);
   give_turn();
   co_return Result<void>();
+}
+
+firestore::Stub& FirestoreDatabase::stub_of_stream(grpc::ClientContext& context) {
+  prepare(context);
+  return next_stub();
 }
 
 Task<bool> FirestoreDatabase::pause(std::size_t next, Instant deadline, std::stop_token stop) {

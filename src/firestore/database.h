@@ -45,6 +45,10 @@ class FirestoreDatabase {
   [[nodiscard]] Task<Result<void>> run(firestore::Call& call, Instant deadline,
                                        std::stop_token stop);
 
+  // For a stream that stays open: it takes no turn and has no deadline.  `context` is made ready;
+  // the database must outlive the call.
+  [[nodiscard]] firestore::Stub& stub_of_stream(grpc::ClientContext& context);
+
   // Waits before the try number `next`, the later ones longer and no two alike.  False at once if
   // there is no further try: tries_max, the deadline or `stop`.
   [[nodiscard]] Task<bool> pause(std::size_t next, Instant deadline, std::stop_token stop);
@@ -66,7 +70,7 @@ class FirestoreDatabase {
 
   [[nodiscard]] Task<Result<void>> take_turn(Instant deadline, std::stop_token stop);
   void give_turn();
-  void prepare(grpc::ClientContext& context, Instant deadline) const;
+  void prepare(grpc::ClientContext& context) const;
   [[nodiscard]] firestore::Stub& next_stub();
   [[nodiscard]] std::string where() const;
 

@@ -7,6 +7,7 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/runtime.h"
 #include "serve/environment.h"
@@ -50,8 +51,7 @@ int install(const FeedCommand& command, const PostgresFeedOptions& options, cons
   return exit_ok;
 }
 
-int check(const PostgresFeedOptions& options, const Clock& clock) {
-  const Result<std::string> lacking = check_postgres_outbox(options.login, options.outbox, clock);
+int show(const Result<std::string>& lacking) {
   if (!lacking) return complain(lacking.error());
   fmt::print("{}\n", lacking->empty() ? "nothing is lacking" : *lacking);
   return lacking->empty() ? exit_ok : exit_absent;
@@ -67,6 +67,25 @@ int uninstall(const FeedCommand& command, const PostgresFeedOptions& options, co
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
+}
+
+int run(const FeedCommand& command, const FirestoreFeedOptions& options, Runtime& runtime) {
+  if (command.stage == "check") {
+    return show(check_firestore_feed(options, runtime, runtime, runtime));
+  }
+  fmt::print("A feed of Firestore has nothing to install: it listens.\n");
+  return exit_ok;
+}
+
+int run(const FeedCommand& command, PostgresFeedOptions options, const Clock& clock) {
+  if (!command.connection.empty()) {
+    options.login.connection = command.connection;
+    options.login.password.clear();
+    options.outbox.role = command.role;
+  }
+  if (command.stage == "install") return install(command, options, clock);
+  if (command.stage == "uninstall") return uninstall(command, options, clock);
+  return show(check_postgres_outbox(options.login, options.outbox, clock));
 }
 
 }  // namespace
@@ -86,17 +105,16 @@ int feed(const FeedCommand& command) {
                         : command.config + " has no feed " + command.feed,
                     exit_usage);
   }
-  auto options = feed_options(*config, *meant);
+  const auto options = feed_options(*config, *meant);
   if (!options) return complain(options.error());
-  if (!command.connection.empty()) {
-    options->login.connection = command.connection;
-    options->login.password.clear();
-    options->outbox.role = command.role;
+  const bool is_firestore = std::holds_alternative<FirestoreFeedOptions>(*options);
+  if (is_firestore && !command.connection.empty()) {
+    return complain("--connection is of PostgreSQL, and this feed is one of Firestore", exit_usage);
   }
   Runtime runtime({.threads = 1});
-  const int code = command.stage == "install" ? install(command, *options, runtime)
-                   : command.stage == "check" ? check(*options, runtime)
-                                              : uninstall(command, *options, runtime);
+  const int code = std::visit(
+      [&](const auto& options_of_kind) { return run(command, options_of_kind, runtime); },
+      *options);
   runtime.stop();
   return code;
 }

@@ -203,6 +203,8 @@ connection = "host=127.0.0.1"
 source = "d"
 [feeds.a.tables.t]
 tags = ["t"]
+[feeds.c]
+source = "c"
 [policies.a]
 source = "a"
 table = "t"

@@ -25,6 +25,7 @@
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
+#include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/journals/file.h"
 #include "headrace/merge.h"
@@ -240,12 +241,14 @@ struct AllowanceConfig {
   }
 };
 
+using FeedOptions = std::variant<PostgresFeedOptions, FirestoreFeedOptions>;
+
 // A feed of a source's changes, and the policies that it covers.
 struct FeedConfig {
   std::string name{};
   std::string source{};
-  // Its login and database are left to the caller, as those of the source.
-  PostgresFeedOptions options{};
+  // Of the source's kind.  Login and database are left to the caller, as those of the source.
+  FeedOptions options{};
   FeedCoverOptions cover{};  // `database` is left to the caller.
   Place place{};
 

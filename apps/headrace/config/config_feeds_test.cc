@@ -44,11 +44,12 @@ TEST(ConfigFeeds, CoverThePoliciesThatAskForTables) {
   ASSERT_TRUE(config);
   ASSERT_EQ(config->feeds.size(), 1u);
   const FeedConfig& feed = config->feeds[0];
+  const PostgresOutbox& outbox = std::get<PostgresFeedOptions>(feed.options).outbox;
   EXPECT_THAT(feed.cover.policies, ElementsAre("user"));
   EXPECT_EQ(feed.cover.bound, std::chrono::seconds(2));
   EXPECT_EQ(feed.cover.when_behind, FeedCoverOptions::Behind::bypass);
-  ASSERT_EQ(feed.options.outbox.tables.size(), 1u);
-  EXPECT_EQ(feed.options.outbox.tables[0].table, "shop.users");
+  ASSERT_EQ(outbox.tables.size(), 1u);
+  EXPECT_EQ(outbox.tables[0].table, "shop.users");
 }
 
 TEST(ConfigFeeds, TagsNameTheColumnsWhoseValuesAreTold) {
@@ -65,14 +66,80 @@ tags = ["list:{owner}", "{kind}/{owner}", "items"]
 )");
   ASSERT_TRUE(config);
   const FeedConfig& feed = config->feeds[0];
+  const PostgresOutbox& outbox = std::get<PostgresFeedOptions>(feed.options).outbox;
   EXPECT_THAT(feed.cover.policies, ElementsAre("user", "list"));
   EXPECT_EQ(feed.cover.when_behind, FeedCoverOptions::Behind::own_bound);
-  EXPECT_FALSE(feed.options.outbox.notify);
-  ASSERT_EQ(feed.options.outbox.tables.size(), 2u);
-  EXPECT_EQ(feed.options.outbox.tables[1].table, "shop.items");
-  EXPECT_THAT(feed.options.outbox.tables[1].values, ElementsAre("owner", "kind"));
+  EXPECT_FALSE(outbox.notify);
+  ASSERT_EQ(outbox.tables.size(), 2u);
+  EXPECT_EQ(outbox.tables[1].table, "shop.items");
+  EXPECT_THAT(outbox.tables[1].values, ElementsAre("owner", "kind"));
   ASSERT_EQ(feed.cover.tables.size(), 1u);
   EXPECT_THAT(feed.cover.tables[0].tags, ElementsAre("list:{owner}", "{kind}/{owner}", "items"));
+}
+
+constexpr std::string_view firestore = R"([sources.fs]
+kind = "firestore"
+project = "p"
+[policies.doc]
+source = "fs"
+collection = "users"
+fields = ["v"]
+[policies.own]
+source = "fs"
+collection = "users/{entity}/items"
+fields = ["v"]
+)";
+
+TEST(ConfigFeeds, OfFirestoreListenToWhatTheirPoliciesAskFor) {
+  const auto config = read(std::string(firestore) + R"([feeds.live]
+source = "fs"
+lease = "leases/live"
+prove_every = "2s"
+resume_within = "0s"
+backlog_max = 5
+)");
+  ASSERT_TRUE(config);
+  const FeedConfig& feed = config->feeds[0];
+  EXPECT_THAT(feed.cover.policies, ElementsAre("doc", "own"));
+  EXPECT_EQ(feed.cover.bound, std::chrono::seconds(10));
+  const auto& options = std::get<FirestoreFeedOptions>(feed.options);
+  EXPECT_THAT(options.collections,
+              ElementsAre(FirestoreFeedCollection{.path = "users"},
+                          FirestoreFeedCollection{.path = "items", .everywhere = true}));
+  EXPECT_EQ(options.lease, "leases/live");
+  EXPECT_EQ(options.prove_every, std::chrono::seconds(2));
+  EXPECT_EQ(options.resume_within, Duration::zero());
+  EXPECT_EQ(options.backlog_max, 5u);
+}
+
+TEST(ConfigFeeds, OfFirestoreTellEveryFault) {
+  const std::string feed = std::string(firestore) + "[feeds.live]\nsource = \"fs\"\n";
+  EXPECT_THAT(faults_in(feed + "policies = [\"user\"]\n"),
+              ElementsAre(HasSubstr("policy \"user\" does not ask source \"fs\"")));
+  EXPECT_THAT(faults_in("[sources.fs]\nkind = \"firestore\"\nproject = \"p\"\n"
+                        "[feeds.live]\nsource = \"fs\"\n"),
+              ElementsAre(HasSubstr("it covers nothing")));
+  for (const std::string lease : {"leases", "/a", "a/", "a//b", "a/b/c"}) {
+    EXPECT_THAT(faults_in(feed + "lease = \"" + lease + "\"\n"),
+                ElementsAre(HasSubstr("feeds.live.lease: must be the name")))
+        << lease;
+  }
+  for (const std::string lease : {"users/a", "users/7/items/a"}) {
+    EXPECT_THAT(faults_in(feed + "lease = \"" + lease + "\"\n"),
+                ElementsAre(HasSubstr("feeds.live.lease: must not be in a collection")))
+        << lease;
+  }
+  EXPECT_THAT(faults_in(feed + "bound = \"4s\"\n"),
+              ElementsAre(HasSubstr("at least five times prove_every")));
+  EXPECT_THAT(faults_in(feed + "silent_max = \"2s\"\n"),
+              ElementsAre(HasSubstr("at least three times prove_every")));
+  EXPECT_THAT(faults_in(feed + "prove_every = \"1ms\"\n"),
+              ElementsAre(HasSubstr("must be 10ms to 1m")));
+  EXPECT_THAT(faults_in(feed + "resume_within = \"25h\"\n"),
+              ElementsAre(HasSubstr("must be 24h at most")));
+  EXPECT_THAT(faults_in(feed + "outbox = \"a\"\n"), ElementsAre(HasSubstr("outbox")));
+  EXPECT_THAT(faults_in(feed + "[feeds.more]\nsource = \"fs\"\n"),
+              Contains(HasSubstr("feeds.more.lease: is that of feed \"live\" too")));
 }
 
 TEST(ConfigFeeds, EveryFaultIsToldInItsPlace) {

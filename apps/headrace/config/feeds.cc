@@ -9,6 +9,9 @@ namespace headrace::config {
 
 namespace {
 
+// Each proof is a write there, so that they are fewer.
+constexpr Duration firestore_bound = std::chrono::seconds(10);
+
 const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, Section& section) {
   if (!section.text("source", feed.source)) {
     if (!section.has("source")) section.fail("source is missing: the name of a source");
@@ -20,9 +23,9 @@ const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, 
     for (const SourceConfig& one : config.sources) names.push_back(one.name);
     section.fail("source",
                  "there is no source \"" + feed.source + "\"" + nearest_hint(feed.source, names));
-  } else if (source->kind() != "postgres") {
+  } else if (source->kind() != "postgres" && source->kind() != "firestore") {
     section.fail("source", "\"" + source->name + "\" is of kind \"" + std::string(source->kind()) +
-                               "\"; a feed is one of PostgreSQL");
+                               "\"; a feed is one of PostgreSQL or Firestore");
     return nullptr;
   }
   return source;
@@ -35,7 +38,13 @@ std::string table_asked(const PolicyConfig* policy, std::string_view source) {
   return asked == nullptr ? "" : asked->table;
 }
 
-// The policies that are covered: those that are named, else all that ask for a table of the source.
+// Whether what a policy asks of the source is what a feed tells of.
+bool can_be_told(const PolicyConfig& policy, std::string_view source) {
+  const bool asks_firestore = std::holds_alternative<FirestoreTexts>(policy.question);
+  return (asks_firestore && policy.source == source) || !table_asked(&policy, source).empty();
+}
+
+// The policies that are covered: those that are named, else all that the feed can tell of.
 void read_policies(const Config& config, FeedConfig& feed, Section& section) {
   std::vector<std::string>& names = feed.cover.policies;
   section.texts("policies", names);
@@ -48,7 +57,7 @@ void read_policies(const Config& config, FeedConfig& feed, Section& section) {
   }
   if (section.has("policies")) return;
   for (const PolicyConfig& one : config.policies) {
-    if (!table_asked(&one, feed.source).empty()) names.push_back(one.policy.name);
+    if (can_be_told(one, feed.source)) names.push_back(one.policy.name);
   }
 }
 
@@ -64,8 +73,12 @@ std::vector<std::string> columns_in(std::string_view tag) {
   return names;
 }
 
+PostgresFeedOptions& of_postgres(FeedConfig& feed) {
+  return std::get<PostgresFeedOptions>(feed.options);
+}
+
 PostgresOutboxTable& table_of(FeedConfig& feed, const std::string& name) {
-  std::vector<PostgresOutboxTable>& tables = feed.options.outbox.tables;
+  std::vector<PostgresOutboxTable>& tables = of_postgres(feed).outbox.tables;
   const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
   return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
 }
@@ -101,7 +114,7 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   section.each("tables", [&feed](const std::string& name, Section table) {
     read_table(feed, name, std::move(table));
   });
-  const std::size_t tables = feed.options.outbox.tables.size();
+  const std::size_t tables = of_postgres(feed).outbox.tables.size();
   if (tables == 0) {
     section.fail(
         "it names no tables: no policy of its source that it covers asks for one, and there is no "
@@ -113,7 +126,7 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
 }
 
 void read_times(FeedConfig& feed, Section& section) {
-  PostgresFeedOptions& options = feed.options;
+  PostgresFeedOptions& options = of_postgres(feed);
   section.truth("notify", options.outbox.notify);
   section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
   section.count("batch_max", options.batch_max, 1, 10'000);
@@ -123,10 +136,13 @@ void read_times(FeedConfig& feed, Section& section) {
        options.poll_every > std::chrono::seconds(5))) {
     section.fail("poll_every", "must be 10ms to 5s");
   }
-  section.duration("bound", feed.cover.bound);
   if (feed.cover.bound < 2 * options.poll_every) {
     section.fail("bound", "must be at least twice poll_every: each poll proves once");
   }
+}
+
+void read_cover(FeedConfig& feed, Section& section) {
+  section.duration("bound", feed.cover.bound);
   std::string behind;
   if (section.choice("when_behind", behind, {"bypass", "own-bound"}) && behind == "own-bound") {
     feed.cover.when_behind = FeedCoverOptions::Behind::own_bound;
@@ -134,7 +150,7 @@ void read_times(FeedConfig& feed, Section& section) {
 }
 
 void read_outbox(FeedConfig& feed, Section& section) {
-  std::string& name = feed.options.outbox.name;
+  std::string& name = of_postgres(feed).outbox.name;
   section.text("outbox", name);
   const bool is_sound = !name.empty() && name.size() <= outbox_name_bytes_max &&
                         std::ranges::all_of(name, [](char c) {
@@ -144,15 +160,23 @@ void read_outbox(FeedConfig& feed, Section& section) {
   if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
 }
 
+// What says which of those that have a feed is told, and the key that names it.
+std::pair<std::string_view, std::string_view> told_by(const FeedConfig& feed) {
+  if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&feed.options)) {
+    return {"lease", firestore->lease};
+  }
+  return {"outbox", std::get<PostgresFeedOptions>(feed.options).outbox.name};
+}
+
 // Each feed is told of its own changes, and each policy hangs on one.
 void refuse_doubles(const Config& config, const FeedConfig& feed, Section& section) {
   for (const FeedConfig& other : config.feeds) {
-    const bool is_same_outbox =
-        other.source == feed.source && other.options.outbox.name == feed.options.outbox.name;
-    if (is_same_outbox) {
-      section.fail("outbox", "is that of feed \"" + other.name +
-                                 "\" too: one of the two would be "
-                                 "told; make it one feed, or name another outbox");
+    if (other.source == feed.source && told_by(other) == told_by(feed)) {
+      const std::string key(told_by(feed).first);
+      section.fail(key, "is that of feed \"" + other.name +
+                            "\" too: one of the two would be told; make it one feed, or name "
+                            "another " +
+                            key);
     }
     for (const std::string& policy : feed.cover.policies) {
       if (std::ranges::count(other.cover.policies, policy) == 0) continue;
@@ -162,15 +186,36 @@ void refuse_doubles(const Config& config, const FeedConfig& feed, Section& secti
   }
 }
 
+void read_postgres_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
+                        Section& section) {
+  read_times(feed, section);
+  read_outbox(feed, section);
+  if (source != nullptr) read_tables(config, feed, section);
+}
+
 }  // namespace
+
+const PolicyConfig* find_policy(const Config& config, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      config.policies, [name](const PolicyConfig& one) { return one.policy.name == name; });
+  return found == config.policies.end() ? nullptr : &*found;
+}
 
 void read_feed(Config& config, std::string name, Section section) {
   FeedConfig feed{.name = std::move(name), .place = section.place()};
   const SourceConfig* source = read_source_of_feed(config, feed, section);
+  const bool is_firestore = source != nullptr && source->kind() == "firestore";
+  if (is_firestore) {
+    feed.options = FirestoreFeedOptions{};
+    feed.cover.bound = firestore_bound;
+  }
   read_policies(config, feed, section);
-  read_times(feed, section);
-  read_outbox(feed, section);
-  if (source != nullptr) read_tables(config, feed, section);
+  read_cover(feed, section);
+  if (is_firestore) {
+    read_firestore_feed(config, feed, section);
+  } else {
+    read_postgres_feed(config, source, feed, section);
+  }
   refuse_doubles(config, feed, section);
   section.finish();
   config.feeds.push_back(std::move(feed));

@@ -37,10 +37,15 @@ void read_policy(Config& config, std::string name, Section section, const Firest
 // The keys of a policy, into what has the defaults and the name.  The section is not finished.
 void read_policy_keys(const Config& config, PolicyConfig& into, Section& section,
                       const FirestoreCheck& check);
+// The keys of a feed of Firestore, which has its source, policies and bound.
+void read_firestore_feed(const Config& config, FeedConfig& feed, Section& section);
 // [feeds.NAME].  REQUIRES: all sources and policies have been read.
 void read_feed(Config& config, std::string name, Section section);
 // [snapshots.NAME].  REQUIRES: all sources and policies have been read.
 void read_snapshot(Config& config, std::string name, Section section, const FirestoreCheck& check);
+
+// The policy of that name; null: there is none.
+[[nodiscard]] const PolicyConfig* find_policy(const Config& config, std::string_view name);
 
 // [merged.NAME].  REQUIRES: all policies have been read.
 void read_merged(Config& config, std::string name, Section section);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "serve/log.h"
 #include "serve/passwords.h"
@@ -16,15 +17,27 @@ namespace {
 // What a feed that works needs at most until its first proof.
 constexpr Duration first_proof_within = std::chrono::seconds(5);
 
+Result<std::unique_ptr<Feed>> open(const config::FeedOptions& options, Runtime& runtime) {
+  if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&options)) {
+    return open_firestore_feed(*firestore, runtime, runtime, runtime);
+  }
+  return open_postgres_feed(std::get<PostgresFeedOptions>(options), runtime, runtime);
+}
+
 }  // namespace
 
-Result<PostgresFeedOptions> feed_options(const config::Config& config,
+Result<config::FeedOptions> feed_options(const config::Config& config,
                                          const config::FeedConfig& feed) {
-  const auto& source =
-      std::get<config::PostgresSourceConfig>(config.find_source(feed.source)->options);
+  const config::SourceConfig& asked = *config.find_source(feed.source);
+  if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&feed.options)) {
+    FirestoreFeedOptions options = *firestore;
+    options.database = std::get<FirestoreDatabaseOptions>(asked.options);
+    return options;
+  }
+  const auto& source = std::get<config::PostgresSourceConfig>(asked.options);
   auto password = first_line_of(source.password_file);
   if (!password) return std::unexpected(std::move(password.error()));
-  PostgresFeedOptions options = feed.options;
+  PostgresFeedOptions options = std::get<PostgresFeedOptions>(feed.options);
   options.login.connection = source.options.connection;
   options.login.password = std::move(*password);
   options.login.connect_within = source.options.connect_within;
@@ -41,7 +54,11 @@ Result<std::vector<Feeds::Wanted>> Feeds::wanted_of(const config::Config& config
     }
     Wanted& wanted = all.emplace_back(
         Wanted{.name = feed.name, .feed = *std::move(options), .cover = feed.cover});
-    wanted.feed.database = wanted.cover.database = bindings.identity_of(feed.source);
+    if (auto* const postgres = std::get_if<PostgresFeedOptions>(&wanted.feed)) {
+      wanted.cover.database = postgres->database = bindings.identity_of(feed.source);
+    } else {
+      wanted.cover.database = identity_of(std::get<FirestoreFeedOptions>(wanted.feed).database);
+    }
   }
   return all;
 }
@@ -56,7 +73,7 @@ Result<void> Feeds::start(const config::Config& config, const Bindings& bindings
   }
   std::vector<Running> next;
   for (const Wanted& wanted : *all) {
-    auto opened = open_postgres_feed(wanted.feed, runtime_, runtime_);
+    auto opened = open(wanted.feed, runtime_);
     if (!opened) {
       return failure(opened.error().code, "feeds." + wanted.name + ": " + opened.error().what);
     }

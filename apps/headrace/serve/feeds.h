@@ -21,7 +21,7 @@
 namespace headrace::app {
 
 // A feed's options, complete.
-[[nodiscard]] Result<PostgresFeedOptions> feed_options(const config::Config& config,
+[[nodiscard]] Result<config::FeedOptions> feed_options(const config::Config& config,
                                                        const config::FeedConfig& feed);
 
 class Feeds {
@@ -44,7 +44,7 @@ class Feeds {
   // A feed's options, complete: what two feeds have in common that are the same.
   struct Wanted {
     std::string name{};
-    PostgresFeedOptions feed{};
+    config::FeedOptions feed{};
     FeedCoverOptions cover{};
 
     friend bool operator==(const Wanted&, const Wanted&) = default;

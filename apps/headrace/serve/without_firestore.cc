@@ -1,7 +1,8 @@
-// Stands in for Firestore, as source and store, in a program that was built without gRPC: it says
-// so.
+// Stands in for Firestore, as source, store and feed, in a program that was built without gRPC: it
+// says so.
 #include <memory>
 
+#include "headrace/feeds/firestore.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/stores/firestore.h"
 
@@ -33,6 +34,15 @@ std::shared_ptr<Revisions> revisions_of(std::shared_ptr<FirestoreDatabase>) {
 
 Result<std::unique_ptr<Store>> open_firestore_store(std::shared_ptr<FirestoreDatabase>,
                                                     FirestoreStoreOptions, Clock&, Random&) {
+  return left_out();
+}
+
+Result<std::unique_ptr<Feed>> open_firestore_feed(FirestoreFeedOptions, Clock&, Executor&,
+                                                  Random&) {
+  return left_out();
+}
+
+Result<std::string> check_firestore_feed(FirestoreFeedOptions, Clock&, Executor&, Random&) {
   return left_out();
 }
 

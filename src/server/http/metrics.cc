@@ -443,6 +443,10 @@ void write_feeds(Exposition& to, const std::vector<FeedView>& feeds) {
   each([](const FeedView& one) { return one.health.changes; });
   to.counter("headrace_feed_losses_total", "Times that a feed could not say what had changed.");
   each([](const FeedView& one) { return one.health.losses; });
+  to.counter("headrace_feed_reads_total", "Documents that the source bills the feed here for.");
+  each([](const FeedView& one) { return one.health.reads; });
+  to.counter("headrace_feed_writes_total", "Writes that the source bills the feed here for.");
+  each([](const FeedView& one) { return one.health.writes; });
   to.gauge("headrace_feed_lag_seconds", "From the last change told here to its acknowledgement.");
   each_real([&](const FeedView& one) { return seconds(one.health.lag); });
   to.gauge("headrace_feed_lag_max_seconds", "The longest of those.");

@@ -87,6 +87,8 @@ void append_feed(std::string& out, const FeedView& feed) {
   json.number("changes", whole(feed.health.changes));
   json.number("losses", whole(feed.health.losses));
   json.number("waiting", whole(feed.health.waiting));
+  json.number("reads", whole(feed.health.reads));
+  json.number("writes", whole(feed.health.writes));
   json.real("lag", seconds_of(feed.health.lag));
   json.real("lag_max", seconds_of(feed.health.lag_max));
   json.text("position", feed.health.position);

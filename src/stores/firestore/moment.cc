@@ -15,18 +15,6 @@ constexpr Duration lives_max = std::chrono::hours(24 * 365 * 10);
 
 }  // namespace
 
-Moment moment_of(const google::protobuf::Timestamp& time) {
-  return Moment(std::chrono::seconds(time.seconds()) + microseconds(time.nanos() / 1000));
-}
-
-google::protobuf::Timestamp timestamp_of(Moment moment) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(moment);
-  google::protobuf::Timestamp time;
-  time.set_seconds(whole.time_since_epoch().count());
-  time.set_nanos(static_cast<std::int32_t>((moment - whole).count() * 1000));
-  return time;
-}
-
 Moment end_of(Moment from, Duration lives) {
   const Duration bounded = std::clamp(lives, Duration::zero(), lives_max);
   return from + std::chrono::ceil<microseconds>(bounded);

@@ -1,31 +1,17 @@
-// stores/firestore/moment.h: Firestore's own time, and what is known of it between two answers.
+// stores/firestore/moment.h: what is known of Firestore's own time between two answers.
 //
 // Threads:   ServerTime is safe from any thread; all else are values.
 // Errors:    none.
 // Lifetimes: values.
 #pragma once
 
-#include <google/protobuf/timestamp.pb.h>
-
-#include <chrono>
 #include <mutex>
 #include <optional>
 
+#include "firestore/moment.h"
 #include "headrace/time.h"
 
 namespace headrace::firestore {
-
-// Of Firestore's clock; instances never compare their own.
-struct FirestoreTime {
-  using duration = std::chrono::microseconds;
-  using rep = duration::rep;
-  using period = duration::period;
-  static constexpr bool is_steady = true;
-};
-using Moment = std::chrono::time_point<FirestoreTime, std::chrono::microseconds>;
-
-[[nodiscard]] Moment moment_of(const google::protobuf::Timestamp& time);
-[[nodiscard]] google::protobuf::Timestamp timestamp_of(Moment moment);
 
 // The first moment that is not before `from` and `lives`; bounded, so that it can be written.
 [[nodiscard]] Moment end_of(Moment from, Duration lives);
