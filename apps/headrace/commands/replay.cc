@@ -96,19 +96,12 @@ constexpr char only_here[] =
     "is played in this process alone, on SQLite: leave out --url, --source and --compare";
 
 // What has an act is left out of a mix that is played elsewhere.  Returns what is to be said of it.
-Result<std::string> leave_out_acts(const ReplayCommand& command, Mix& mix) {
+Result<std::string> only_questions_elsewhere(const ReplayCommand& command, Mix& mix) {
   if (command.urls.empty() && command.source.empty() && command.compare.empty()) return "";
-  std::string left_out;
-  for (const replay::Workload& workload : mix.workloads) {
-    if (workload.through == replay::Through::policies) continue;
-    left_out += (left_out.empty() ? "" : ", ") + workload.id;
-  }
+  const std::string left_out = replay::leave_out_acts(mix);
   if (left_out.empty()) return "";
-  if (mix.workloads.size() == 1) return wrong_usage(fmt::format("{} {}", left_out, only_here));
-  std::erase_if(mix.workloads, [](const replay::Workload& workload) {
-    return workload.through != replay::Through::policies;
-  });
-  return fmt::format("Without {}, which {}.", left_out, only_here);
+  if (mix.workloads.empty()) return wrong_usage(fmt::format("{} {}", left_out, only_here));
+  return fmt::format("Without {}, which {}.  ", left_out, only_here);
 }
 
 // Of a mix's workloads that are more than questions, each in a folder of its own.
@@ -218,7 +211,7 @@ void print(const ReplayCommand& command, const Report& report) {
 
 int replay_one(const ReplayCommand& command, Mix mix) {
   TemporaryFolder folder;
-  const auto left_out = leave_out_acts(command, mix);
+  const auto left_out = only_questions_elsewhere(command, mix);
   if (!left_out) return complain(left_out.error());
   auto source = ReplaySource::of(command, mix, folder);
   if (!source) return complain(source.error());
@@ -245,7 +238,7 @@ int compare(const ReplayCommand& command, Mix mix) {
                      .what = "--compare makes its sources itself, SQLite files in this process: "
                              "leave out --url and --source"});
   }
-  if (const auto left_out = leave_out_acts(command, mix); !left_out) {
+  if (const auto left_out = only_questions_elsewhere(command, mix); !left_out) {
     return complain(left_out.error());
   }
   TemporaryFolder folder;

@@ -6,8 +6,8 @@
 //
 // Threads:   visits, edits, billed() and remarks() from any thread; the others from one.
 // Errors:    of single reads and edits are counted in the part.
-// Lifetimes: an act borrows the runtime, and the part from join() on.  close() before destruction,
-//            when no visit, edit or check is under way.
+// Lifetimes: an act borrows the runtime, and the part from join() to leave().  close() before
+//            destruction, when no visit, edit or check is under way.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,9 @@ class Act {
   [[nodiscard]] virtual std::uint64_t billed() const = 0;
   [[nodiscard]] virtual std::vector<Remark> remarks() const = 0;
 
+  // Called last, when all visits, edits and checks have ended: nothing is told to the part any
+  // more.
+  virtual void leave() {}
   // Ends all work.  Idempotent.
   virtual void close() = 0;
 };

@@ -115,6 +115,16 @@ TEST_F(AllowanceActTest, GrantsWhatThereIsAndNoMoreWhilePlansChange) {
   EXPECT_EQ(remark(report, "a use is reported within").find("BROKEN"), std::string::npos);
 }
 
+TEST_F(AllowanceActTest, WhoIsUsedUpCostsNoMoreReadsThanOthers) {
+  const Report report = play(checks(0));
+  const auto reads_of = [&](std::string_view name) {
+    const std::string found = remark(report, name);  // "1,234 0.0400 reads of ...".
+    return std::stod(found.substr(found.find(' ')));
+  };
+  EXPECT_GT(reads_of("checks of who is used up"), 0);
+  EXPECT_LT(reads_of("checks of who is used up"), 2 * reads_of("checks of all others"));
+}
+
 TEST_F(AllowanceActTest, LedgersThatAreNotSharedGrantTwice) {
   Mix mix = checks(0);
   mix.workloads.front().reads_per_second = 0.5;
@@ -162,6 +172,21 @@ TEST_F(SummaryActTest, HitsNeedNoHeavyQuery) {
 
 TEST_F(SummaryActTest, TriggersThatAreOffAreFound) {
   EXPECT_TRUE(is_missed(polls(0.4), Omission::triggers));
+}
+
+TEST_F(ActTest, AWorkloadThatNobodyPlaysIsRefused) {
+  Runtime runtime({.threads = 1});
+  const auto backend = make_sqlite_backend(folder_.file("none.sqlite"), runtime);
+  auto target = make_engine_target({}, {}, *backend, runtime);
+  ASSERT_TRUE(target.has_value());
+  const std::atomic<bool> never{false};
+  const auto report = run({.mix = mix_of("W10", 1)}, *backend, **target, runtime, never);
+  ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().code, Code::invalid_argument);
+  EXPECT_NE(report.error().what.find("W10"), std::string::npos);
+  (*target)->close();
+  target->reset();
+  runtime.stop();
 }
 
 TEST_F(ActTest, WhatWarmsUpIsJudgedAndNotCounted) {

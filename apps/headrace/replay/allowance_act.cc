@@ -155,6 +155,7 @@ class AllowanceAct final : public Act {
   Task<void> check() override;
   std::uint64_t billed() const override { return billing_->documents().front(); }
   std::vector<Remark> remarks() const override;
+  void leave() override { reporter_.reset(); }
   void close() override;
 
  private:

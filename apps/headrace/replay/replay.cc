@@ -56,6 +56,14 @@ class Play {
     }
   }
 
+  ~Play() {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (Act* const act = act_of(i)) act->leave();
+    }
+  }
+  Play(const Play&) = delete;
+  Play& operator=(const Play&) = delete;
+
   Result<Report> play();
 
  private:
@@ -154,6 +162,10 @@ class Play::Together {
 };
 
 Result<void> Play::prepare() {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (mix_.workloads[i].through == Through::policies || act_of(i) != nullptr) continue;
+    return failure(Code::invalid_argument, mix_.workloads[i].id + " has nobody who plays it");
+  }
   auto database = backend_.open();
   if (!database) return std::unexpected(database.error());
   const auto population = (*database)->population();

@@ -144,9 +144,10 @@ void add_truth(Table& table, const Report& report) {
                i == 0 ? share_of(all.verdicts.staleness[0], all.verdicts.reads) : "");
   }
   const bool any_stale = all.verdicts.stalest > Duration::zero();
-  const char* why = all.verdicts.resurrected > 0
-                        ? "when its read began"
-                        : "when its read began; its invalidation was not through yet";
+  const char* why =
+      all.verdicts.resurrected > 0
+          ? "when its read began"
+          : "when its read began; its invalidation, or a refresh, was not through yet";
   table.line("stalest answer", any_stale ? short_time(all.verdicts.stalest) : "-",
              any_stale ? why : "");
 }

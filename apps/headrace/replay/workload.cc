@@ -304,6 +304,16 @@ void scale(Mix& mix, double scale) {
   }
 }
 
+std::string leave_out_acts(Mix& mix) {
+  std::string ids;
+  std::erase_if(mix.workloads, [&ids](const Workload& workload) {
+    if (workload.through == Through::policies) return false;
+    ids += (ids.empty() ? "" : ", ") + workload.id;
+    return true;
+  });
+  return ids;
+}
+
 void set_edit_rate(Mix& mix, double per_second) {
   double sum = 0;
   for (const Workload& workload : mix.workloads) sum += workload.edits_per_second();

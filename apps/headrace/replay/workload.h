@@ -97,6 +97,8 @@ struct Mix {
 
 // One workload: that many actors.  A mix: its actors times that, and its edits too.
 void scale(Mix& mix, double scale);
+// Takes out what is not through policies; returns their ids, as "W1, W10".
+std::string leave_out_acts(Mix& mix);
 // Edits per second of all, in the proportions that they have.
 void set_edit_rate(Mix& mix, double per_second);
 

@@ -111,6 +111,16 @@ TEST(Workload, EditsKeepTheirProportions) {
   EXPECT_EQ(part(fleet, "W6").edits_per_second(), 0);
 }
 
+TEST(Workload, WhatHasAnActCanBeLeftOut) {
+  Mix fleet = named("fleet");
+  EXPECT_EQ(leave_out_acts(fleet), "W1");
+  EXPECT_EQ(fleet.workloads.size(), 6u);
+  EXPECT_EQ(leave_out_acts(fleet), "");
+  Mix one = named("W10");
+  EXPECT_EQ(leave_out_acts(one), "W10");
+  EXPECT_TRUE(one.workloads.empty());
+}
+
 TEST(Workload, AMixNamesEachOfItsCollectionsOnce) {
   EXPECT_EQ(named("W3").collections(),
             (std::vector{Collection::users, Collection::apps, Collection::flags}));
