@@ -149,7 +149,8 @@ class Replays(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         report = json.loads(done.stdout)
         rows = report["workloads"]
-        self.assertEqual([row["workload"][:2] for row in rows], [f"W{number}" for number in range(1, 8)])
+        self.assertEqual([row["workload"][:2] for row in rows],
+                         [f"W{number}" for number in range(1, 8)])
         for row in rows:
             self.assertGreater(row["reads"]["asked"], 0, row["workload"])
             self.assertEqual(row["truth"]["violations"], 0, row["workload"])

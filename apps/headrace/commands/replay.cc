@@ -113,12 +113,10 @@ Result<replay::Acts> acts_of(const ReplayCommand& command, const Mix& mix, Tempo
     if (workload.through == replay::Through::policies) continue;
     auto path = folder.folder(workload.id);
     if (!path) return std::unexpected(path.error());
-    auto act = replay::make_act(workload,
-                                {.folder = std::move(*path),
-                                 .population = mix.population,
-                                 .speed = *command.speed,
-                                 .seed = command.seed},
-                                runtime);
+    auto act = replay::make_act(
+        workload,
+        {.folder = std::move(*path), .population = mix.population, .speed = *command.speed},
+        runtime);
     if (!act) return std::unexpected(act.error());
     acts[i] = std::move(*act);
   }

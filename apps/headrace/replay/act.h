@@ -63,7 +63,6 @@ struct ActOptions {
   std::string folder{};  // Where it makes its source and its store; nothing of it is there yet.
   Population population{};
   double speed = 1;  // Divides the ages and terms of its policies.
-  std::uint64_t seed = 1;
   Omission omission = Omission::none;
 };
 
