@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -139,6 +140,9 @@ Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mi
                                     {.urls = command.urls, .api_key = std::move(*key)}, runtime);
   }
   replay::EngineTargetOptions options{.speed = *command.speed};
+  // The largest list is an entry too, and an entry may have an eighth of the memory.
+  options.limits.bytes_max =
+      std::max<std::size_t>(options.limits.bytes_max, 16 * mix.population.shared_bytes);
   if (command.store != "memory") {
     auto path = folder.file("store.sqlite");
     if (!path) return std::unexpected(path.error());

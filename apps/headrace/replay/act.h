@@ -33,8 +33,10 @@ class Act {
   [[nodiscard]] virtual Task<void> visit(Visit visit) = 0;
   // Commits, makes it known, and tells the judge each step.  Blocks its thread.
   virtual void edit(const Edit& edit) = 0;
-  // When all is quiet: reads what was edited once more.
-  [[nodiscard]] virtual Task<void> check() = 0;
+  // When all is quiet: what was edited, as visits to be made once more, and what else is to be
+  // looked at.
+  [[nodiscard]] virtual std::vector<Visit> again() { return {}; }
+  [[nodiscard]] virtual Task<void> check() { co_return; }
 
   // Documents that the source has billed since the act was made.
   [[nodiscard]] virtual std::uint64_t billed() const = 0;

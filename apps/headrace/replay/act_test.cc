@@ -70,7 +70,7 @@ class ActTest : public testing::Test {
     EXPECT_EQ(all.write_failures, 0u) << report.first_error;
     EXPECT_GT(all.reads, 100u) << "too little was tried";
     EXPECT_GT(all.writes, 10u);
-    EXPECT_GT(all.from_memory, all.from_source);
+    EXPECT_GT(all.from_memory, 100u) << "nothing was kept";
     EXPECT_LT(all.billed, all.documents);
     EXPECT_FALSE(report.workloads.front().remarks.empty());
   }

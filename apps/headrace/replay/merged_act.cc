@@ -97,7 +97,7 @@ class MergedAct final : public Act {
   void join(Part& part) override { part_ = &part; }
   Task<void> visit(Visit visit) override;
   void edit(const Edit& edit) override;
-  Task<void> check() override;
+  std::vector<Visit> again() override;
   std::uint64_t billed() const override {
     std::uint64_t sum = 0;
     for (const std::uint64_t documents : billing_->documents()) sum += documents;
@@ -312,18 +312,14 @@ void MergedAct::edit(const Edit& edit) {
   kind.took.record(runtime_.now() - began);
 }
 
-Task<void> MergedAct::check() {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> edited;
-  {
-    const std::lock_guard lock(mutex_);
-    edited = edited_;
+std::vector<Visit> MergedAct::again() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Visit> all;
+  for (const auto& [user, name] : edited_) {
+    all.push_back({.number = user});
+    all.back().questions.push_back(static_cast<std::uint8_t>(name));
   }
-  for (const auto& [user, name] : edited) {
-    Visit again{.number = user};
-    again.questions.push_back(static_cast<std::uint8_t>(name));
-    Task<void> visited = visit(std::move(again));
-    co_await std::move(visited);
-  }
+  return all;
 }
 
 std::vector<Remark> MergedAct::remarks() const {

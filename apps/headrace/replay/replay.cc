@@ -133,6 +133,7 @@ class Play {
   std::condition_variable ended_;
   std::size_t lanes_running_ = 0;
   std::vector<Entity> edited_;  // While writers write; it is only read afterwards.
+  std::vector<Visit> again_;    // What acts have edited.
   std::atomic<std::size_t> checked_{0};
   Instant checks_until_{};
 };
@@ -329,29 +330,42 @@ Result<void> Play::add_bill(Report& report) {
 void Play::check_what_was_edited() {
   enter(Phase::quiet);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    if (Act* const act = act_of(i)) wait(act->check());
+    Act* const act = act_of(i);
+    if (act == nullptr) continue;
+    if (!stop_) wait(act->check());
+    for (Visit& visit : act->again()) {
+      visit.workload = i;
+      again_.push_back(std::move(visit));
+    }
   }
   std::ranges::sort(edited_);
   const auto repeated = std::ranges::unique(edited_);
   edited_.erase(repeated.begin(), repeated.end());
   checks_until_ = runtime_.now() + (stop_ ? check_when_stopped : check_for);
   std::unique_lock lock(mutex_);
-  lanes_running_ = std::min(edited_.size(), checks_at_once);
-  for (std::size_t i = 0; i < std::min(edited_.size(), checks_at_once); ++i) {
+  const std::size_t lanes = std::min(edited_.size() + again_.size(), checks_at_once);
+  lanes_running_ = lanes;
+  for (std::size_t i = 0; i < lanes; ++i) {
     runtime_.post([this] { start(check_lane(), [this] { lane_ended(); }); });
   }
   ended_.wait(lock, [this] { return lanes_running_ == 0; });
 }
 
 Task<void> Play::check_lane() {
-  for (std::size_t next = ++checked_; next <= edited_.size(); next = ++checked_) {
-    const Entity entity = edited_[next - 1];
+  const std::size_t all = again_.size() + edited_.size();
+  for (std::size_t next = checked_++; next < all; next = checked_++) {
+    if (runtime_.now() > checks_until_) break;
+    if (next < again_.size()) {
+      Task<void> made = make(again_[next]);
+      co_await std::move(made);
+      continue;
+    }
+    const Entity entity = edited_[next - again_.size()];
     for (std::size_t question = 0; question < questions_.size(); ++question) {
       if (questions_[question].collection != entity.collection) continue;
       Task<void> check = read(question, entity.number);
       co_await std::move(check);
     }
-    if (runtime_.now() > checks_until_) break;
   }
 }
 
