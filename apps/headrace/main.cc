@@ -205,7 +205,7 @@ void add_replay(CLI::App& app, Run& run) {
   CLI::App* sub = add(app, run, "replay", "Play a workload with real writes and judge every read",
                       command, replay);
   sub->add_option("workload,--profile", command->workload,
-                  "W2, W3, W5, W6, W7, or fleet: all of them at once");
+                  "W1 to W7, W10, W11, or fleet: W1 to W7 at once");
   sub->add_option("--make-source", command->make_source, "Only make a source database, here");
   sub->add_option("--source", command->source,
                   "The SQLite source, made by --make-source; or firestore: an emulator");
@@ -228,10 +228,16 @@ void add_replay(CLI::App& app, Run& run) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{50'000'000}));
   sub->add_option("--lists", command->lists, "Lists of items in the source")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
+  sub->add_option("--shared-bytes", command->shared_bytes, "Size of the list of W4")
+      ->check(CLI::Range(std::uint64_t{25}, std::uint64_t{25'200'000}));
   sub->add_option("--compare", command->compare,
                   "ttl: the same traffic through a plain cache with a time to live, too")
       ->check(CLI::IsMember({"ttl"}));
   sub->add_option("--ttl", command->ttl, "Of that cache")->capture_default_str();
+  sub->add_option("--warm-up", command->warm_up,
+                  "Seconds to play before, in which faults count and nothing else does")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
   sub->add_option("--seconds", command->seconds, "How long")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();

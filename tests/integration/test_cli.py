@@ -149,14 +149,32 @@ class Replays(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         report = json.loads(done.stdout)
         rows = report["workloads"]
-        self.assertEqual([row["workload"][:2] for row in rows], ["W2", "W3", "W5", "W6", "W7"])
+        self.assertEqual([row["workload"][:2] for row in rows],
+                         [f"W{number}" for number in range(1, 8)])
         for row in rows:
             self.assertGreater(row["reads"]["asked"], 0, row["workload"])
             self.assertEqual(row["truth"]["violations"], 0, row["workload"])
         for name in ("reads_before", "reads_after"):
             self.assertEqual(sum(row["source"][name] for row in rows), report["source"][name])
-        lists = rows[3]
+        lists = rows[5]
         self.assertGreater(lists["source"]["reads_before"], 50 * lists["reads"]["asked"])
+
+    def test_what_is_more_than_questions_is_replayed_in_this_process(self):
+        for workload, remark in (("W1", "changes of plan"), ("W10", "edits of a user's setting"),
+                                 ("W11", "builds of core")):
+            done = self.run_headrace("replay", workload, "--users", "300", "--scale", "50",
+                                     "--latency", "1ms..5ms", "--seconds", "2", "--warm-up", "1",
+                                     "--speed", "30", "--write-rate", "1", "--json")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            report = json.loads(done.stdout)
+            self.assertEqual(report["truth"]["violations"], 0, workload)
+            self.assertEqual(report["warm_up_seconds"], 1)
+            self.assertGreater(report["source"]["warm_up_before"], 0)
+            self.assertGreater(report["reads"]["asked"], 10)
+            self.assertIn(remark, report["workloads"][0]["remarks"])
+            elsewhere = self.run_headrace("replay", workload, "--compare", "ttl")
+            self.assertEqual(elsewhere.returncode, 2, elsewhere.stderr)
+            self.assertIn("in this process alone", elsewhere.stderr)
 
     def test_a_comparison_plays_the_same_traffic_twice(self):
         done = self.run_headrace("replay", "W6", "--compare", "ttl", "--users", "300", "--lists",

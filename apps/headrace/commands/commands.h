@@ -125,11 +125,13 @@ struct ReplayCommand {
   std::optional<double> zipf{};
   std::optional<std::uint64_t> users{};
   std::optional<std::uint64_t> lists{};
+  std::optional<std::uint64_t> shared_bytes{};
   std::optional<std::size_t> lanes{};
   std::string compare{};    // "ttl": the same traffic through a plain cache as well.
   std::string ttl = "60s";  // Of that cache.
   std::string latency{};    // "5ms..20ms"
   std::string naming{};     // "keys" or "tags"
+  double warm_up = 0;       // Seconds, played before and not counted.
   double seconds = 25;
   std::optional<double> speed{};  // Without: the mix's own; 1 with a server.
   double price = 0.06;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -63,6 +64,7 @@ Result<Mix> mix_of(const ReplayCommand& command) {
   if (command.write_rate) replay::set_edit_rate(*mix, *command.write_rate);
   mix->population.users = command.users.value_or(mix->population.users);
   mix->population.lists = command.lists.value_or(mix->population.lists);
+  mix->population.shared_bytes = command.shared_bytes.value_or(mix->population.shared_bytes);
   for (replay::Workload& workload : mix->workloads) {
     workload.zipf = command.zipf.value_or(workload.zipf);
   }
@@ -73,6 +75,7 @@ Result<Mix> mix_of(const ReplayCommand& command) {
                        command.latency + "\"");
   }
   for (replay::Workload& workload : mix->workloads) {
+    std::tie(workload.source_min, workload.source_max) = *latency;
     for (replay::Question& question : workload.questions) {
       std::tie(question.source_min, question.source_max) = *latency;
     }
@@ -90,6 +93,37 @@ Result<Duration> ttl_of(const ReplayCommand& command) {
 
 enum class Kind : std::uint8_t { headrace, plain };
 
+constexpr char only_here[] =
+    "is played in this process alone, on SQLite: leave out --url, --source and --compare";
+
+// What has an act is left out of a mix that is played elsewhere.  Returns what is to be said of it.
+Result<std::string> only_questions_elsewhere(const ReplayCommand& command, Mix& mix) {
+  if (command.urls.empty() && command.source.empty() && command.compare.empty()) return "";
+  const std::string left_out = replay::leave_out_acts(mix);
+  if (left_out.empty()) return "";
+  if (mix.workloads.empty()) return wrong_usage(fmt::format("{} {}", left_out, only_here));
+  return fmt::format("Without {}, which {}.  ", left_out, only_here);
+}
+
+// Of a mix's workloads that are more than questions, each in a folder of its own.
+Result<replay::Acts> acts_of(const ReplayCommand& command, const Mix& mix, TemporaryFolder& folder,
+                             Runtime& runtime) {
+  replay::Acts acts(mix.workloads.size());
+  for (std::size_t i = 0; i < acts.size(); ++i) {
+    const replay::Workload& workload = mix.workloads[i];
+    if (workload.through == replay::Through::policies) continue;
+    auto path = folder.folder(workload.id);
+    if (!path) return std::unexpected(path.error());
+    auto act = replay::make_act(
+        workload,
+        {.folder = std::move(*path), .population = mix.population, .speed = *command.speed},
+        runtime);
+    if (!act) return std::unexpected(act.error());
+    acts[i] = std::move(*act);
+  }
+  return acts;
+}
+
 Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mix& mix, Kind kind,
                                           Backend& backend, TemporaryFolder& folder,
                                           Runtime& runtime) {
@@ -106,6 +140,9 @@ Result<std::unique_ptr<Target>> target_of(const ReplayCommand& command, const Mi
                                     {.urls = command.urls, .api_key = std::move(*key)}, runtime);
   }
   replay::EngineTargetOptions options{.speed = *command.speed};
+  // The largest list is an entry too, and an entry may have an eighth of the memory.
+  options.limits.bytes_max =
+      std::max<std::size_t>(options.limits.bytes_max, 16 * mix.population.shared_bytes);
   if (command.store != "memory") {
     auto path = folder.file("store.sqlite");
     if (!path) return std::unexpected(path.error());
@@ -123,6 +160,7 @@ void show(Progress& bar, double share, const Report& so_far, double seconds) {
 
 replay::ReplayOptions options_of(const ReplayCommand& command, const Mix& mix) {
   replay::ReplayOptions options{.mix = mix};
+  options.warm_up = Duration(static_cast<std::int64_t>(command.warm_up * 1e9));
   options.lasts = Duration(static_cast<std::int64_t>(command.seconds * 1e9));
   options.speed = *command.speed;
   options.lanes = command.lanes.value_or(command.urls.empty() ? lanes_here : lanes_to_server);
@@ -144,12 +182,18 @@ Result<Report> play(const ReplayCommand& command, const Mix& mix, Kind kind, Rep
   if (!backend) return std::unexpected(backend.error());
   auto target = target_of(command, mix, kind, **backend, folder, runtime);
   if (!target) return std::unexpected(target.error());
+  auto acts = acts_of(command, mix, folder, runtime);
+  if (!acts) return std::unexpected(acts.error());
   Progress bar(mix.name + (kind == Kind::plain ? ", plain cache" : ""));
   replay::ReplayOptions options = options_of(command, mix);
   options.progress = [&](double share, const Report& so_far) {
-    show(bar, share, so_far, command.seconds);
+    show(bar, share, so_far, command.warm_up + command.seconds);
   };
-  auto report = replay::run(options, **backend, **target, runtime, stop);
+  auto report = replay::run(options, **backend, **target, runtime, stop, *acts);
+  for (const auto& act : *acts) {
+    if (act) act->close();
+  }
+  acts->clear();
   (*target)->close();
   target->reset();
   backend->reset();
@@ -169,15 +213,18 @@ void print(const ReplayCommand& command, const Report& report) {
 
 int replay_one(const ReplayCommand& command, Mix mix) {
   TemporaryFolder folder;
+  const auto left_out = only_questions_elsewhere(command, mix);
+  if (!left_out) return complain(left_out.error());
   auto source = ReplaySource::of(command, mix, folder);
   if (!source) return complain(source.error());
   auto report = play(command, mix, Kind::headrace, *source, folder);
   if (!report) return complain(report.error());
+  report->note = *left_out;
   if (command.source == "firestore" && command.proxy.empty()) {
-    report->note = "The emulator answered as quickly as it could: latencies want --proxy.";
+    report->note += "The emulator answered as quickly as it could: latencies want --proxy.";
   }
   if (!command.urls.empty() && *command.speed != 1) {
-    report->note =
+    report->note +=
         "The server's policies keep their own times: at this speed their ages pass more "
         "slowly than the traffic.";
   }
@@ -192,6 +239,9 @@ int compare(const ReplayCommand& command, Mix mix) {
     return complain({.code = Code::invalid_argument,
                      .what = "--compare makes its sources itself, SQLite files in this process: "
                              "leave out --url and --source"});
+  }
+  if (const auto left_out = only_questions_elsewhere(command, mix); !left_out) {
+    return complain(left_out.error());
   }
   TemporaryFolder folder;
   auto source = ReplaySource::of(command, mix, folder);
@@ -211,8 +261,10 @@ int compare(const ReplayCommand& command, Mix mix) {
 }
 
 int only_make_source(const ReplayCommand& command) {
-  const Population population{.users = command.users.value_or(Population{}.users),
-                              .lists = command.lists.value_or(Population{}.lists)};
+  const Population population{
+      .users = command.users.value_or(Population{}.users),
+      .lists = command.lists.value_or(Population{}.lists),
+      .shared_bytes = command.shared_bytes.value_or(Population{}.shared_bytes)};
   const std::vector<Collection> all(replay::all_collections.begin(), replay::all_collections.end());
   if (auto made = make_sqlite_source(command.make_source, population, all); !made) {
     return complain(made.error());

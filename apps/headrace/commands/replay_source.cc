@@ -54,6 +54,13 @@ TemporaryFolder::~TemporaryFolder() {
   if (!path_.empty()) fs::remove_all(path_, ignored);
 }
 
+Result<std::string> TemporaryFolder::folder(std::string_view name) {
+  auto path = file(name);
+  std::error_code fault;
+  if (!path || fs::create_directory(*path, fault)) return path;
+  return failure(Code::store_unavailable, *path + ": " + fault.message());
+}
+
 Result<std::string> TemporaryFolder::file(std::string_view name) {
   std::error_code fault;
   const fs::path parent = fs::temp_directory_path(fault);
@@ -83,6 +90,7 @@ Result<ReplaySource> ReplaySource::of(const ReplayCommand& command, Mix& mix,
     if (!made) return std::unexpected(made.error());
     if (!command.users) mix.population.users = made->users;
     if (!command.lists) mix.population.lists = made->lists;
+    if (!command.shared_bytes) mix.population.shared_bytes = made->shared_bytes;
     source.files_ = {command.source};
     return source;
   }

@@ -29,6 +29,8 @@ class TemporaryFolder {
 
   // The full name of a file in it.
   [[nodiscard]] Result<std::string> file(std::string_view name);
+  // The full name of a folder in it, which this makes.
+  [[nodiscard]] Result<std::string> folder(std::string_view name);
 
  private:
   std::string path_;

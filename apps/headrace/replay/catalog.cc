@@ -8,6 +8,8 @@ namespace headrace::replay {
 
 namespace {
 
+constexpr std::uint32_t shared_rows = 25;
+
 // The owner of a list and the place of a document in it come first in each row of a list.
 const std::array<CollectionShape, collection_count>& shapes() {
   static const std::array<CollectionShape, collection_count> all = {{
@@ -41,6 +43,14 @@ const std::array<CollectionShape, collection_count>& shapes() {
        .count = &Population::users,
        .empty_share = 1,
        .fields = {"id", "state", "version"}},
+      // 25.2 MB are 25 documents at least: no document of Firestore's is larger than 1 MiB.
+      {.name = "shared",
+       .tag = "shared",
+       .is_list = true,
+       .count = &Population::shared,
+       .rows_min = shared_rows,
+       .rows_max = shared_rows,
+       .fields = {"owner", "place", "state", "body", "version"}},
   }};
   return all;
 }
@@ -112,7 +122,8 @@ Change change_to(const Population& population, Entity entity, std::uint64_t vers
           .before = before};
 }
 
-std::vector<Value> document_of(Entity entity, std::uint32_t row, std::uint64_t version) {
+std::vector<Value> document_of(const Population& population, Entity entity, std::uint32_t row,
+                               std::uint64_t version) {
   const auto id = static_cast<std::int64_t>(entity.number);
   const auto place = static_cast<std::int64_t>(row);
   const auto count = static_cast<std::int64_t>(version);
@@ -131,6 +142,9 @@ std::vector<Value> document_of(Entity entity, std::uint32_t row, std::uint64_t v
               count % 5,
               count};
     case Collection::lookups: return {id, "made", count};
+    case Collection::shared:
+      return {id, place, count % 2 == 0 ? "approved" : "proposed",
+              std::string(population.shared_bytes / shared_rows, 'x'), count};
   }
   return {};
 }

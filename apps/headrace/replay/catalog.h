@@ -1,6 +1,6 @@
 // replay/catalog.h: what the source of a replay holds, and what each version of it looks like.
 //
-// Five collections.  An entity of a collection is one document, or the list of all documents of one
+// Six collections.  An entity of a collection is one document, or the list of all documents of one
 // owner, and counts its versions.  What is there at the start has version 1, what is not version 0.
 // What has documents at the start keeps their number: each edit changes one of them, in turn.  What
 // has none is created by its first edit, removed by its second, created again by its third.
@@ -23,15 +23,18 @@
 
 namespace headrace::replay {
 
-enum class Collection : std::uint8_t { users, apps, flags, items, lookups };
-inline constexpr std::size_t collection_count = 5;
+enum class Collection : std::uint8_t { users, apps, flags, items, lookups, shared };
+inline constexpr std::size_t collection_count = 6;
 inline constexpr std::array<Collection, collection_count> all_collections = {
-    Collection::users, Collection::apps, Collection::flags, Collection::items, Collection::lookups};
+    Collection::users, Collection::apps,    Collection::flags,
+    Collection::items, Collection::lookups, Collection::shared};
 
 // How many entities a replay knows.
 struct Population {
-  std::uint64_t users = 100'000;  // Users, their apps and flags, and what is looked up.
-  std::uint64_t lists = 1'000;    // Lists of items.
+  std::uint64_t users = 100'000;         // Users, their apps and flags, and what is looked up.
+  std::uint64_t lists = 1'000;           // Lists of items.
+  std::uint64_t shared = 1;              // Lists that everybody reads ...
+  std::uint64_t shared_bytes = 252'000;  // ... each of this size, more or less.
 
   friend bool operator==(const Population&, const Population&) = default;
 };
@@ -76,8 +79,8 @@ struct Change {
 
 // One document as it was written with `version`: values in the order of the collection's fields.
 using Value = std::variant<std::int64_t, std::string>;
-[[nodiscard]] std::vector<Value> document_of(Entity entity, std::uint32_t row,
-                                             std::uint64_t version);
+[[nodiscard]] std::vector<Value> document_of(const Population& population, Entity entity,
+                                             std::uint32_t row, std::uint64_t version);
 
 // "user:42"; "42".
 [[nodiscard]] std::string tag_of(Entity entity);

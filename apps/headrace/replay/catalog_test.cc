@@ -69,10 +69,10 @@ TEST(Catalog, TheNewestDocumentOfAListHasItsVersion) {
 TEST(Catalog, ADocumentHasAValueForEachField) {
   for (const Collection collection : all_collections) {
     const auto& fields = shape_of(collection).fields;
-    EXPECT_EQ(document_of({collection, 3}, 0, 1).size(), fields.size());
+    EXPECT_EQ(document_of(population, {collection, 3}, 0, 1).size(), fields.size());
     EXPECT_EQ(fields.back(), "version");
-    EXPECT_EQ(document_of({collection, 3}, 0, 5).back(), Value(std::int64_t{5}));
-    EXPECT_EQ(document_of({collection, 3}, 0, 5).front(), Value(std::int64_t{3}));
+    EXPECT_EQ(document_of(population, {collection, 3}, 0, 5).back(), Value(std::int64_t{5}));
+    EXPECT_EQ(document_of(population, {collection, 3}, 0, 5).front(), Value(std::int64_t{3}));
   }
 }
 

@@ -34,9 +34,10 @@ std::uint64_t number_in(std::string_view name) {
   return number;
 }
 
-void fill(v1::Document& document, Entity entity, std::uint32_t row, std::uint64_t version) {
+void fill(v1::Document& document, const Population& population, Entity entity, std::uint32_t row,
+          std::uint64_t version) {
   const CollectionShape& shape = shape_of(entity.collection);
-  const std::vector<Value> values = document_of(entity, row, version);
+  const std::vector<Value> values = document_of(population, entity, row, version);
   auto& fields = *document.mutable_fields();
   for (std::size_t i = 0; i < values.size(); ++i) {
     v1::Value& field = fields[shape.fields[i]];
@@ -138,22 +139,27 @@ class Connection {
 // Gathers documents to commit them together.
 class Loader {
  public:
-  explicit Loader(Connection& connection) : connection_(connection) {}
+  Loader(Connection& connection, const Population& population)
+      : connection_(connection), population_(population) {}
 
   Result<void> add(Entity entity, std::uint32_t row) {
     v1::Document& document = *request_.add_writes()->mutable_update();
     document.set_name(connection_.name_of(entity, row));
-    fill(document, entity, row, 1);
+    fill(document, population_, entity, row, 1);
     if (static_cast<std::size_t>(request_.writes_size()) < writes_per_commit_max) return {};
     return flush();
   }
 
-  Result<void> add_made(const Population& population) {
+  Result<void> add_made() {
     v1::Document& document = *request_.add_writes()->mutable_update();
     document.set_name(connection_.name_of(made_name));
     auto& fields = *document.mutable_fields();
-    fields["users"].set_integer_value(static_cast<std::int64_t>(population.users));
-    fields["lists"].set_integer_value(static_cast<std::int64_t>(population.lists));
+    const auto set = [&fields](const char* field, std::uint64_t number) {
+      fields[field].set_integer_value(static_cast<std::int64_t>(number));
+    };
+    set("users", population_.users);
+    set("lists", population_.lists);
+    set("shared_bytes", population_.shared_bytes);
     return flush();
   }
 
@@ -166,6 +172,7 @@ class Loader {
   }
 
   Connection& connection_;
+  const Population& population_;
   v1::CommitRequest request_;
 };
 
@@ -181,7 +188,8 @@ class FirestoreDb final : public SourceDb {
     const auto number = [&made](const char* field) {
       return static_cast<std::uint64_t>(made.fields().at(field).integer_value());
     };
-    population_ = {.users = number("users"), .lists = number("lists")};
+    population_ = {
+        .users = number("users"), .lists = number("lists"), .shared_bytes = number("shared_bytes")};
     return {};
   }
 
@@ -217,7 +225,7 @@ class FirestoreDb final : public SourceDb {
       write.set_delete_(name);
     } else {
       write.mutable_update()->set_name(name);
-      fill(*write.mutable_update(), entity, change.row, version);
+      fill(*write.mutable_update(), population_, entity, change.row, version);
     }
     write.mutable_current_document()->set_exists(change.kind != Change::Kind::create);
     grpc::Status status = connection_.commit(request);
@@ -245,7 +253,7 @@ Result<void> make_firestore_source(const FirestorePlace& place, const Population
                                    const std::vector<Collection>& collections,
                                    const MakeProgress& progress) {
   Connection connection(place);
-  Loader loader(connection);
+  Loader loader(connection, population);
   std::uint64_t all = 0;
   std::uint64_t done = 0;
   for (const Collection collection : collections) all += count_of(population, collection);
@@ -260,7 +268,7 @@ Result<void> make_firestore_source(const FirestorePlace& place, const Population
       if (progress && ++done % 100 == 0) progress(done, all);
     }
   }
-  auto made = loader.add_made(population);
+  auto made = loader.add_made();
   if (made && progress) progress(all, all);
   return made;
 }

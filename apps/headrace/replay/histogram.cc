@@ -26,6 +26,18 @@ void Histogram::record(Duration value) noexcept {
   }
 }
 
+void Histogram::add(const Histogram& other) noexcept {
+  for (std::size_t i = 0; i < buckets_max; ++i) {
+    const std::uint64_t count = other.buckets_[i].load(std::memory_order_relaxed);
+    if (count > 0) buckets_[i].fetch_add(count, std::memory_order_relaxed);
+  }
+  const std::uint64_t theirs = other.longest_.load(std::memory_order_relaxed);
+  std::uint64_t longest = longest_.load(std::memory_order_relaxed);
+  while (longest < theirs &&
+         !longest_.compare_exchange_weak(longest, theirs, std::memory_order_relaxed)) {
+  }
+}
+
 std::uint64_t Histogram::count() const noexcept {
   std::uint64_t sum = 0;
   for (const auto& bucket : buckets_) sum += bucket.load(std::memory_order_relaxed);

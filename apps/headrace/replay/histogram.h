@@ -18,6 +18,8 @@ namespace headrace::replay {
 class Histogram {
  public:
   void record(Duration value) noexcept;
+  // All that `other` has recorded.
+  void add(const Histogram& other) noexcept;
 
   [[nodiscard]] std::uint64_t count() const noexcept;
   [[nodiscard]] Duration longest() const noexcept;

@@ -44,6 +44,20 @@ TEST(Histogram, TakesAnyLength) {
   EXPECT_EQ(histogram.percentile(1.0), Duration::max());
 }
 
+TEST(Histogram, TakesInWhatOthersHaveRecorded) {
+  Histogram all;
+  Histogram one;
+  all.record(10ns);
+  one.record(20ns);
+  one.record(30ns);
+  all.add(one);
+  EXPECT_EQ(all.count(), 3u);
+  EXPECT_EQ(all.percentile(0.5), 20ns);
+  EXPECT_EQ(all.longest(), 30ns);
+  one.add(all);
+  EXPECT_EQ(one.count(), 5u);
+}
+
 TEST(Histogram, LosesNothingBetweenThreads) {
   Histogram histogram;
   {

@@ -12,8 +12,15 @@ std::string_view name_of(Finding finding) noexcept {
     case Finding::uncommitted: return "never written";
     case Finding::wrong_absence: return "wrongly absent";
     case Finding::incomplete: return "incomplete";
+    case Finding::overspent: return "overspent";
+    case Finding::late: return "late";
   }
   return "unknown";
+}
+
+Judgement both(const Judgement& one, const Judgement& other) noexcept {
+  return {.finding = one.finding == Finding::sound ? other.finding : one.finding,
+          .staleness = std::max(one.staleness, other.staleness)};
 }
 
 void Tally::add(const Judgement& judgement) noexcept {
@@ -37,6 +44,8 @@ Verdicts Tally::verdicts() const noexcept {
                     .uncommitted = of(Finding::uncommitted),
                     .wrong_absences = of(Finding::wrong_absence),
                     .incomplete = of(Finding::incomplete),
+                    .overspent = of(Finding::overspent),
+                    .late = of(Finding::late),
                     .stalest = Duration(stalest_ns_.load())};
   verdicts.reads = of(Finding::sound) + verdicts.violations();
   for (std::size_t i = 0; i < staleness_buckets; ++i) verdicts.staleness[i] = staleness_[i].load();

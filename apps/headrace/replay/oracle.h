@@ -39,15 +39,20 @@ enum class Finding : std::uint8_t {
   uncommitted,    // A version that nobody has written, or another entity's value.
   wrong_absence,  // Absent or empty, though the entity was there all the time.
   incomplete,     // Fewer or more documents than that version of a list has.
+  overspent,      // More was granted than there was, and than the stated slack allows.
+  late,           // Older than its bound allows; or a gate that has not followed its plan.
 };
-inline constexpr std::size_t finding_count = 5;
-// "sound", "resurrected", "never written", "wrongly absent", "incomplete".
+inline constexpr std::size_t finding_count = 7;
+// "sound", "resurrected", "never written", "wrongly absent", "incomplete", "overspent", "late".
 [[nodiscard]] std::string_view name_of(Finding finding) noexcept;
 
 struct Judgement {
   Finding finding = Finding::sound;
   Duration staleness{0};  // How long the version had been superseded when the read began.
 };
+
+// Of two that are about one read: the first fault, and the greater staleness.
+[[nodiscard]] Judgement both(const Judgement& one, const Judgement& other) noexcept;
 
 // The upper ends of the buckets of staleness; one bucket more is for all that is above.
 inline constexpr std::array<Duration, 6> staleness_tops = {Duration::zero(),
@@ -64,11 +69,13 @@ struct Verdicts {
   std::uint64_t uncommitted = 0;
   std::uint64_t wrong_absences = 0;
   std::uint64_t incomplete = 0;
+  std::uint64_t overspent = 0;
+  std::uint64_t late = 0;
   std::array<std::uint64_t, staleness_buckets> staleness{};
   Duration stalest{0};
 
   [[nodiscard]] std::uint64_t violations() const noexcept {
-    return resurrected + uncommitted + wrong_absences + incomplete;
+    return resurrected + uncommitted + wrong_absences + incomplete + overspent + late;
   }
 };
 

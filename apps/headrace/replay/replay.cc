@@ -16,6 +16,8 @@
 #include "headrace/sync.h"
 #include "replay/histogram.h"
 #include "replay/oracle.h"
+#include "replay/part.h"
+#include "replay/pause.h"
 #include "replay/traffic.h"
 
 namespace headrace::replay {
@@ -25,117 +27,23 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration pause_max = 100ms;           // So that a stop is noticed.
+constexpr Duration look_every = 200ms;          // At how far it is.
 constexpr std::size_t edited_max = 20'000;      // Remembered, to be read again at the end,
 constexpr std::size_t checks_at_once = 64;      // so many at once, ...
 constexpr Duration check_for = 5s;              // ... for this long,
 constexpr Duration check_when_stopped = 300ms;  // or, after Ctrl-C, for this.
 
-// Goes on on a thread of the runtime, at `when` or soon after.
-struct At {
-  Runtime& runtime;
-  Instant when;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> awaiting) const {
-    runtime.post_at(when, [awaiting] { awaiting.resume(); });
-  }
-  void await_resume() const noexcept {}
-};
-
-// What is counted of one workload.
-struct Part {
-  std::atomic<std::uint64_t> reads{0};
-  std::atomic<std::uint64_t> documents{0};
-  std::array<std::atomic<std::uint64_t>, origin_count> origins{};
-  std::atomic<std::uint64_t> absent{0};
-  std::atomic<std::uint64_t> errors{0};
-  std::atomic<std::uint64_t> writes{0};
-  std::atomic<std::uint64_t> deletes{0};
-  std::atomic<std::uint64_t> write_failures{0};
-  std::atomic<std::uint64_t> invalidations{0};
-  std::atomic<std::uint64_t> pending{0};
-  std::atomic<std::uint64_t> invalidation_failures{0};
-  Tally during{};
-  Tally after{};  // When all was quiet.
-  Histogram hits{};
-  Histogram all{};
-};
-
-Latency latency_of(const Histogram& histogram) {
-  return {.count = histogram.count(),
-          .p50 = histogram.percentile(0.5),
-          .p90 = histogram.percentile(0.9),
-          .p99 = histogram.percentile(0.99),
-          .p999 = histogram.percentile(0.999),
-          .longest = histogram.longest()};
-}
-
-void add(Verdicts& sum, const Verdicts& part) {
-  sum.reads += part.reads;
-  sum.resurrected += part.resurrected;
-  sum.uncommitted += part.uncommitted;
-  sum.wrong_absences += part.wrong_absences;
-  sum.incomplete += part.incomplete;
-  for (std::size_t i = 0; i < staleness_buckets; ++i) sum.staleness[i] += part.staleness[i];
-  sum.stalest = std::max(sum.stalest, part.stalest);
-}
-
-void add(Figures& sum, const Figures& part) {
-  sum.reads += part.reads;
-  sum.documents += part.documents;
-  sum.from_memory += part.from_memory;
-  sum.from_store += part.from_store;
-  sum.from_source += part.from_source;
-  sum.absent += part.absent;
-  sum.errors += part.errors;
-  sum.billed += part.billed;
-  sum.writes += part.writes;
-  sum.deletes += part.deletes;
-  sum.write_failures += part.write_failures;
-  sum.invalidations += part.invalidations;
-  sum.invalidations_pending += part.invalidations_pending;
-  sum.invalidation_failures += part.invalidation_failures;
-  sum.checked_after += part.checked_after;
-  sum.wrong_after += part.wrong_after;
-  add(sum.verdicts, part.verdicts);
-}
-
-Figures figures_of(const Workload& workload, const Part& part) {
-  const auto from = [&part](Origin origin) {
-    return part.origins[static_cast<std::size_t>(origin)].load();
-  };
-  const Verdicts after = part.after.verdicts();
-  return {.workload = fmt::format("{} {}", workload.id, workload.title),
-          .actors = workload.actors,
-          .reads = part.reads,
-          .documents = part.documents,
-          .from_memory = from(Origin::memory),
-          .from_store = from(Origin::store),
-          .from_source = from(Origin::source),
-          .absent = part.absent,
-          .errors = part.errors,
-          .writes = part.writes,
-          .deletes = part.deletes,
-          .write_failures = part.write_failures,
-          .invalidations = part.invalidations,
-          .invalidations_pending = part.pending,
-          .invalidation_failures = part.invalidation_failures,
-          .verdicts = part.during.verdicts(),
-          .checked_after = after.reads,
-          .wrong_after = after.violations(),
-          .hits = latency_of(part.hits),
-          .all = latency_of(part.all)};
-}
-
 class Play {
  public:
   Play(const ReplayOptions& options, Backend& backend, Target& target, Runtime& runtime,
-       const std::atomic<bool>& stop)
+       const std::atomic<bool>& stop, const Acts& acts)
       : options_(options),
         mix_(options.mix),
         backend_(backend),
         target_(target),
         runtime_(runtime),
         stop_(stop),
+        acts_(acts),
         questions_(mix_.questions()),
         oracle_(mix_.population),
         parts_(mix_.workloads.size()),
@@ -144,8 +52,17 @@ class Play {
     for (std::size_t i = 0; i < mix_.workloads.size(); ++i) {
       first_question_.push_back(part_of_.size());
       part_of_.resize(part_of_.size() + mix_.workloads[i].questions.size(), i);
+      if (Act* const act = act_of(i)) act->join(parts_[i]);
     }
   }
+
+  ~Play() {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (Act* const act = act_of(i)) act->leave();
+    }
+  }
+  Play(const Play&) = delete;
+  Play& operator=(const Play&) = delete;
 
   Result<Report> play();
 
@@ -153,15 +70,27 @@ class Play {
   // The reads of one visit at once; goes on when the last of them has ended.
   class Together;
 
+  // Who plays a workload that is not of questions.
+  [[nodiscard]] Act* act_of(std::size_t workload) const {
+    return workload < acts_.size() ? acts_[workload].get() : nullptr;
+  }
+  // What the source has billed each workload until now, and who has counted it.
+  struct Bill {
+    std::vector<std::uint64_t> documents;
+    Target::Bill of_target;
+  };
+
   Result<void> prepare();
   void begin();
   void watch();
+  void enter(Phase phase);
+  [[nodiscard]] Result<Bill> bill();
   [[nodiscard]] Report report() const;
   [[nodiscard]] Result<Report> conclude();
   Result<void> add_bill(Report& report);
   void check_what_was_edited();
   Task<void> check_lane();
-  [[nodiscard]] bool is_over() const { return stop_ || runtime_.now() >= ends_; }
+  [[nodiscard]] bool is_over() const { return stop_ || runtime_.now() >= ends_.load(); }
 
   Visit next_visit();
   [[nodiscard]] Instant time_of(Duration at) const;
@@ -177,25 +106,23 @@ class Play {
   void write_all(SourceDb& database, std::size_t writer);
   void write_one(SourceDb& database, const Edit& edit);
   void invalidate(Part& part, Entity entity, std::uint64_t version);
-  void remember_error(const std::string& what);
-
   const ReplayOptions& options_;
   const Mix& mix_;
   Backend& backend_;
   Target& target_;
   Runtime& runtime_;
   const std::atomic<bool>& stop_;
+  const Acts& acts_;
   std::vector<Question> questions_;          // Of all workloads, one after the other.
   std::vector<std::size_t> first_question_;  // Of each workload ...
   std::vector<std::size_t> part_of_;         // ... and the workload of each question.
   Oracle oracle_;
   std::deque<Part> parts_;  // Of each workload.
-  Histogram hits_;
-  Histogram all_;
   std::atomic<std::int64_t> behind_ns_{0};
   Instant began_{};
-  Instant ends_{};
-  std::atomic<bool> quiet_{false};  // The replay is over; reads only check.
+  Instant counted_from_{};
+  std::atomic<Instant> ends_{};
+  Result<Bill> warm_;  // What was billed until then.
 
   Popularities popularities_;
   std::mutex traffic_mutex_;
@@ -205,8 +132,8 @@ class Play {
   std::mutex mutex_;                    // Of what follows.
   std::condition_variable ended_;
   std::size_t lanes_running_ = 0;
-  std::string first_error_;
   std::vector<Entity> edited_;  // While writers write; it is only read afterwards.
+  std::vector<Visit> again_;    // What acts have edited.
   std::atomic<std::size_t> checked_{0};
   Instant checks_until_{};
 };
@@ -236,6 +163,10 @@ class Play::Together {
 };
 
 Result<void> Play::prepare() {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (mix_.workloads[i].through == Through::policies || act_of(i) != nullptr) continue;
+    return failure(Code::invalid_argument, mix_.workloads[i].id + " has nobody who plays it");
+  }
   auto database = backend_.open();
   if (!database) return std::unexpected(database.error());
   const auto population = (*database)->population();
@@ -250,7 +181,7 @@ Result<void> Play::prepare() {
   }
   const auto changed = (*database)->changed(mix_.collections());
   if (!changed) return std::unexpected(changed.error());
-  if (options_.cold) {
+  if (options_.cold && !questions_.empty()) {
     Task<Result<Held>> task = target_.invalidate_all();
     if (auto held = wait(std::move(task)); !held) return std::unexpected(held.error());
   }
@@ -262,7 +193,9 @@ Result<void> Play::prepare() {
 
 void Play::begin() {
   began_ = runtime_.now();
-  ends_ = began_ + options_.lasts;
+  counted_from_ = began_ + options_.warm_up;
+  ends_ = began_ + options_.warm_up + options_.lasts;
+  if (counted_from_ == began_) enter(Phase::counted);
   lanes_running_ = options_.lanes;
   for (std::size_t i = 0; i < options_.lanes; ++i) {
     runtime_.post([this] { start(lane(), [this] { lane_ended(); }); });
@@ -286,13 +219,26 @@ Result<Report> Play::play() {
   return conclude();
 }
 
+void Play::enter(Phase phase) {
+  for (Part& part : parts_) part.enter(phase);
+}
+
 void Play::watch() {
+  bool warm = counted_from_ > began_;
   std::unique_lock lock(mutex_);
-  while (!ended_.wait_for(lock, 200ms, [this] { return lanes_running_ == 0; })) {
+  while (!ended_.wait_for(lock, look_every, [this] { return lanes_running_ == 0; })) {
     lock.unlock();
+    const Instant now = runtime_.now();
+    if (warm && now >= counted_from_) {
+      warm = false;
+      warm_ = bill();
+      enter(Phase::counted);
+      counted_from_ = now;
+      ends_ = now + options_.lasts;
+    }
     if (options_.progress) {
-      const auto share = static_cast<double>((runtime_.now() - began_).count()) /
-                         static_cast<double>(options_.lasts.count());
+      const auto share = static_cast<double>((now - began_).count()) /
+                         static_cast<double>((ends_.load() - began_).count());
       options_.progress(std::min(share, 1.0), report());
     }
     lock.lock();
@@ -306,16 +252,22 @@ Report Play::report() const {
                 .population = mix_.population,
                 .speed = options_.speed};
   // What began before the end may end after it; that is no more traffic.
-  const Instant until = std::min(runtime_.now(), ends_);
-  report.seconds = std::chrono::duration<double>(until - began_).count();
+  const Instant until = std::min(runtime_.now(), ends_.load());
+  report.seconds = std::max(std::chrono::duration<double>(until - counted_from_).count(), 0.0);
+  report.warm_up = std::chrono::duration<double>(options_.warm_up).count();
+  Histogram hits;
+  Histogram all;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    report.workloads.push_back(figures_of(mix_.workloads[i], parts_[i]));
+    report.workloads.push_back(parts_[i].figures_of(mix_.workloads[i]));
+    if (const Act* const act = act_of(i)) report.workloads.back().remarks = act->remarks();
     add(report.total, report.workloads.back());
+    parts_[i].add_latencies(hits, all);
+    if (report.first_error.empty()) report.first_error = parts_[i].first_error();
   }
   report.total.workload = "all";
   if (parts_.size() == 1) report.total.actors = mix_.workloads.front().actors;
-  report.total.hits = latency_of(hits_);
-  report.total.all = latency_of(all_);
+  report.total.hits = latency_of(hits);
+  report.total.all = latency_of(all);
   report.behind = Duration(behind_ns_.load());
   report.prices = options_.prices;
   return report;
@@ -330,56 +282,90 @@ Result<Report> Play::conclude() {
   result.total.checked_after = 0;
   result.total.wrong_after = 0;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const Verdicts after = parts_[i].after.verdicts();
-    result.workloads[i].checked_after = after.reads;
-    result.workloads[i].wrong_after = after.violations();
-    result.total.checked_after += after.reads;
-    result.total.wrong_after += after.violations();
+    const Figures after = parts_[i].figures_of(mix_.workloads[i]);
+    result.workloads[i].checked_after = after.checked_after;
+    result.workloads[i].wrong_after = after.wrong_after;
+    result.total.checked_after += after.checked_after;
+    result.total.wrong_after += after.wrong_after;
+    if (result.first_error.empty()) result.first_error = parts_[i].first_error();
   }
-  result.first_error = first_error_;
   return result;
 }
 
-Result<void> Play::add_bill(Report& report) {
+Result<Play::Bill> Play::bill() {
   auto bill = target_.bill();
   if (!bill) return std::unexpected(bill.error());
-  for (std::size_t i = 0; i < bill->documents.size(); ++i) {
-    report.workloads[part_of_[i]].billed += bill->documents[i];
-    report.total.billed += bill->documents[i];
+  Bill all{.documents = std::vector<std::uint64_t>(parts_.size()), .of_target = std::move(*bill)};
+  for (std::size_t i = 0; i < all.of_target.documents.size(); ++i) {
+    all.documents[part_of_[i]] += all.of_target.documents[i];
   }
-  report.counted_by = std::move(bill->counted_by);
-  report.failed_at_source = bill->failed;
-  if (bill->outside) {
-    report.billed_outside = bill->outside->documents;
-    report.counted_outside_by = std::move(bill->outside->counted_by);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    if (const Act* const act = act_of(i)) all.documents[i] += act->billed();
+  }
+  return all;
+}
+
+Result<void> Play::add_bill(Report& report) {
+  if (!warm_) return std::unexpected(warm_.error());
+  auto bill = this->bill();
+  if (!bill) return std::unexpected(bill.error());
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    Figures& figures = report.workloads[i];
+    figures.warm_billed = warm_->documents.empty() ? 0 : warm_->documents[i];
+    figures.billed = bill->documents[i] - figures.warm_billed;
+    report.total.warm_billed += figures.warm_billed;
+    report.total.billed += figures.billed;
+  }
+  report.counted_by = std::move(bill->of_target.counted_by);
+  report.failed_at_source = bill->of_target.failed - warm_->of_target.failed;
+  if (bill->of_target.outside) {
+    const auto& warm = warm_->of_target.outside;
+    report.billed_outside = bill->of_target.outside->documents - (warm ? warm->documents : 0);
+    report.counted_outside_by = std::move(bill->of_target.outside->counted_by);
   }
   return {};
 }
 
 // Most of what was edited is read seldom: what was kept wrongly would not have shown yet.
 void Play::check_what_was_edited() {
-  quiet_ = true;
+  enter(Phase::quiet);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    Act* const act = act_of(i);
+    if (act == nullptr) continue;
+    if (!stop_) wait(act->check());
+    for (Visit& visit : act->again()) {
+      visit.workload = i;
+      again_.push_back(std::move(visit));
+    }
+  }
   std::ranges::sort(edited_);
   const auto repeated = std::ranges::unique(edited_);
   edited_.erase(repeated.begin(), repeated.end());
   checks_until_ = runtime_.now() + (stop_ ? check_when_stopped : check_for);
   std::unique_lock lock(mutex_);
-  lanes_running_ = std::min(edited_.size(), checks_at_once);
-  for (std::size_t i = 0; i < std::min(edited_.size(), checks_at_once); ++i) {
+  const std::size_t lanes = std::min(edited_.size() + again_.size(), checks_at_once);
+  lanes_running_ = lanes;
+  for (std::size_t i = 0; i < lanes; ++i) {
     runtime_.post([this] { start(check_lane(), [this] { lane_ended(); }); });
   }
   ended_.wait(lock, [this] { return lanes_running_ == 0; });
 }
 
 Task<void> Play::check_lane() {
-  for (std::size_t next = ++checked_; next <= edited_.size(); next = ++checked_) {
-    const Entity entity = edited_[next - 1];
+  const std::size_t all = again_.size() + edited_.size();
+  for (std::size_t next = checked_++; next < all; next = checked_++) {
+    if (runtime_.now() > checks_until_) break;
+    if (next < again_.size()) {
+      Task<void> made = make(again_[next]);
+      co_await std::move(made);
+      continue;
+    }
+    const Entity entity = edited_[next - again_.size()];
     for (std::size_t question = 0; question < questions_.size(); ++question) {
       if (questions_[question].collection != entity.collection) continue;
       Task<void> check = read(question, entity.number);
       co_await std::move(check);
     }
-    if (runtime_.now() > checks_until_) break;
   }
 }
 
@@ -404,10 +390,10 @@ Task<void> Play::lane() {
   while (!is_over()) {
     Visit visit = next_visit();
     const Instant due = time_of(visit.at);
-    if (due >= ends_) break;
+    if (due >= ends_.load()) break;
     Instant now = runtime_.now();
     do {
-      At pause{runtime_, std::min(due, now + pause_max)};
+      Pause pause{runtime_, std::min(due, now + pause_max)};
       co_await pause;
       now = runtime_.now();
     } while (now < due && !stop_);
@@ -419,6 +405,11 @@ Task<void> Play::lane() {
 }
 
 Task<void> Play::make(Visit visit) {
+  if (Act* const act = act_of(visit.workload)) {
+    Task<void> made = act->visit(std::move(visit));
+    co_await std::move(made);
+    co_return;
+  }
   if (mix_.workloads[visit.workload].together) {
     Together together(*this, visit);
     co_await together;
@@ -444,32 +435,19 @@ Task<void> Play::read(std::size_t question, std::uint64_t number) {
 void Play::judge(std::size_t question, const Result<Seen>& seen, const Oracle::Reading& reading,
                  Duration took) {
   Part& part = parts_[part_of_[question]];
-  const bool counts = !quiet_;
-  if (counts) ++part.reads;
-  if (!seen) {
-    if (counts) ++part.errors;
-    remember_error(seen.error().what);
-    return;
-  }
+  if (!seen) return part.failed(seen.error().what);
   const Judgement judgement = seen->garbage
                                   ? Judgement{.finding = Finding::uncommitted}
                                   : oracle_.read_end(reading, seen->version, seen->documents);
-  (counts ? part.during : part.after).add(judgement);
   if (judgement.finding != Finding::sound) {
-    remember_error(
-        fmt::format("a violation: {} was {}, answered version {} in {} documents from {}",
-                    tag_of(reading.entity), name_of(judgement.finding), seen->version,
-                    seen->documents, name_of(seen->origin)));
+    part.remember(fmt::format("a violation: {} was {}, answered version {} in {} documents from {}",
+                              tag_of(reading.entity), name_of(judgement.finding), seen->version,
+                              seen->documents, name_of(seen->origin)));
   }
-  if (!counts) return;
-  part.documents += std::max(seen->documents, 1u);
-  ++part.origins[static_cast<std::size_t>(seen->origin)];
-  if (seen->documents == 0 && !seen->garbage) ++part.absent;
-  part.all.record(took);
-  all_.record(took);
-  if (seen->origin == Origin::source) return;
-  part.hits.record(took);
-  hits_.record(took);
+  part.answered(judgement, {.documents = std::max(seen->documents, 1u),
+                            .origin = seen->origin,
+                            .absent = seen->documents == 0 && !seen->garbage,
+                            .took = took});
 }
 
 void Play::lane_ended() {
@@ -482,7 +460,7 @@ void Play::lane_ended() {
 void Play::write_all(SourceDb& database, std::size_t writer) {
   Edits edits(mix_, popularities_, options_.seed, writer, options_.writers);
   for (Edit edit = edits.next(); !is_over(); edit = edits.next()) {
-    const Instant due = edit.at == Duration::max() ? ends_ : time_of(edit.at);
+    const Instant due = edit.at == Duration::max() ? ends_.load() : time_of(edit.at);
     for (Instant now = runtime_.now(); now < due && !is_over(); now = runtime_.now()) {
       std::unique_lock lock(mutex_);
       ended_.wait_for(lock, std::min(due - now, pause_max), [this] { return lanes_running_ == 0; });
@@ -493,6 +471,7 @@ void Play::write_all(SourceDb& database, std::size_t writer) {
 }
 
 void Play::write_one(SourceDb& database, const Edit& edit) {
+  if (Act* const act = act_of(edit.workload)) return act->edit(edit);
   Part& part = parts_[edit.workload];
   std::uint64_t version = 0;
   {
@@ -502,12 +481,10 @@ void Play::write_one(SourceDb& database, const Edit& edit) {
     const auto written = database.write(edit.entity, version);
     if (!written) {
       if (!written.error().may_be_made) oracle_.abandoned(edit.entity, version);
-      ++part.write_failures;
-      return remember_error(written.error().what);
+      return part.write_failed(written.error().what);
     }
     oracle_.committed(edit.entity, version, runtime_.now());
-    ++part.writes;
-    if (*written == Change::Kind::remove) ++part.deletes;
+    part.wrote(*written == Change::Kind::remove);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -519,25 +496,16 @@ void Play::write_one(SourceDb& database, const Edit& edit) {
 void Play::invalidate(Part& part, Entity entity, std::uint64_t version) {
   Task<Result<Held>> task = target_.invalidate(entity, options_.naming);
   const Result<Held> held = wait(std::move(task));
-  if (!held) {
-    ++part.invalidation_failures;
-    return remember_error(held.error().what);
-  }
+  if (!held) return part.invalidation_failed(held.error().what);
   oracle_.invalidation_returned(entity, version);
-  ++part.invalidations;
-  if (*held == Held::pending) ++part.pending;
-}
-
-void Play::remember_error(const std::string& what) {
-  const std::lock_guard lock(mutex_);
-  if (first_error_.empty()) first_error_ = what;
+  part.invalidated(*held == Held::pending);
 }
 
 }  // namespace
 
 Result<Report> run(const ReplayOptions& options, Backend& backend, Target& target, Runtime& runtime,
-                   const std::atomic<bool>& stop) {
-  Play play(options, backend, target, runtime, stop);
+                   const std::atomic<bool>& stop, const Acts& acts) {
+  Play play(options, backend, target, runtime, stop, acts);
   return play.play();
 }
 

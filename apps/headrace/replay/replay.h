@@ -7,7 +7,7 @@
 //
 // Threads:   run() blocks its thread, which must not be one of the runtime's.
 // Errors:    returned, if the replay cannot begin; errors of single reads are counted.
-// Lifetimes: borrows backend, target and runtime.
+// Lifetimes: borrows backend, target, runtime and acts.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 #include <functional>
 
 #include "headrace/runtime.h"
+#include "replay/act.h"
 #include "replay/backend.h"
 #include "replay/report.h"
 #include "replay/target.h"
@@ -25,7 +26,8 @@ namespace headrace::replay {
 
 struct ReplayOptions {
   Mix mix{};
-  Duration lasts = std::chrono::seconds(25);
+  Duration warm_up{0};                        // Played and judged, but not counted, ...
+  Duration lasts = std::chrono::seconds(25);  // ... before this.
   double speed = 1;          // Simulated time per time; rates, not latencies, rise with it.
   std::size_t lanes = 1024;  // Visits in progress, and waiting for their time, at once.
   std::size_t writers = 2;
@@ -38,9 +40,11 @@ struct ReplayOptions {
 };
 
 // `backend` is what the target reads from; here it is written to.  The target was made for the
-// questions of the mix.  Ends early, with the report so far, once `stop` is true.
-// May return: source_unavailable, and what the first invalidation of a cold start returned.
+// questions of the mix, and `acts` for its other workloads.  Ends early, with the report so far,
+// once `stop` is true. May return: source_unavailable, and what the first invalidation of a cold
+// start returned.
 [[nodiscard]] Result<Report> run(const ReplayOptions& options, Backend& backend, Target& target,
-                                 Runtime& runtime, const std::atomic<bool>& stop);
+                                 Runtime& runtime, const std::atomic<bool>& stop,
+                                 const Acts& acts = {});
 
 }  // namespace headrace::replay

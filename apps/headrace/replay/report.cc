@@ -83,6 +83,19 @@ void add_reads(Table& table, const Report& report) {
                report.counts_agree() ? Colour::none : Colour::red);
   }
   table.line("avoided", percent(all.avoided()), {}, Colour::green);
+  if (report.warm_up > 0) {
+    table.line("before that, in the warm-up", with_commas(all.warm_billed),
+               fmt::format("of {}; {:g} s, which count in nothing above",
+                           with_commas(all.warm_documents), report.warm_up));
+  }
+}
+
+void add_remarks(Table& table, const Figures& figures) {
+  if (figures.remarks.empty()) return;
+  table.head(figures.workload);
+  for (const Remark& remark : figures.remarks) {
+    table.line(remark.name, remark.figure, remark.text);
+  }
 }
 
 void add_money(Table& table, const Report& report) {
@@ -101,9 +114,11 @@ void add_money(Table& table, const Report& report) {
 std::string kinds_of_violations(const Figures& figures) {
   if (figures.violations() == 0) return "must be 0";
   return fmt::format(
-      "{} resurrected, {} never written, {} wrongly absent, {} incomplete, {} at the end",
+      "{} resurrected, {} never written, {} wrongly absent, {} incomplete, {} overspent, {} late, "
+      "{} at the end",
       figures.verdicts.resurrected, figures.verdicts.uncommitted, figures.verdicts.wrong_absences,
-      figures.verdicts.incomplete, figures.wrong_after);
+      figures.verdicts.incomplete, figures.verdicts.overspent, figures.verdicts.late,
+      figures.wrong_after);
 }
 
 void add_truth(Table& table, const Report& report) {
@@ -129,9 +144,10 @@ void add_truth(Table& table, const Report& report) {
                i == 0 ? share_of(all.verdicts.staleness[0], all.verdicts.reads) : "");
   }
   const bool any_stale = all.verdicts.stalest > Duration::zero();
-  const char* why = all.verdicts.resurrected > 0
-                        ? "when its read began"
-                        : "when its read began; its invalidation was not through yet";
+  const char* why =
+      all.verdicts.resurrected > 0
+          ? "when its read began"
+          : "when its read began; its invalidation, or a refresh, was not through yet";
   table.line("stalest answer", any_stale ? short_time(all.verdicts.stalest) : "-",
              any_stale ? why : "");
 }
@@ -166,6 +182,7 @@ std::string to_text(const Report& report, bool colours) {
   add_reads(table, report);
   add_money(table, report);
   add_truth(table, report);
+  for (const Figures& figures : report.workloads) add_remarks(table, figures);
   table.head("Latency         count        p50        p90        p99      p99.9        max");
   table.latency("hits", report.total.hits);
   table.latency("all reads", report.total.all);

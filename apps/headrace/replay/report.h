@@ -33,6 +33,13 @@ struct Latency {
   Duration longest{0};
 };
 
+// A figure of one workload's own.
+struct Remark {
+  std::string name{};
+  std::string figure{};
+  std::string text{};
+};
+
 // Of one workload, or of all together.
 struct Figures {
   std::string workload{};  // "W5 session-start"
@@ -43,9 +50,11 @@ struct Figures {
   std::uint64_t from_memory = 0;
   std::uint64_t from_store = 0;
   std::uint64_t from_source = 0;
-  std::uint64_t absent = 0;  // Or empty lists.
-  std::uint64_t errors = 0;  // Of reads; their documents are not known and not counted.
-  std::uint64_t billed = 0;  // Documents that the source was asked for.
+  std::uint64_t absent = 0;          // Or empty lists.
+  std::uint64_t errors = 0;          // Of reads; their documents are not known and not counted.
+  std::uint64_t billed = 0;          // Documents that the source was asked for.
+  std::uint64_t warm_documents = 0;  // The same two of the warm-up, which counts in neither.
+  std::uint64_t warm_billed = 0;
 
   std::uint64_t writes = 0;   // To the source ...
   std::uint64_t deletes = 0;  // ... of which these removed something.
@@ -59,6 +68,7 @@ struct Figures {
   std::uint64_t wrong_after = 0;    // ... and violations among them.
   Latency hits{};
   Latency all{};
+  std::vector<Remark> remarks{};
 
   [[nodiscard]] std::uint64_t violations() const noexcept {
     return verdicts.violations() + wrong_after;
@@ -76,7 +86,8 @@ struct Report {
   std::uint64_t seed = 0;
   Population population{};
   double speed = 1;
-  double seconds = 0;  // Of the wall.
+  double seconds = 0;  // Of the wall, without ...
+  double warm_up = 0;  // ... those before, in which nothing was counted but faults.
   bool interrupted = false;
 
   std::vector<Figures> workloads{};

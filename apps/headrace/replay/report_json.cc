@@ -27,10 +27,20 @@ json::object truth_of(const Figures& figures) {
           {"uncommitted", figures.verdicts.uncommitted},
           {"wrong_absences", figures.verdicts.wrong_absences},
           {"incomplete", figures.verdicts.incomplete},
+          {"overspent", figures.verdicts.overspent},
+          {"late", figures.verdicts.late},
           {"checked_after", figures.checked_after},
           {"wrong_after", figures.wrong_after},
           {"staleness", staleness},
           {"stalest_ms", static_cast<double>(figures.verdicts.stalest.count()) / 1e6}};
+}
+
+json::object remarks_of(const Figures& figures) {
+  json::object remarks;
+  for (const Remark& remark : figures.remarks) {
+    remarks[remark.name] = {{"figure", remark.figure}, {"text", remark.text}};
+  }
+  return remarks;
 }
 
 json::object json_of(const Figures& figures) {
@@ -46,6 +56,8 @@ json::object json_of(const Figures& figures) {
           {"source",
            {{"reads_before", figures.documents},
             {"reads_after", figures.billed},
+            {"warm_up_before", figures.warm_documents},
+            {"warm_up_after", figures.warm_billed},
             {"avoided", figures.avoided()}}},
           {"writes", figures.writes},
           {"deletes", figures.deletes},
@@ -54,6 +66,7 @@ json::object json_of(const Figures& figures) {
           {"invalidations_pending", figures.invalidations_pending},
           {"invalidation_failures", figures.invalidation_failures},
           {"truth", truth_of(figures)},
+          {"remarks", remarks_of(figures)},
           {"latency", {{"hits", json_of(figures.hits)}, {"all", json_of(figures.all)}}}};
 }
 
@@ -82,6 +95,7 @@ json::object object_of(const Report& report) {
   all["lists"] = report.population.lists;
   all["speed"] = report.speed;
   all["seconds"] = report.seconds;
+  all["warm_up_seconds"] = report.warm_up;
   all["money"] = money_of(report);
   all["behind_ms"] = static_cast<double>(report.behind.count()) / 1e6;
   all["first_error"] = report.first_error;

@@ -88,6 +88,40 @@ TEST(Report, SaysWhatKindOfViolation) {
   expect_all(to_text(report, false), {"3 resurrected", "2 incomplete", "1 at the end", "user:7"});
 }
 
+TEST(Report, GrantsAndBoundsAreViolationsToo) {
+  Report report = sample();
+  report.total.verdicts.overspent = 2;
+  report.total.verdicts.late = 3;
+  EXPECT_EQ(report.total.violations(), 5u);
+  expect_all(to_text(report, false), {"2 overspent", "3 late"});
+  const auto json = boost::json::parse(to_json(report));
+  EXPECT_EQ(json.at("truth").at("overspent").to_number<int>(), 2);
+  EXPECT_EQ(json.at("truth").at("late").to_number<int>(), 3);
+}
+
+TEST(Report, AWorkloadMayHaveFiguresOfItsOwn) {
+  Report report = sample();
+  report.workloads.front().remarks = {{"builds of core", "7", "of 14 queries each"}};
+  expect_all(to_text(report, false),
+             {"builds of core                               7   of 14 queries each\n"});
+  const auto json = boost::json::parse(to_json(report));
+  const auto& remark = json.at("workloads").at(0).at("remarks").at("builds of core");
+  EXPECT_EQ(remark.at("figure").as_string(), "7");
+}
+
+TEST(Report, AWarmUpIsToldApart) {
+  Report report = sample();
+  EXPECT_EQ(to_text(report, false).find("warm-up"), std::string::npos) << "there was none";
+  report.warm_up = 60;
+  report.total.warm_documents = 90'000;
+  report.total.warm_billed = 40'000;
+  EXPECT_DOUBLE_EQ(report.total.avoided(), 0.95) << "which it does not change";
+  expect_all(to_text(report, false), {"in the warm-up", "40,000   of 90,000; 60 s"});
+  const auto json = boost::json::parse(to_json(report));
+  EXPECT_EQ(json.at("source").at("warm_up_after").to_number<int>(), 40'000);
+  EXPECT_EQ(json.at("warm_up_seconds").to_number<int>(), 60);
+}
+
 TEST(Report, TwoCountsMustAgree) {
   Report report = sample();
   EXPECT_TRUE(report.counts_agree()) << "nobody else has counted";

@@ -19,7 +19,7 @@ std::unexpected<Error> fault(sqlite3* database, std::string_view doing) {
 // Columns whose values are numbers in every document.
 std::string create_sql(Collection collection) {
   const CollectionShape& shape = shape_of(collection);
-  const std::vector<Value> sample = document_of({collection, 0}, 0, 1);
+  const std::vector<Value> sample = document_of({.shared_bytes = 0}, {collection, 0}, 0, 1);
   std::string columns;
   for (std::size_t i = 0; i < sample.size(); ++i) {
     const bool number = std::holds_alternative<std::int64_t>(sample[i]);
@@ -62,8 +62,9 @@ std::string remove_sql(Collection collection) {
 }
 
 constexpr char made_sql[] =
-    "CREATE TABLE made (users INTEGER NOT NULL, lists INTEGER NOT NULL);"
-    "INSERT INTO made VALUES ({}, {})";
+    "CREATE TABLE made (users INTEGER NOT NULL, lists INTEGER NOT NULL,"
+    " shared_bytes INTEGER NOT NULL);"
+    "INSERT INTO made VALUES ({}, {}, {})";
 
 }  // namespace
 
@@ -128,7 +129,7 @@ Result<void> SqliteDb::fill(sqlite3* database, const Population& population,
          ++entity.number) {
       const std::uint32_t rows = rows_at_start(population, entity);
       for (std::uint32_t row = 0; row < rows; ++row) {
-        bind(insert->get(), document_of(entity, row, 1));
+        bind(insert->get(), document_of(population, entity, row, 1));
         if (sqlite3_step(insert->get()) != SQLITE_DONE) return fault(database, "inserting a row");
         sqlite3_reset(insert->get());
       }
@@ -150,7 +151,7 @@ Result<void> SqliteDb::make(const std::string& path, const Population& populatio
   if (!database) return std::unexpected(database.error());
   std::string tables = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN;";
   for (const Collection collection : collections) tables += create_sql(collection);
-  tables += fmt::format(made_sql, population.users, population.lists);
+  tables += fmt::format(made_sql, population.users, population.lists, population.shared_bytes);
   auto made = run(database->get(), tables);
   if (made) made = fill(database->get(), population, collections, progress);
   if (made) made = run(database->get(), "COMMIT");
@@ -166,11 +167,13 @@ Result<std::unique_ptr<SqliteDb>> SqliteDb::open(const std::string& path) {
 }
 
 Result<void> SqliteDb::read_population() {
-  auto query = prepare(database_.get(), "SELECT users, lists FROM made");
+  auto query = prepare(database_.get(), "SELECT users, lists, shared_bytes FROM made");
   if (!query) return std::unexpected(query.error());
   if (sqlite3_step(query->get()) != SQLITE_ROW) return fault(database_.get(), "counting the users");
-  population_ = {.users = static_cast<std::uint64_t>(sqlite3_column_int64(query->get(), 0)),
-                 .lists = static_cast<std::uint64_t>(sqlite3_column_int64(query->get(), 1))};
+  const auto column = [&query](int place) {
+    return static_cast<std::uint64_t>(sqlite3_column_int64(query->get(), place));
+  };
+  population_ = {.users = column(0), .lists = column(1), .shared_bytes = column(2)};
   return {};
 }
 
@@ -235,7 +238,7 @@ std::expected<Change::Kind, WriteFault> SqliteDb::write(Entity entity, std::uint
   const auto statements = statements_of(entity.collection);
   if (!statements) return std::unexpected(statements.error());
   const Change change = change_to(population_, entity, version);
-  const std::vector<Value> document = document_of(entity, change.row, version);
+  const std::vector<Value> document = document_of(population_, entity, change.row, version);
   sqlite3_stmt* statement = (*statements)->insert.get();
   if (change.kind == Change::Kind::update) statement = (*statements)->update.get();
   if (change.kind == Change::Kind::remove) {

@@ -11,6 +11,8 @@ namespace headrace::replay {
 
 namespace {
 
+constexpr std::size_t list_bytes_max = 64 << 20;  // The largest list that is played.
+
 class EngineTarget final : public Target {
  public:
   EngineTarget(std::vector<Question> questions, Engine::Limits limits, Backend& backend,
@@ -98,6 +100,7 @@ class EngineTarget final : public Target {
     policy.fetch_within = std::chrono::seconds(10);
     policy.load_within = std::chrono::seconds(15);
     policy.question = shape.name;
+    policy.value_bytes_max = list_bytes_max;
     return policy;
   }
 

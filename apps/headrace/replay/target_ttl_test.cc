@@ -24,7 +24,7 @@ constexpr Population population{.users = 100, .lists = 20};
 
 std::string json_of(Entity entity, std::uint32_t row, std::uint64_t version) {
   const CollectionShape& shape = shape_of(entity.collection);
-  const std::vector<Value> values = document_of(entity, row, version);
+  const std::vector<Value> values = document_of(population, entity, row, version);
   std::string json;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto* number = std::get_if<std::int64_t>(&values[i]);

@@ -90,6 +90,10 @@ Visits::Visits(Workload workload, std::shared_ptr<const Popularity> popularity, 
   }
 }
 
+std::uint64_t Visits::choices() const {
+  return workload_.questions.empty() ? workload_.names : workload_.questions.size();
+}
+
 Visit Visits::next() {
   return workload_.shape == Shape::streams ? next_of_streams() : next_connect();
 }
@@ -105,7 +109,7 @@ Visit Visits::next_of_streams() {
   if (workload_.together) {
     for (std::uint8_t i = 0; i < workload_.questions.size(); ++i) visit.questions.push_back(i);
   } else {
-    const std::uint64_t question = chance_.below(workload_.questions.size());
+    const std::uint64_t question = chance_.below(choices());
     visit.questions.push_back(static_cast<std::uint8_t>(question));
   }
   stream.at += stream.interval;
@@ -121,7 +125,7 @@ Visit Visits::next_connect() {
   // Each question once, then those that are asked again.
   const std::size_t questions = workload_.questions.size();
   for (std::size_t i = 0; i < reads; ++i) {
-    const std::uint64_t question = i < questions ? i : chance_.below(questions);
+    const std::uint64_t question = i < questions ? i : chance_.below(choices());
     visit.questions.push_back(static_cast<std::uint8_t>(question));
   }
   return visit;
@@ -147,10 +151,14 @@ Edits::Edits(const Mix& mix, Popularities popularities, std::uint64_t seed, std:
              std::size_t writers)
     : popularities_(std::move(popularities)), chance_(~(seed * 1000 + writer)) {
   for (std::size_t i = 0; i < mix.workloads.size(); ++i) {
-    for (const EditRate& rate : mix.workloads[i].edits) {
-      if (rate.per_second <= 0) continue;
-      per_second_ += rate.per_second / static_cast<double>(writers);
-      kinds_.push_back({.workload = i, .collection = rate.collection, .up_to = per_second_});
+    const std::vector<EditRate>& rates = mix.workloads[i].edits;
+    for (std::size_t kind = 0; kind < rates.size(); ++kind) {
+      if (rates[kind].per_second <= 0) continue;
+      per_second_ += rates[kind].per_second / static_cast<double>(writers);
+      kinds_.push_back({.workload = i,
+                        .kind = kind,
+                        .collection = rates[kind].collection,
+                        .up_to = per_second_});
     }
   }
 }
@@ -162,7 +170,10 @@ Edit Edits::next() {
   const auto found = std::ranges::upper_bound(kinds_, drawn, {}, &Kind::up_to);
   const Kind& kind = found == kinds_.end() ? kinds_.back() : *found;
   const std::uint64_t number = popularities_[kind.workload]->number_or_missing(chance_);
-  return {.at = now_, .workload = kind.workload, .entity = {kind.collection, number}};
+  return {.at = now_,
+          .workload = kind.workload,
+          .kind = kind.kind,
+          .entity = {kind.collection, number}};
 }
 
 }  // namespace headrace::replay

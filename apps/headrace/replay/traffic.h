@@ -57,7 +57,7 @@ struct Visit {
   Duration at{0};
   std::size_t workload = 0;
   std::uint64_t number = 0;
-  std::vector<std::uint8_t> questions{};  // Indices into Workload::questions.
+  std::vector<std::uint8_t> questions{};  // Indices into Workload::questions, or names.
 };
 
 // The visits of one workload.
@@ -75,6 +75,7 @@ class Visits {
     bool operator>(const Stream& other) const noexcept { return at > other.at; }
   };
 
+  [[nodiscard]] std::uint64_t choices() const;
   Visit next_of_streams();
   Visit next_connect();
 
@@ -100,6 +101,7 @@ class Traffic {
 struct Edit {
   Duration at{0};
   std::size_t workload = 0;
+  std::size_t kind = 0;  // Index into Workload::edits.
   Entity entity{};
 };
 
@@ -113,6 +115,7 @@ class Edits {
  private:
   struct Kind {
     std::size_t workload = 0;
+    std::size_t kind = 0;
     Collection collection = Collection::users;
     double up_to = 0;  // The rate of this and of all before it.
   };

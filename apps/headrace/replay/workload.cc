@@ -16,6 +16,22 @@ const std::vector<std::string>& all_fields(Collection collection) {
   return shape_of(collection).fields;
 }
 
+// Each check is one of a minute that a stream goes on, and each minute is used.
+Workload allowance_check() {
+  return {.id = "W1",
+          .title = "allowance-check",
+          .actors = 1300,
+          .reads_per_second = 1.0 / 60,
+          .stream_min = 30min,
+          .stream_max = 240min,
+          .zipf = 0,
+          .edits = {{.per_second = 0.05}},
+          .through = Through::allowances,
+          .documents_per_read = 360,  // Of 0 to 720 hours of a month.
+          .source_min = 50ms,
+          .source_max = 400ms};
+}
+
 Workload frequency_setting() {
   return {.id = "W2",
           .title = "frequency-setting",
@@ -50,6 +66,20 @@ Workload feature_slice() {
                         part("feature-flags", Collection::flags, all_fields(Collection::flags))},
           .edits = {{.collection = Collection::apps, .per_second = 0.7},
                     {.collection = Collection::flags, .per_second = 0.3}}};
+}
+
+// One value that every instance wants, and that is large.
+Workload shared_list() {
+  return {.id = "W4",
+          .title = "shared-list",
+          .shape = Shape::connects,
+          .actors = 16,
+          .questions = {{.name = "shared",
+                         .collection = Collection::shared,
+                         .fields = all_fields(Collection::shared),
+                         .source_min = 2s,
+                         .source_max = 5s}},
+          .edits = {{.collection = Collection::shared, .per_second = 0.05}}};
 }
 
 Workload session_start() {
@@ -98,8 +128,49 @@ Workload missing_lookups() {
           .edits = {{.collection = Collection::lookups, .per_second = 1}}};
 }
 
+// Its edits are, in this order: of users, of domains, of what is public, and of a domain's rank.
+Workload merged_config() {
+  return {
+      .id = "W10",
+      .title = "merged-config",
+      .shape = Shape::connects,
+      .actors = 50,
+      .reads_min = 3,
+      .reads_max = 10,
+      .edits = {{.per_second = 1}, {.per_second = 0.1}, {.per_second = 0.05}, {.per_second = 0.05}},
+      .through = Through::merged_view,
+      .names = 20,
+      .source_min = 5ms,
+      .source_max = 30ms};
+}
+
+// Its edits are, in this order: rows that are appended, a burst of them, old ones that are removed.
+Workload state_summary() {
+  return {.id = "W11",
+          .title = "state-summary",
+          .actors = 30,
+          .reads_per_second = 1.0 / 60,
+          .busy_reads_per_second = 1.0 / 15,
+          .busy_share = 0.5,
+          .stream_min = 30min,
+          .stream_max = 240min,
+          .edits = {{.per_second = 0.05}, {.per_second = 1.0 / 900}, {.per_second = 1.0 / 600}},
+          .through = Through::snapshot,
+          .documents_per_read = 20,
+          .source_min = 200ms,
+          .source_max = 400ms};
+}
+
+std::vector<Workload> fleet_workloads() {
+  return {allowance_check(), frequency_setting(), feature_slice(),  shared_list(),
+          session_start(),   list_poll(),         missing_lookups()};
+}
+
 std::vector<Workload> all_workloads() {
-  return {frequency_setting(), feature_slice(), session_start(), list_poll(), missing_lookups()};
+  std::vector<Workload> all = fleet_workloads();
+  all.push_back(merged_config());
+  all.push_back(state_summary());
+  return all;
 }
 
 double documents_of(const Question& question) {
@@ -118,20 +189,29 @@ void set_documents(Workload& workload, double per_second) {
 // are reported and which follow.
 Mix fleet() {
   constexpr double all = 4128;
+  constexpr double checks = 0.30 * all;
   constexpr double streams = 0.31 * all;  // Each stream is one of W2 and one of W3.
   constexpr double single = 0.03 * all;
   constexpr double missing = 936;
-  Mix mix{.name = "fleet", .speed = 10, .workloads = all_workloads()};
-  Workload& w2 = mix.workloads[0];
-  Workload& w3 = mix.workloads[1];
+  Mix mix{.name = "fleet", .speed = 10, .workloads = fleet_workloads()};
+  const auto part = [&mix](std::string_view id) -> Workload& {
+    return *std::ranges::find(mix.workloads, id, &Workload::id);
+  };
+  Workload& w2 = part("W2");
+  Workload& w3 = part("W3");
   w2.actors = 1;
   w3.actors = 1;
   const double streams_at_once = streams / (w2.documents_expected() + w3.documents_expected());
   w2.actors = streams_at_once;
   w3.actors = streams_at_once;
-  set_documents(mix.workloads[2], single);
-  set_documents(mix.workloads[3], all - streams - single - missing);
-  set_documents(mix.workloads[4], missing);
+  set_documents(part("W1"), checks);
+  set_documents(part("W5"), single);
+  set_documents(part("W7"), missing);
+  const double lists = all - checks - streams - single - missing;
+  Workload& w6 = part("W6");
+  const double edits_of_each = w6.edits.front().per_second / w6.actors;
+  set_documents(w6, lists - part("W4").documents_expected());
+  w6.edits.front().per_second = edits_of_each * w6.actors;
   return mix;
 }
 
@@ -149,6 +229,19 @@ double Workload::edits_per_second() const {
   return sum;
 }
 
+std::uint64_t Workload::entities(const Population& population) const {
+  switch (through) {
+    case Through::policies: return count_of(population, questions.front().collection);
+    case Through::allowances: {
+      // Twice as many accounts as streams: some have none now, and some have two.
+      return std::max<std::uint64_t>(64, static_cast<std::uint64_t>(actors * 2));
+    }
+    case Through::merged_view: return population.users;
+    case Through::snapshot: return 1;
+  }
+  return 1;
+}
+
 double Workload::reads_expected() const {
   const double asked = together ? static_cast<double>(questions.size()) : 1;
   if (shape == Shape::connects) {
@@ -159,6 +252,7 @@ double Workload::reads_expected() const {
 }
 
 double Workload::documents_expected() const {
+  if (questions.empty()) return reads_expected() * documents_per_read;
   double sum = 0;
   for (const Question& question : questions) sum += documents_of(question);
   return reads_expected() * sum / static_cast<double>(questions.size());
@@ -192,10 +286,11 @@ Result<Mix> mix_named(std::string_view name) {
     }
     known += fmt::format("{} ({}), ", workload.id, workload.title);
   }
-  return failure(Code::invalid_argument,
-                 fmt::format("there is no workload \"{}\"; known are {}and fleet, which is all of "
-                             "them at once",
-                             name, known));
+  return failure(
+      Code::invalid_argument,
+      fmt::format("there is no workload \"{}\"; known are {}and fleet, which is W1 to W7 "
+                  "at once",
+                  name, known));
 }
 
 void scale(Mix& mix, double scale) {
@@ -207,6 +302,16 @@ void scale(Mix& mix, double scale) {
     workload.actors *= scale;
     for (EditRate& rate : workload.edits) rate.per_second *= scale;
   }
+}
+
+std::string leave_out_acts(Mix& mix) {
+  std::string ids;
+  std::erase_if(mix.workloads, [&ids](const Workload& workload) {
+    if (workload.through == Through::policies) return false;
+    ids += (ids.empty() ? "" : ", ") + workload.id;
+    return true;
+  });
+  return ids;
 }
 
 void set_edit_rate(Mix& mix, double per_second) {

@@ -25,6 +25,9 @@ enum class Shape : std::uint8_t {
   connects,  // Each actor comes, reads its entity once or more, and is gone.
 };
 
+// By which way its readers come to the source.  All but the first have an Act (act.h).
+enum class Through : std::uint8_t { policies, allowances, merged_view, snapshot };
+
 // What is asked of the source for one entity of a collection, under a policy of its own.
 struct Question {
   std::string name{};  // Of the policy.
@@ -39,7 +42,7 @@ struct Question {
 
 // Edits of entities that are being read.
 struct EditRate {
-  Collection collection = Collection::users;
+  Collection collection = Collection::users;  // Through policies.
   double per_second = 0;
 };
 
@@ -61,10 +64,16 @@ struct Workload {
   std::vector<Question> questions{};
   std::vector<EditRate> edits{};
 
+  // Where it is not through policies: how many things may be asked for one entity, what the source
+  // would be billed for one read, and how long it takes to answer.
+  Through through = Through::policies;
+  std::uint8_t names = 1;
+  double documents_per_read = 1;
+  Duration source_min{0};
+  Duration source_max{0};
+
   // What this workload chooses its entities of.
-  [[nodiscard]] std::uint64_t entities(const Population& population) const {
-    return count_of(population, questions.front().collection);
-  }
+  [[nodiscard]] std::uint64_t entities(const Population& population) const;
   [[nodiscard]] double edits_per_second() const;
   // Reads of one question each, and the documents that the source would bill for them, per second,
   // if nothing was cached.
@@ -88,6 +97,8 @@ struct Mix {
 
 // One workload: that many actors.  A mix: its actors times that, and its edits too.
 void scale(Mix& mix, double scale);
+// Takes out what is not through policies; returns their ids, as "W1, W10".
+std::string leave_out_acts(Mix& mix);
 // Edits per second of all, in the proportions that they have.
 void set_edit_rate(Mix& mix, double per_second);
 

@@ -27,7 +27,9 @@ TEST(Workload, KnowsItsNamesAndRefusesOthers) {
   EXPECT_EQ(named("W2").name, "W2 frequency-setting");
   EXPECT_EQ(named("w6").name, "W6 list-poll");
   EXPECT_EQ(named("Session-Start").workloads.front().id, "W5");
-  EXPECT_EQ(named("fleet").workloads.size(), 5u);
+  EXPECT_EQ(named("fleet").workloads.size(), 7u);
+  EXPECT_EQ(named("merged-config").workloads.front().id, "W10");
+  EXPECT_EQ(named("W11").name, "W11 state-summary");
   const auto unknown = mix_named("W99");
   ASSERT_FALSE(unknown.has_value());
   EXPECT_EQ(unknown.error().code, Code::invalid_argument);
@@ -78,7 +80,9 @@ TEST(Workload, TheFleetHasTheProportionsOfTheReport) {
   EXPECT_DOUBLE_EQ(part(fleet, "W2").actors, part(fleet, "W3").actors) << "the same streams";
   EXPECT_NEAR(part(fleet, "W7").documents_expected(), 936, 0.1);
   EXPECT_NEAR(part(fleet, "W5").documents_expected() / all, 0.03, 0.001);
-  EXPECT_NEAR(part(fleet, "W6").documents_expected() / all, 0.433, 0.001);
+  EXPECT_NEAR(part(fleet, "W1").documents_expected() / all, 0.30, 0.001);
+  EXPECT_NEAR(part(fleet, "W4").documents_expected(), 400, 0.1) << "16 reads of 25 documents";
+  EXPECT_GT(part(fleet, "W6").documents_expected(), 100) << "what remains";
 }
 
 TEST(Workload, ScalesActorsOfOneAndShareOfAFleet) {
@@ -107,10 +111,21 @@ TEST(Workload, EditsKeepTheirProportions) {
   EXPECT_EQ(part(fleet, "W6").edits_per_second(), 0);
 }
 
+TEST(Workload, WhatHasAnActCanBeLeftOut) {
+  Mix fleet = named("fleet");
+  EXPECT_EQ(leave_out_acts(fleet), "W1");
+  EXPECT_EQ(fleet.workloads.size(), 6u);
+  EXPECT_EQ(leave_out_acts(fleet), "");
+  Mix one = named("W10");
+  EXPECT_EQ(leave_out_acts(one), "W10");
+  EXPECT_TRUE(one.workloads.empty());
+}
+
 TEST(Workload, AMixNamesEachOfItsCollectionsOnce) {
   EXPECT_EQ(named("W3").collections(),
             (std::vector{Collection::users, Collection::apps, Collection::flags}));
   EXPECT_EQ(named("fleet").collections().size(), collection_count);
+  EXPECT_TRUE(named("W10").collections().empty()) << "its act has tables of its own";
 }
 
 }  // namespace
