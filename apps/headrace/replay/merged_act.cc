@@ -27,6 +27,8 @@ using app::with_commas;
 
 constexpr std::size_t source_threads = 4;
 constexpr std::size_t source_queue_max = 65536;
+constexpr std::size_t flights_max = 65536;  // A batch is up to thirty loads while it is cold.
+constexpr std::size_t source_calls_max = 1024;
 constexpr std::size_t members_question = layer_count;  // After those of the layers.
 constexpr std::array<Layer, 4> layer_of_kind = {Layer::user, Layer::domain, Layer::everybody,
                                                 Layer::rank};
@@ -157,7 +159,7 @@ Result<void> MergedAct::open() {
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
   engine_ = std::make_unique<Engine>(
-      Engine::Limits{},
+      Engine::Limits{.flights_max = flights_max},
       Engine::Ports{
           .clock = runtime_, .executor = runtime_, .random = runtime_, .store = store_.get()});
   return make_view();
@@ -172,6 +174,7 @@ Result<void> MergedAct::define(std::size_t question, std::string policy, std::st
   made.fresh_for = Duration(static_cast<std::int64_t>(lasts));
   made.absent_for = made.fresh_for;
   made.fetch_within = std::chrono::seconds(10);
+  made.source_calls_max = source_calls_max;
   made.load_within = std::chrono::seconds(15);
   made.question = std::move(query);
   auto defined = engine_->define(std::move(made), {std::shared_ptr<void>{}, &bytes_codec()},
