@@ -119,6 +119,7 @@ TEST_F(FaultsTest, MoreThanMayWaitIsALoss) {
   FirestoreFeedOptions small = options();
   small.backlog_max = 3;
   follow_from_now(small);
+  EXPECT_TRUE(has_renewed());  // The lease has a token.
   ear_.hold();
   firestore_.changed("users/0");
   EXPECT_TRUE(eventually([&] { return ear_.is_held(); }));

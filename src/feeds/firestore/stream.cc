@@ -67,11 +67,13 @@ void Stream::OnReadDone(bool is_there) {
 void Stream::OnDone(const grpc::Status& status) {
   pass();
   status_ = status;
-  // Whoever sees the end may let go of it: nothing of it is touched after that but by `self`.
-  const std::shared_ptr<Stream> self = std::move(self_);
-  const std::shared_ptr<Bell> bell = bell_;
-  ended_.store(true, std::memory_order_release);
-  bell->ring();
+  pass();
+  // Whoever goes last takes the channel along, and gRPC's own threads must not end it.
+  Executor& executor = database_->executor();
+  executor.post([self = std::move(self_)] {
+    self->ended_.store(true, std::memory_order_release);
+    self->bell_->ring();
+  });
 }
 
 }  // namespace headrace::firestore::feed

@@ -3,8 +3,9 @@
 // Threads:   any member may be called from any thread.  gRPC calls the reactions on threads of its
 //            own, one after the other.
 // Errors:    status(), and Hearing::trouble().
-// Lifetimes: it keeps itself and the database until gRPC has let go of it: has_ended().  Nobody but
-//            the bell is called.  Borrows clock and targets until then.
+// Lifetimes: it keeps itself and the database until gRPC has let go of it, which has_ended() says,
+//            on the executor.  Nobody but the bell is called.  Borrows clock and targets until
+//            then.
 #pragma once
 
 #include <google/firestore/v1/firestore.grpc.pb.h>
