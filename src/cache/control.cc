@@ -209,6 +209,14 @@ PolicyHandle Engine::Impl::find(std::string_view policy) const {
   return at == policies_.end() ? nullptr : at->second;
 }
 
+// What a feed proves is acknowledged, and not heard yet by whoever is not told by it.
+void Engine::Impl::cover(std::string_view policy, Instant until) {
+  const PolicyHandle handle = find(policy);
+  if (!handle) return;
+  const bool hears_late = ports_.bus != nullptr;
+  handle->cover(until, ports_.clock.now(), hears_late ? limits_.bus_bound : Duration::zero());
+}
+
 std::vector<PolicyHandle> Engine::Impl::all() const {
   const std::shared_lock lock(policies_mutex_);
   std::vector<PolicyHandle> handles;

@@ -74,7 +74,7 @@ Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const
   return impl_->outdated_by(changes);
 }
 void Engine::cover(std::string_view policy, Instant until) {
-  if (const PolicyHandle handle = impl_->find(policy)) handle->cover(until);
+  impl_->cover(policy, until);
 }
 
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {

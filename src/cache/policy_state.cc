@@ -151,6 +151,15 @@ bool PolicyState::is_defined() const {
   return defined_;
 }
 
+void PolicyState::cover(Instant until, Instant now, Duration heard_within) {
+  const std::scoped_lock lock(mutex_);
+  if (proved_until_ <= now) heard_from_ = now + heard_within;
+  proved_until_ = until;
+  const bool counts = now >= heard_from_ || until == Instant::max();
+  covered_until_ns_.store((counts ? until : Instant::min()).time_since_epoch().count(),
+                          std::memory_order_release);
+}
+
 std::uint32_t PolicyState::mean_billed() const noexcept {
   const auto sum = [this](Count what) {
     std::uint64_t all = 0;

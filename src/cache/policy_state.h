@@ -82,9 +82,9 @@ class PolicyState {
   [[nodiscard]] bool is_covered(Instant at) const noexcept {
     return at.time_since_epoch().count() < covered_until_ns_.load(std::memory_order_acquire);
   }
-  void cover(Instant until) noexcept {
-    covered_until_ns_.store(until.time_since_epoch().count(), std::memory_order_release);
-  }
+  // A feed has proved at `now` that it is so until `until`.  What others have outdated before is
+  // heard of here `heard_within` later at most: after a gap the proof counts only from then on.
+  void cover(Instant until, Instant now, Duration heard_within);
   [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
   [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept {
     const bool plain = dial.share == 10000 && !dial.shadow && !dial.strict;
@@ -200,6 +200,8 @@ class PolicyState {
   std::atomic<std::uint64_t> dial_{0};
   std::atomic<std::int64_t> covered_until_ns_{Instant::max().time_since_epoch().count()};
   mutable std::mutex mutex_;
+  Instant proved_until_ = Instant::max();  // By a feed, whether or not it counts yet ...
+  Instant heard_from_ = Instant::min();    // ... as it does from here on.
   std::shared_ptr<const Compiled> compiled_;
   std::uint32_t scope_;
   Rollout rollout_;
