@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "cache/impl.h"
+#include "core/mutants.h"
 #include "core/pins.h"
 
 namespace headrace {
@@ -213,7 +214,7 @@ PolicyHandle Engine::Impl::find(std::string_view policy) const {
 void Engine::Impl::cover(std::string_view policy, Instant until) {
   const PolicyHandle handle = find(policy);
   if (!handle) return;
-  const bool hears_late = ports_.bus != nullptr;
+  const bool hears_late = ports_.bus != nullptr && !removed(Mechanism::feed_heard);
   handle->cover(until, ports_.clock.now(), hears_late ? limits_.bus_bound : Duration::zero());
 }
 
