@@ -23,6 +23,11 @@ class Instance::Watch final : public LoadWatch {
     oracle_.load_ended(host_, {policy_, entity}, ticket);
   }
   void call_began(std::size_t under_way) override { oracle_.call_began(host_, policy_, under_way); }
+  void updated(EntityNumber entity, Version made, Increment by) override {
+    note_("v" + std::to_string(made) + " of " + std::to_string(entity) + " is update " +
+          std::to_string(by.update) + ", made of v" + std::to_string(by.from));
+    oracle_.update_made(entity, made, by);
+  }
 
  private:
   Oracle& oracle_;
@@ -42,6 +47,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
       to_source_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 2),
       to_bus_(around.timeline, host_, around.bus_weather, Code::bus_unavailable, seed + 3),
       to_disk_(around.timeline, host_, disk_weather_, Code::journal_unavailable, seed + 5),
+      to_feed_(around.timeline, host_, around.source_weather, Code::source_unavailable, seed + 7),
       store_(around.shelf, to_store_, host_),
       bus_(around.channel, around.timeline, host_, to_bus_, around.bus_delivery, seed + 4),
       journal_(around.disk, to_disk_) {
@@ -82,6 +88,22 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
     }
     policies_.push_back(*std::move(defined));
   }
+  if (around.plan.with_feed) begin_feed(around.plan, around.truth.outbox());
+}
+
+void Instance::begin_feed(const Plan& plan, Outbox& outbox) {
+  FeedCoverOptions options{.database = "simulated", .bound = plan.feed_bound};
+  for (const Policy& policy : plan.policies) options.policies.push_back(policy.name);
+  cover_ = std::make_unique<FeedCover>(*engine_, std::move(options));
+  feed_ = std::make_unique<OutboxFeed>(outbox, to_feed_, host_, plan.feed_look_every);
+  cover_->begin();
+  feed_->begin(*cover_);
+}
+
+std::optional<Duration> Instance::proved_ago() const {
+  const Instant proved = cover_->last_proved();
+  if (proved == Instant::min()) return std::nullopt;
+  return host_.now() - proved;
 }
 
 Instance::~Instance() = default;
@@ -97,7 +119,12 @@ bool Instance::is_quiet() const {
   return stats.flights == 0 && stats.waiters == 0 && stats.invalidations_pending == 0;
 }
 
+bool Instance::is_still() const {
+  return moves_nothing() && (!feed_ || feed_->is_quiet());
+}
+
 void Instance::close(std::function<void()> ended) {
+  if (feed_) feed_->close();
   if (mover_) mover_->stop();
   start(engine_->close(), std::move(ended));
 }
@@ -106,7 +133,7 @@ bool Instance::crash() {
   host_.die();
   auto closed = std::make_shared<bool>(false);
   close([closed] { *closed = true; });
-  const bool ended = host_.live_on_until([closed, this] { return *closed && moves_nothing(); });
+  const bool ended = host_.live_on_until([closed, this] { return *closed && is_still(); });
   if (ended) end();
   return ended;
 }

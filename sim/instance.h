@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "headrace/engine.h"
+#include "headrace/feed_cover.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
 #include "sim/mover.h"
@@ -69,11 +71,16 @@ class Instance {
   // If the plan moves.
   [[nodiscard]] Mover& mover() noexcept { return *mover_; }
   [[nodiscard]] bool moves_nothing() const { return !mover_ || mover_->is_quiet(); }
+  // Neither that nor its feed is at anything.
+  [[nodiscard]] bool is_still() const;
+  // If the plan has a feed: since its last proof; none: there was none.
+  [[nodiscard]] std::optional<Duration> proved_ago() const;
 
  private:
   class Watch;
 
   [[nodiscard]] Store* store(const Plan& plan);
+  void begin_feed(const Plan& plan, Outbox& outbox);
 
   const Instant since_;
   Host host_;
@@ -83,6 +90,7 @@ class Instance {
   Link to_bus_;
   const Weather disk_weather_{.delay_max = std::chrono::milliseconds(10)};
   Link to_disk_;
+  Link to_feed_;
   ShelfStore store_;
   std::unique_ptr<Mover> mover_;
   ChannelBus bus_;
@@ -90,6 +98,8 @@ class Instance {
   std::vector<std::unique_ptr<Watch>> watches_;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;
+  std::unique_ptr<FeedCover> cover_;
+  std::unique_ptr<OutboxFeed> feed_;
 };
 
 }  // namespace headrace::sim

@@ -84,6 +84,20 @@ void Oracle::answered(const Read& read, const Said& said) {
   if (told.version < least) {
     fail(rule, fmt::format("an invalidation of all before v{} had returned", least));
   }
+  if (const Version least_fed = least_told(read); told.version < least_fed) {
+    fail("feed", fmt::format("v{} was committed {:.6f} s before", least_fed,
+                             seconds(read.began - truth_.committed(read.place.entity, least_fed))));
+  }
+}
+
+Version Oracle::least_told(const Read& read) const {
+  if (rules_.feed_bound == Duration::zero()) return 0;
+  Duration behind = widened(rules_.feed_bound);
+  if (read.level == Level::bounded && rules_.with_bus) {
+    if (!rules_.bus_is_sound) return 0;
+    behind += widened(rules_.bus_bound);
+  }
+  return truth_.version_at(read.place.entity, read.began - behind);
 }
 
 // What an invalidation that has returned asks of this read: the strongest that there is.
@@ -228,6 +242,31 @@ void Oracle::load_ended(HostId host, Place place, std::uint64_t ticket) {
   if (known == loads_.end()) return;
   known->second.erase(ticket);
   if (known->second.empty()) loads_.erase(known);
+}
+
+std::uint64_t Oracle::update_called() {
+  updates_.emplace_back();
+  return updates_.size() - 1;
+}
+
+void Oracle::update_made(EntityNumber entity, Version made, Increment by) {
+  const bool from_absence = by.from == 0 && truth_.is_absent(made - 1);
+  if (by.from != made - 1 && !from_absence) {
+    violated(fmt::format("lost update: update {} made v{} of {} from v{}, over what came between",
+                         by.update, made, entity, by.from));
+  }
+  Update& update = updates_.at(by.update);
+  if (++update.made > 1) violated(fmt::format("update: {} was made twice", by.update));
+  if (update.is_not)
+    violated(fmt::format("update: {} was said not to be made, and was", by.update));
+}
+
+void Oracle::update_ended(std::uint64_t number, Ended ended) {
+  Update& update = updates_.at(number);
+  update.is_not = ended == Ended::not_made;
+  if (update.made == (ended == Ended::made ? 1 : 0)) return;
+  violated(fmt::format("update: {} was said to be made {} time(s), and was {}", number,
+                       ended == Ended::made ? 1 : 0, update.made));
 }
 
 void Oracle::host_died(HostId host) {

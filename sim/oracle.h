@@ -14,11 +14,16 @@
 //   deaf                     so, where the bus loses silently, for who hears nothing at all;
 //   waited                   nor at once, if the invalidation waited until it held everywhere;
 //   quiet                    nor ever, once all is healed and has come to rest;
+//   feed                     nor is any answer older than what was committed a feed's bound before
+//                            its read began, by whomever; of bounded reads that is said where
+//                            there is a bus that notices what it loses, a bus_bound later;
 //   crash window             then no read is older than what was changed under a guard either, even
 //                            if whoever changed it has died since;
 //   strict waiters           are not answered by a load that an invalidation overtook, unless it is
 //                            the last of several in a row;
 //   the age                  is never said to be less than it is;
+//   lost update              an update changes nothing that its editor has not seen;
+//   update                   it is made once at most, and as it is said to have ended;
 //   one load                 an instance loads an entity once at a time, unless it was invalidated
 //                            not long ago: who waited for a load from before still gets its answer.
 //
@@ -75,6 +80,7 @@ class Oracle {
     Duration proof_lasts{0};
     Duration bus_bound{0};  // Zero: nothing is promised before all is quiet.
     bool bus_is_sound = true;
+    Duration feed_bound{0};  // Zero: no feed tells of changes.
     std::vector<Policy> policies{};
   };
   Oracle(Timeline& timeline, const Truth& truth, Rules rules)
@@ -142,6 +148,14 @@ class Oracle {
   // What was known of a host is no more: another process takes its place.
   void host_died(HostId host);
 
+  // Returns the update's number.
+  [[nodiscard]] std::uint64_t update_called();
+  // At the source, which may be long after whoever called has given up.
+  void update_made(EntityNumber entity, Version made, Increment by);
+  enum class Ended : std::uint8_t { made, not_made };
+  // Not said of one whose end nobody knows.
+  void update_ended(std::uint64_t update, Ended ended);
+
   void violated(std::string what);
   // The first one, in words; and how many there were.
   [[nodiscard]] const std::optional<std::string>& violation() const noexcept { return violation_; }
@@ -155,6 +169,8 @@ class Oracle {
     Version version = 0;
   };
   [[nodiscard]] Least least_of(const Read& read) const;
+  // What a feed has told of.
+  [[nodiscard]] Version least_told(const Read& read) const;
   [[nodiscard]] Duration widened(Duration bound) const;
   // How often the place was invalidated at the host after `since`.
   [[nodiscard]] std::size_t invalidations(HostId host, Place place, Instant since) const;
@@ -185,6 +201,11 @@ class Oracle {
   std::map<std::pair<HostId, Place>, std::vector<Instant>> invalidated_at_;
   std::uint64_t last_load_ = 0;
   std::vector<Instant> losses_;
+  struct Update {
+    int made = 0;
+    bool is_not = false;  // It was said not to have been made.
+  };
+  std::vector<Update> updates_;
   Duration stood_still_{0};
   std::optional<std::string> violation_;
   std::uint64_t violations_ = 0;

@@ -176,5 +176,76 @@ TEST(FloorTest, RisesAndIsRememberedAsItWas) {
   EXPECT_EQ(floor.at(start + seconds(3)), 7u);
 }
 
+TEST_F(OracleTest, AnUpdateOfWhatItsEditorHasSeenIsNoneThatIsLost) {
+  const std::uint64_t update = oracle.update_called();
+  oracle.update_made(place.entity, truth.commit(place.entity), {.update = update, .from = 1});
+  oracle.update_ended(update, Oracle::Ended::made);
+  EXPECT_EQ(rule(), "");
+}
+
+TEST_F(OracleTest, TwoUpdatesOfOneVersionLoseOne) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(rule(), "");
+    oracle.update_made(place.entity, truth.commit(place.entity),
+                       {.update = oracle.update_called(), .from = 1});
+  }
+  EXPECT_EQ(rule(), "lost update");
+}
+
+TEST_F(OracleTest, AnUpdateIsMadeOnce) {
+  const std::uint64_t update = oracle.update_called();
+  for (Version from = 1; from <= 2; ++from) {
+    EXPECT_EQ(rule(), "");
+    oracle.update_made(place.entity, truth.commit(place.entity), {.update = update, .from = from});
+  }
+  EXPECT_EQ(rule(), "update");
+}
+
+TEST_F(OracleTest, WhatIsSaidToBeMadeIs) {
+  oracle.update_ended(oracle.update_called(), Oracle::Ended::made);
+  EXPECT_EQ(rule(), "update");
+}
+
+TEST_F(OracleTest, WhatIsSaidNotToBeMadeIsNotMadeLaterEither) {
+  const std::uint64_t update = oracle.update_called();
+  oracle.update_ended(update, Oracle::Ended::not_made);
+  EXPECT_EQ(rule(), "");
+  oracle.update_made(place.entity, truth.commit(place.entity), {.update = update, .from = 1});
+  EXPECT_EQ(rule(), "update");
+}
+
+TEST_F(OracleTest, WhatAFeedCoversIsOlderByItsBoundAtMost) {
+  Oracle fed(timeline, truth,
+             {.feed_bound = seconds(2), .policies = {{.name = "p", .fresh_for = seconds(100)}}});
+  const Told old = read_now();
+  truth.commit(place.entity);
+  const auto answer_old = [&] {
+    fed.answered({.host = 1, .place = place, .began = timeline.now()},
+                 {.told = old, .age = seconds(50), .from = "memory"});
+  };
+  wait(seconds(1));
+  answer_old();
+  EXPECT_FALSE(fed.violation());
+  wait(seconds(2));
+  answer_old();
+  EXPECT_TRUE(fed.violation().value_or("").starts_with("feed"));
+}
+
+TEST_F(OracleTest, InTheMemoryOfOthersByABusBoundMore) {
+  Oracle fed(timeline, truth,
+             {.with_bus = true,
+              .bus_bound = seconds(3),
+              .feed_bound = seconds(2),
+              .policies = {{.name = "p", .fresh_for = seconds(100)}}});
+  const Told old = read_now();
+  truth.commit(place.entity);
+  wait(seconds(4));
+  const Oracle::Said said{.told = old, .age = seconds(50), .from = "memory"};
+  fed.answered({.host = 1, .place = place, .began = timeline.now()}, said);
+  EXPECT_FALSE(fed.violation());
+  fed.answered({.host = 1, .place = place, .level = Level::strict, .began = timeline.now()}, said);
+  EXPECT_TRUE(fed.violation());
+}
+
 }  // namespace
 }  // namespace headrace::sim

@@ -115,6 +115,140 @@ void draw_move(std::uint64_t seed, Plan& plan) {
   std::ranges::sort(plan.steps, {}, &Step::at);
 }
 
+// From a chance of its own; two at a time as often as not, so that they meet.
+void draw_updates(std::uint64_t seed, Plan& plan) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 8);
+  if (!chance.percent(20)) return;
+  plan.features.emplace_back("updates");
+  plan.calm = plan.races_are_known = false;
+  for (Policy& policy : plan.policies) policy.writable = {"version"};
+  const std::uint64_t updates = 10 + chance.below(40);
+  for (std::uint64_t i = 0; i < updates; ++i) {
+    Step step{.what = Step::What::update,
+              .at = chance.between(Duration::zero(), plan.length),
+              .host = chance.below(plan.hosts),
+              .entity = chance.below(plan.entities),
+              .policy = chance.below(plan.policies.size()),
+              .extra = chance.bits()};
+    plan.steps.push_back(step);
+    if (chance.percent(50)) continue;
+    step.at += chance.between(Duration::zero(), milliseconds(20));
+    step.host = chance.below(plan.hosts);
+    step.extra = chance.bits();
+    plan.steps.push_back(step);
+  }
+  std::ranges::sort(plan.steps, {}, &Step::at);
+}
+
+// So many steps at a host, over a while.
+void spread(Chance& chance, Step about, Duration over, int steps, Plan& plan) {
+  const Duration from = about.at;
+  for (int i = 0; i < steps; ++i) {
+    about.at = chance.between(from, from + over);
+    plan.steps.push_back(about);
+  }
+}
+
+// The feed is behind, and when it is heard of again this host does not hear of what it has told.
+void add_deafness(Chance& chance, Step at, Plan& plan) {
+  at.what = Step::What::read;
+  spread(chance, at, milliseconds(100), 3, plan);
+  at.at += milliseconds(200);
+  at.length = plan.feed_bound + plan.bus_bound + chance.between(milliseconds(1), seconds(1));
+  at.what = Step::What::change;
+  plan.steps.push_back(at);
+  at.what = Step::What::source_down;
+  at.at -= milliseconds(50);
+  plan.steps.push_back(at);
+  at.at += at.length - milliseconds(30);
+  at.what = Step::What::cut_bus;
+  at.extra = std::uint64_t{1} << 40;  // It hears nothing, and knows that.
+  plan.steps.push_back(at);
+  at.extra = 0;
+  at.what = Step::What::peek;  // What is read would be known to outdate what is kept.
+  spread(chance, at, plan.bus_bound, 20, plan);
+  plan.words_arrive = false;
+}
+
+// This host cannot tell the store of what changes, and dies.
+void add_silence(Chance& chance, Step at, Plan& plan) {
+  for (std::size_t host = 0; host < plan.hosts; ++host) {
+    at.host = host;
+    at.what = Step::What::read;
+    spread(chance, at, milliseconds(300), 3, plan);
+  }
+  at.host = chance.below(plan.hosts);
+  at.at += milliseconds(300);
+  at.length = plan.feed_bound + plan.bus_bound + chance.between(seconds(1), seconds(3));
+  const Duration over = at.length;
+  at.what = Step::What::cut_store;
+  plan.steps.push_back(at);
+  at.at += milliseconds(10);
+  at.what = Step::What::change;
+  plan.steps.push_back(at);
+  at.at += chance.between(milliseconds(300), seconds(1));
+  at.length = milliseconds(100);
+  at.what = Step::What::crash;
+  if (chance.percent(50)) plan.steps.push_back(at);
+  for (std::size_t host = 0; host < plan.hosts; ++host) {
+    at.host = host;
+    at.what = Step::What::read;
+    spread(chance, at, over, 8, plan);
+  }
+  plan.bus_is_known = false;
+}
+
+// Of an entity that nobody else changes, kept for long.
+void add_story(Chance& chance, Plan& plan) {
+  const EntityNumber entity = plan.entities++;
+  for (Policy& policy : plan.policies) {
+    policy.level = Level::bounded;
+    policy.fresh_for = seconds(60);
+    policy.stale_for = policy.stale_if_error_for = Duration::zero();
+  }
+  const Duration first = plan.bus_bound + milliseconds(500);  // The feed is heard of by then.
+  const Step at{.at = chance.between(first, first + plan.length),
+                .host = chance.below(plan.hosts),
+                .entity = entity,
+                .policy = chance.below(plan.policies.size())};
+  plan.length += first + 2 * (plan.feed_bound + plan.bus_bound) + seconds(4);
+  if (plan.with_bus && chance.percent(60)) {
+    add_deafness(chance, at, plan);
+  } else {
+    add_silence(chance, at, plan);
+  }
+}
+
+// From a chance of its own.  Whoever puts is not ordered with those who write elsewhere, a guarded
+// write is not one of a register with them, and what a feed tells names no revision; and what the
+// store may forget, nobody tells again.
+void draw_feed(std::uint64_t seed, const Swarm& swarm, Plan& plan) {
+  Chance chance(seed * 0x9e3779b97f4a7c15ull + 10);
+  const bool fits = !swarm.puts && !swarm.guarded && !swarm.fails_over && !plan.names_revisions &&
+                    (plan.with_bus || plan.hosts == 1);
+  plan.with_feed = chance.percent(40) && fits;
+  if (!plan.with_feed) return;
+  plan.features.emplace_back("a feed");
+  plan.calm = plan.races_are_known = false;
+  plan.feed_bound = chance.between(milliseconds(300), seconds(2));
+  plan.feed_look_every = chance.between(milliseconds(10), milliseconds(150));
+  const bool breaks = chance.percent(40);
+  const auto add = [&](Step::What what, std::uint64_t most) {
+    for (std::uint64_t i = chance.below(most) + 1; i > 0; --i) {
+      plan.steps.push_back({.what = what,
+                            .at = chance.between(Duration::zero(), plan.length),
+                            .entity = chance.below(plan.entities),
+                            .length = chance.between(milliseconds(1), seconds(2)),
+                            .extra = chance.bits()});
+    }
+  };
+  add(Step::What::change, 40);
+  if (breaks) add(Step::What::switch_off, 3);
+  if (breaks && chance.percent(50)) add(Step::What::source_down, 3);
+  if (plan.with_store && !breaks) add_story(chance, plan);
+  std::ranges::sort(plan.steps, {}, &Step::at);
+}
+
 // What goes with a source that is behind: nothing is put or bumped without a revision, and no floor
 // is lost.  A commit that the primary does not show yet is known by its floor alone: so where there
 // are such, the store is there, tells at once whether it answers, and every read asks it.
@@ -308,11 +442,13 @@ Plan plan_of(std::uint64_t seed) {
   draw_steps(chance, swarm, plan);
   draw_budgets(seed, plan);
   draw_move(seed, plan);
+  draw_updates(seed, plan);
+  draw_feed(seed, swarm, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 23> names{"read",
+  static constexpr std::array<std::string_view, 27> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -334,7 +470,11 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "replication",
                                                           "failover",
                                                           "move",
-                                                          "back-fill"};
+                                                          "back-fill",
+                                                          "look into memory",
+                                                          "change from outside",
+                                                          "no record of changes",
+                                                          "update"};
   return names[static_cast<std::size_t>(what)];
 }
 

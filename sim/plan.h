@@ -45,6 +45,10 @@ struct Step {
     fail_over,      // The replica takes the store's place.
     move,           // A host goes to another phase of the move to a new store, if it may.
     fill_back,      // A host empties the new store, and copies what the old one holds.
+    peek,           // At a host: what memory holds, and nothing is loaded.
+    change,         // A commit that nobody invalidates.
+    switch_off,     // For `length` the source does not record its changes; `extra`: how it begins.
+    update,         // The engine reads the source, and makes the next version of what it read.
   };
   What what = What::read;
   Duration at{0};
@@ -71,6 +75,9 @@ struct Plan {
   std::size_t batch_max = 1;
   bool fails_over = false;  // The store does, to a replica.
   std::size_t replay_max = 1000;
+  bool with_feed = false;  // Of the source's changes, at each host.
+  Duration feed_bound{0};
+  Duration feed_look_every{0};
   bool moves = false;        // From one store to another.
   bool guarded = false;      // All that is written is written under guards.
   bool words_arrive = true;  // What is said on the bus is heard by all.

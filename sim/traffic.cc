@@ -26,6 +26,13 @@ void World::read(Instance& instance, const Step& step) {
   timeline_.after(step.length % milliseconds(50), instance.id(), [lookup] {});
 }
 
+void World::peek(Instance& instance, const Step& step) {
+  auto kept = instance.engine().peek(*instance.policy(step.policy), std::to_string(step.entity));
+  if (!kept) return;
+  await(instance, {step.policy, step.entity}, Level::bounded,
+        AnyLookup(AnyResult(*std::move(kept))), false);
+}
+
 void World::read_many(Instance& instance, const Step& step) {
   std::vector<std::string> entities;
   for (EntityNumber one = 0; one < plan_.entities; ++one) entities.push_back(std::to_string(one));
@@ -112,21 +119,68 @@ void World::write_through(Instance& instance, const Step& step) {
             return fmt::format("instance {}: the write {}", id,
                                outcome ? "made v" + outcome->revision : outcome.error().what);
           });
-          if (!outcome) return;
-          registers_[entity].push_back({.is_write = true,
-                                        .version = std::stoull(outcome->revision),
-                                        .began = began,
-                                        .ended = timeline_.now()});
-          auto made = std::make_unique<Invalidating>();
-          made->host = id;
-          made->machine = machine_of(id);
-          made->returned = true;
-          made->what = oracle_.invalidation_called(id, places(every_policy(), entity),
-                                                   std::stoull(outcome->revision));
-          made->held = outcome->held != Held::pending;
-          if (made->held) oracle_.invalidation_held(made->what, false);
-          invalidating_.push_back(std::move(made));
+          if (outcome) written(id, entity, began, *outcome);
         });
+}
+
+void World::written(HostId host, EntityNumber entity, Instant began, const WriteOutcome& outcome) {
+  const Version version = std::stoull(outcome.revision);
+  registers_[entity].push_back(
+      {.is_write = true, .version = version, .began = began, .ended = timeline_.now()});
+  auto made = std::make_unique<Invalidating>();
+  made->host = host;
+  made->machine = machine_of(host);
+  made->returned = true;
+  made->what = oracle_.invalidation_called(host, places(every_policy(), entity), version);
+  made->held = outcome.held != Held::pending;
+  if (made->held) oracle_.invalidation_held(made->what, false);
+  invalidating_.push_back(std::move(made));
+}
+
+// Beside whatever else is written, but a value that is being put.
+void World::update(Instance& instance, const Step& step) {
+  if (putting_[step.entity] > 0) return;
+  if (plan_.guarded && plan_.policies[step.policy].level != Level::linearizable) return;
+  const std::uint64_t number = oracle_.update_called();
+  tell([&] { return fmt::format("instance {} begins update {}", instance.id(), number); });
+  const bool lets_be = part(step.extra, 0) % 8 == 1;
+  const Write::Mode mode = part(step.extra, 1) % 4 == 1 ? Write::Mode::update : Write::Mode::upsert;
+  Editor editor = [number, lets_be, mode](const Current& current) -> Result<std::optional<Edit>> {
+    if (lets_be) return std::nullopt;
+    const Version from = current.kind == Kind::absent ? 0 : std::stoull(current.state);
+    const Increment wanted{.update = number, .from = from};
+    return Edit{.mode = mode, .fields = {{"version", wanted.text()}}};
+  };
+  begin(instance.id());
+  start(instance.engine().update(instance.policy(step.policy), std::to_string(step.entity),
+                                 std::move(editor)),
+        [this, who = &instance, number, entity = step.entity,
+         began = timeline_.now()](const Result<UpdateOutcome>& outcome) {
+          end(who->id());
+          if (who->host().is_dead()) return;
+          update_ended(*who, number, outcome);
+          if (outcome && outcome->changed) written(who->id(), entity, began, outcome->write);
+        });
+}
+
+void World::update_ended(const Instance& instance, std::uint64_t number,
+                         const Result<UpdateOutcome>& outcome) {
+  tell([&] {
+    return fmt::format("instance {}: update {} {}", instance.id(), number,
+                       !outcome           ? "fails: " + outcome.error().what
+                       : outcome->changed ? "made v" + outcome->write.revision
+                                          : std::string("lets it be"));
+  });
+  const bool is_unknown = !outcome && outcome.error().code != Code::refused;
+  if (is_unknown) return;
+  const bool is_made = outcome && outcome->changed;
+  oracle_.update_ended(number, is_made ? Oracle::Ended::made : Oracle::Ended::not_made);
+}
+
+void World::change_outside(const Step& step) {
+  if (putting_[step.entity] > 0) return;
+  const Version version = truth_.commit(step.entity);
+  tell([&] { return fmt::format("v{} of {} is committed outside", version, step.entity); });
 }
 
 void World::roll(Instance& instance, const Step& step) {

@@ -76,6 +76,7 @@ void World::trouble(const Step& step) {
       timeline_.after(step.length, the_world, [&way] { way.cut(false); });
       return;
     }
+    case What::switch_off: return switch_off(step);
     case What::replicate: return shelf.replicate();
     case What::fail_over:
       oracle_.store_lost_something();
@@ -87,6 +88,13 @@ void World::trouble(const Step& step) {
     case What::bus_down: return take_away(bus_weather_, bus_downs_, step.length);
     default: return;
   }
+}
+
+void World::switch_off(const Step& step) {
+  Outbox& outbox = truth_.outbox();
+  if (step.extra % 2 == 0) outbox.truncate();
+  outbox.switch_off();
+  timeline_.after(step.length, the_world, [&outbox] { outbox.switch_on(); });
 }
 
 void World::take_away(Weather& weather, int& downs, Duration length) {

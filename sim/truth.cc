@@ -18,11 +18,25 @@ Told Told::from(const std::string& text) {
   return told;
 }
 
+std::string Increment::text() const {
+  return std::to_string(update) + " " + std::to_string(from);
+}
+
+std::optional<Increment> Increment::of(const Write& write) {
+  if (write.fields.empty()) return std::nullopt;
+  const std::string& text = write.fields.front().second;
+  char* rest = nullptr;
+  const std::uint64_t update = std::strtoull(text.c_str(), &rest, 10);
+  if (*rest != ' ') return std::nullopt;
+  return Increment{.update = update, .from = std::strtoull(rest, nullptr, 10)};
+}
+
 Truth::Truth(Timeline& timeline, std::size_t entities, bool deletes, const Delays& delays)
     : timeline_(timeline),
       deletes_(deletes),
       delays_(delays),
       chance_(delays.seed),
+      outbox_(timeline),
       history_(entities, {Commit{.made = timeline.now(), .seen = timeline.now()}}) {}
 
 Version Truth::commit(EntityNumber entity) {
@@ -30,7 +44,15 @@ Version Truth::commit(EntityNumber entity) {
   const Instant now = timeline_.now();
   const Instant seen = now + chance_.between(Duration::zero(), delays_.seen_late_max);
   commits.push_back({.made = now, .seen = std::max(seen, commits.back().seen)});
+  outbox_.record(entity);
   return latest(entity);
+}
+
+// The first was always there.
+Version Truth::version_at(EntityNumber entity, Instant when) const {
+  const std::vector<Commit>& commits = history_.at(entity);
+  const auto after = std::ranges::upper_bound(commits, when, {}, &Commit::made);
+  return std::max<Version>(1, static_cast<Version>(after - commits.begin()));
 }
 
 std::uint64_t Truth::begin_read(EntityNumber) {
@@ -80,13 +102,38 @@ Fetched SimSource::fetched(const Told& told, const std::string& known) const {
   return {.payload = told.text(), .revision = told.text()};
 }
 
+std::string SimSource::state_of(Version version) const {
+  return truth_.is_absent(version) ? std::string() : std::to_string(version);
+}
+
+// As of its primary, which may not show the latest commit yet: then what starts from it fails.
+Task<Result<Fetched>> SimSource::fetch_for_update(Fetch fetch) {
+  const EntityNumber entity = std::stoul(fetch.entity);
+  const std::uint64_t read = truth_.begin_read(entity);
+  auto call = link_.call<Told>([this, entity, read] { return truth_.answer(entity, read); });
+  const Result<Told> told = co_await std::move(call);
+  if (!told) co_return std::unexpected(told.error());
+  const bool absent = truth_.is_absent(told->version);
+  co_return Fetched{.kind = absent ? Kind::absent : Kind::value,
+                    .payload = absent ? std::string() : told->text(),
+                    .revision = state_of(told->version)};
+}
+
+Written SimSource::change(EntityNumber entity, const Write& write) {
+  if (write.expected && *write.expected != state_of(truth_.latest(entity))) {
+    return {.conflict = true};
+  }
+  const Version made = truth_.commit(entity);
+  if (const auto by = Increment::of(write)) watch_.updated(entity, made, *by);
+  return {.revision = std::to_string(made), .writes = 1};
+}
+
 Task<Result<Written>> SimSource::write(Write write) {
   const EntityNumber entity = std::stoul(write.entity);
-  auto call =
-      link_.call<Version>([this, entity] { return truth_.commit(entity); }, Link::Repeat::never);
-  const Result<Version> version = co_await std::move(call);
-  if (!version) co_return std::unexpected(version.error());
-  co_return Written{.revision = std::to_string(*version), .writes = 1};
+  auto call = link_.call<Written>(
+      [this, entity, write = std::move(write)] { return change(entity, write); },
+      Link::Repeat::never);
+  co_return co_await std::move(call);
 }
 
 Task<std::vector<Result<Fetched>>> SimSource::fetch_many(std::vector<Fetch> fetches) {

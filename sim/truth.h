@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "headrace/source.h"
 #include "sim/chance.h"
 #include "sim/link.h"
+#include "sim/outbox.h"
 
 namespace headrace::sim {
 
@@ -22,6 +24,16 @@ struct Told {
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static Told from(const std::string& text);
+};
+
+// What an update asks for, as it goes to the source: made of the version that its editor saw.
+struct Increment {
+  std::uint64_t update = 0;
+  Version from = 0;  // None: there was no value.
+
+  [[nodiscard]] std::string text() const;
+  // None: the write is no update's.
+  [[nodiscard]] static std::optional<Increment> of(const Write& write);
 };
 
 class Truth {
@@ -44,6 +56,9 @@ class Truth {
     return history_.at(entity).at(version - 1).made;
   }
   Version commit(EntityNumber entity);
+  // The latest that was true at `when`.
+  [[nodiscard]] Version version_at(EntityNumber entity, Instant when) const;
+  [[nodiscard]] Outbox& outbox() noexcept { return outbox_; }
   [[nodiscard]] bool is_absent(Version version) const noexcept {
     return deletes_ && version % 3 == 0;
   }
@@ -71,11 +86,12 @@ class Truth {
   const bool deletes_;
   const Delays delays_;
   Chance chance_;
+  Outbox outbox_;
   std::vector<std::vector<Commit>> history_;  // Of each entity: its versions.
   std::vector<Read> reads_;
 };
 
-// Who is told when a load begins and ends at one host.
+// Who is told when a load begins and ends at one host, and what its updates have made.
 class LoadWatch {
  public:
   virtual ~LoadWatch() = default;
@@ -83,6 +99,7 @@ class LoadWatch {
   virtual void load_ended(EntityNumber entity, std::uint64_t ticket) = 0;
   // So many calls of the source are under way, with the one that begins.
   virtual void call_began(std::size_t under_way) = 0;
+  virtual void updated(EntityNumber entity, Version made, Increment by) = 0;
 };
 
 // The source as one host sees it.
@@ -110,10 +127,14 @@ class SimSource final : public Source {
     return options_.shows_commits_late;
   }
   [[nodiscard]] bool is_writable() const noexcept override { return true; }
+  Task<Result<Fetched>> fetch_for_update(Fetch fetch) override;
   Task<Result<Written>> write(Write write) override;
 
  private:
   [[nodiscard]] Fetched fetched(const Told& told, const std::string& known) const;
+  // The name of the exact state that the entity is in; empty: it is absent.
+  [[nodiscard]] std::string state_of(Version version) const;
+  Written change(EntityNumber entity, const Write& write);
 
   Truth& truth_;
   Link& link_;

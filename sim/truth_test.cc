@@ -59,5 +59,63 @@ TEST_F(TruthTest, ACommitIsSeenLateAndInItsOrder) {
   EXPECT_EQ(answer(truth, Truth::From::primary), truth.latest(0));
 }
 
+class Watch final : public LoadWatch {
+ public:
+  std::uint64_t load_began(EntityNumber) override { return 0; }
+  void load_ended(EntityNumber, std::uint64_t) override {}
+  void call_began(std::size_t) override {}
+  void updated(EntityNumber, Version made, Increment by) override {
+    said =
+        std::to_string(by.update) + ": " + std::to_string(by.from) + " to " + std::to_string(made);
+  }
+  std::string said{};
+};
+
+class SimSourceTest : public TruthTest {
+ protected:
+  Written write(std::optional<std::string> expected, const Increment& by) {
+    std::optional<Result<Written>> outcome;
+    Write wanted{.entity = "0",
+                 .mode = Write::Mode::upsert,
+                 .fields = {{"version", by.text()}},
+                 .expected = std::move(expected)};
+    start(source.write(std::move(wanted)), [&](Result<Written> got) { outcome = std::move(got); });
+    pass(milliseconds(100));
+    return outcome && *outcome ? **outcome : Written{.found = false};
+  }
+  Fetched current() {
+    std::optional<Result<Fetched>> outcome;
+    start(source.fetch_for_update({.entity = "0"}),
+          [&](Result<Fetched> got) { outcome = std::move(got); });
+    pass(milliseconds(100));
+    return outcome && *outcome ? **outcome : Fetched{};
+  }
+
+  Truth truth{timeline, 1, true};
+  Host host{timeline, 1, 7, {}};
+  Weather weather{};
+  Link link{timeline, host, weather, Code::source_unavailable, 5};
+  Watch watch;
+  SimSource source{truth, link, watch, {}};
+};
+
+TEST_F(SimSourceTest, AWriteOfTheExpectedStateIsMadeAndOneOfAnotherIsNot) {
+  EXPECT_EQ(current().revision, "1");
+  EXPECT_FALSE(write("1", {.update = 7, .from = 1}).conflict);
+  EXPECT_EQ(watch.said, "7: 1 to 2");
+  EXPECT_TRUE(write("1", {.update = 8, .from = 1}).conflict);
+  EXPECT_EQ(truth.latest(0), 2u);
+}
+
+TEST_F(SimSourceTest, AnAbsenceIsAStateToo) {
+  truth.commit(0);
+  EXPECT_TRUE(write("", {.update = 1, .from = 0}).conflict);
+  truth.commit(0);  // The third is the absence.
+  EXPECT_EQ(current().kind, Kind::absent);
+  EXPECT_EQ(current().revision, "");
+  EXPECT_FALSE(write("", {.update = 2, .from = 0}).conflict);
+  EXPECT_EQ(truth.latest(0), 4u);
+}
+
 }  // namespace
 }  // namespace headrace::sim

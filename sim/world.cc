@@ -17,6 +17,7 @@ constexpr Duration rest_within = seconds(120);        // ... to come to rest,
 constexpr Duration beats_within = seconds(6);         // to hear of each other,
 constexpr Duration connections_within = seconds(15);  // also where nobody noticed a loss,
 constexpr Duration stores_within = seconds(3);        // to notice what the store is now,
+constexpr Duration feeds_within = seconds(5);         // to be told of all changes,
 constexpr Duration answers_within = seconds(60);      // to answer its last reads,
 constexpr Duration closes_within = seconds(60);       // and to close an engine.
 
@@ -48,6 +49,7 @@ World::World(const Plan& plan, bool tell)
                .proof_lasts = plan.bus_bound,
                .bus_bound = promised_bound(plan),
                .bus_is_sound = plan.bus_is_sound,
+               .feed_bound = plan.feed_bound,
                .policies = plan.policies}),
       shelf_(timeline_, plan.seed * 3 + 2),
       new_shelf_(timeline_, plan.seed * 3 + 4),
@@ -137,7 +139,9 @@ void World::perform(const Step& step) {
     case What::bus_down:
     case What::replicate:
     case What::fail_over:
+    case What::switch_off:
     case What::cut_bus: return trouble(step);
+    case What::change: return change_outside(step);
     case What::crash: spoil_disk(step); return crash(step.host, step.length);
     default: break;
   }
@@ -145,6 +149,7 @@ void World::perform(const Step& step) {
   if (instance == nullptr || !instance->acts()) return;
   switch (step.what) {
     case What::read: return read(*instance, step);
+    case What::peek: return peek(*instance, step);
     case What::write: return write(*instance, step);
     case What::put: return put(*instance, step);
     case What::invalidate: {
@@ -159,6 +164,7 @@ void World::perform(const Step& step) {
     case What::roll: return roll(*instance, step);
     case What::move: return move(step);
     case What::fill_back: return fill_back(step);
+    case What::update: return update(*instance, step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));
@@ -208,6 +214,7 @@ void World::come_to_rest() {
     run_until([] { return false; }, plan_.bus_is_sound ? beats_within : connections_within);
   }
   if (plan_.fails_over) run_until([] { return false; }, stores_within);
+  if (plan_.with_feed) run_until([] { return false; }, plan_.feed_bound + feeds_within);
   std::map<HostId, Instant> living_since;
   for (const auto& one : instances_) living_since.emplace(one->id(), one->since());
   oracle_.all_is_quiet(living_since);
@@ -216,6 +223,10 @@ void World::come_to_rest() {
 void World::look_at_everything() {
   if (oracle_.violation()) return;
   for (const auto& instance : instances_) {
+    const auto proved_ago = plan_.with_feed ? instance->proved_ago() : Duration::zero();
+    if (!proved_ago || *proved_ago > plan_.feed_bound) {
+      oracle_.violated("feed: it proves nothing after all was healed");
+    }
     for (PolicyNumber policy = 0; policy < plan_.policies.size(); ++policy) {
       for (EntityNumber entity = 0; entity < plan_.entities; ++entity) {
         ask(*instance, {policy, entity}, {}, true);
@@ -236,9 +247,9 @@ void World::close_all() {
     auto closed = std::make_shared<bool>(false);
     instance->close([closed] { *closed = true; });
     const Instant end = timeline_.now() + closes_within;
-    while (!(*closed && instance->moves_nothing()) && timeline_.step(end)) {
+    while (!(*closed && instance->is_still()) && timeline_.step(end)) {
     }
-    if (!*closed || !instance->moves_nothing()) {
+    if (!*closed || !instance->is_still()) {
       oracle_.violated("an engine does not close");
       if (!instance->crash()) std::abort();
       continue;

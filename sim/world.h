@@ -58,10 +58,16 @@ class World {
   void start_instance(std::size_t place);
   void perform(const Step& step);
   void read(Instance& instance, const Step& step);
+  void peek(Instance& instance, const Step& step);
   void read_many(Instance& instance, const Step& step);
   void ask(Instance& instance, Place place, ReadOptions options, bool must_answer);
   void await(Instance& instance, Place place, Level level, AnyLookup lookup, bool must_answer);
   void write_through(Instance& instance, const Step& step);
+  void update(Instance& instance, const Step& step);
+  void update_ended(const Instance& instance, std::uint64_t number,
+                    const Result<UpdateOutcome>& outcome);
+  // The engine has made this version since `began`, and invalidated what was before.
+  void written(HostId host, EntityNumber entity, Instant began, const WriteOutcome& outcome);
   void roll(Instance& instance, const Step& step);
   void write(Instance& instance, const Step& step);
   void write_guarded(Instance& instance, const Step& step);
@@ -70,6 +76,7 @@ class World {
   void check_registers();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
   void put(Instance& instance, const Step& step);
+  void change_outside(const Step& step);
   void bump(Instance& instance, const Step& step);
   void stand_still(Instance& instance, const Step& step, bool frozen);
   void spoil_disk(const Step& step);
@@ -82,6 +89,7 @@ class World {
   [[nodiscard]] bool may_move(std::size_t place, MovingPhase to) const;
   void fill_back(const Step& step);
   void swallow_words_of(HostId host);
+  void switch_off(const Step& step);
   void take_away(Weather& weather, int& downs, Duration length);
   void heal();
   void come_to_rest();

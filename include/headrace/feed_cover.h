@@ -3,7 +3,8 @@
 // It joins a feed with an engine: what the feed tells is invalidated, and acknowledged once the
 // store has confirmed that; what the feed has proved covers the policies for `bound`.  Behind that
 // a covered policy is answered by its source, and nothing of it is kept, until the feed has caught
-// up; or, where that is chosen, by what is kept within its own times.
+// up; or, where that is chosen, by what is kept within its own times.  Where there is a bus it
+// takes a bus_bound longer, in which what others were told meanwhile is heard.
 //
 // Threads:   as FeedListener.
 // Errors:    an invalidation that is not confirmed is not acknowledged: the feed tells again.

@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "cache/impl.h"
+#include "core/mutants.h"
 #include "core/pins.h"
 
 namespace headrace {
@@ -212,6 +213,14 @@ PolicyHandle Engine::Impl::find(std::string_view policy) const {
   const std::shared_lock lock(policies_mutex_);
   const auto at = policies_.find(policy);
   return at == policies_.end() ? nullptr : at->second;
+}
+
+// What a feed proves is acknowledged, and not heard yet by whoever is not told by it.
+void Engine::Impl::cover(std::string_view policy, Instant until, Instant told) {
+  const PolicyHandle handle = find(policy);
+  if (!handle) return;
+  const bool hears_late = ports_.bus != nullptr && !removed(Mechanism::feed_heard);
+  handle->cover(until, told, ports_.clock.now(), hears_late ? limits_.bus_bound : Duration::zero());
 }
 
 std::vector<PolicyHandle> Engine::Impl::all() const {

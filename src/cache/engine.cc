@@ -74,7 +74,7 @@ Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const
   return impl_->outdated_by(changes);
 }
 void Engine::cover(std::string_view policy, Instant until, Instant told) {
-  if (const PolicyHandle handle = impl_->find(policy)) handle->cover(until, told);
+  impl_->cover(policy, until, told);
 }
 
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/policy_state.h"
+#include "core/mutants.h"
 
 namespace headrace {
 
@@ -80,7 +81,7 @@ void FeedCover::uncover() {
 
 void FeedCover::proved(Instant at) {
   last_proved_.store(at);
-  cover(at + options_.bound, at);
+  cover(removed(Mechanism::feed_bound) ? Instant::max() : at + options_.bound, at);
 }
 
 void FeedCover::add_tagged_policies(Invalidation& what) const {
@@ -125,7 +126,7 @@ Task<Result<void>> FeedCover::invalidate(Invalidation what) {
     auto task = engine_.invalidate(std::move(some));
     const Result<Held> held = co_await std::move(task);
     if (!held) co_return std::unexpected(held.error());
-    if (*held == Held::pending) {
+    if (*held == Held::pending && !removed(Mechanism::feed_confirmed)) {
       co_return failure(Code::store_unavailable, "the store has not confirmed an invalidation");
     }
   }
@@ -143,6 +144,7 @@ Task<Result<void>> FeedCover::changed(std::vector<SourceChange> changes) {
 }
 
 Task<Result<void>> FeedCover::lost(std::string database) {
+  if (removed(Mechanism::feed_loss)) return invalidate({});
   Invalidation what = engine_.outdated_by({{.database = std::move(database)}});
   for (const std::string& policy : options_.policies) add_once(what.policies, policy);
   if (!options_.tables.empty()) add_tagged_policies(what);

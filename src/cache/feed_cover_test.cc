@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "kit/bench_top.h"
+#include "kit/two_engines.h"
 
 namespace headrace {
 namespace {
@@ -225,6 +225,55 @@ TEST_F(FeedCoverTest, ManyKeysGoInParts) {
   ASSERT_TRUE(tell(many));
   cover.proved(world.now());
   EXPECT_EQ(text(read("1")), "v2");
+}
+
+// Two engines, of which the first is told by the feed and the second proves for itself.
+class FeedHeardTest : public kit::TwoEngines {
+ protected:
+  FeedHeardTest() {
+    cover.begin();
+    prove_for(seconds(2));
+    fill_both();  // The source has v2 since, and nobody has told of it.
+  }
+  // As long as that the feed goes on to prove.
+  void prove_for(Duration time) {
+    for (Duration passed{0}; passed < time; passed += milliseconds(100)) {
+      world.advance(milliseconds(100));
+      cover.proved(world.now());
+    }
+  }
+
+  FeedCover cover{*second, {.database = "db", .policies = {"users"}, .bound = seconds(1)}};
+};
+
+TEST_F(FeedHeardTest, AfterItWasBehindAProofCountsOnceWhatWasToldMeanwhileIsHeard) {
+  world.advance(seconds(5));  // It is behind: nothing is told, and nothing proved.
+  second_bus.deaf = true;
+  EXPECT_EQ(**invalidate(key("1")), Held::soon);
+  cover.proved(world.now());  // All is acknowledged, and not heard here.
+  const AnyResult answer = second_reads("1");
+  EXPECT_EQ(text(answer), "v2");
+  EXPECT_EQ(answer->reason(), Reason::feed_behind);
+}
+
+TEST_F(FeedHeardTest, OnceABusBoundHasPassedMemoryAnswersAgain) {
+  world.advance(seconds(5));
+  invalidate(key("1"));
+  cover.proved(world.now());
+  prove_for(milliseconds(900));
+  EXPECT_EQ(second_reads("1")->reason(), Reason::feed_behind);
+  prove_for(milliseconds(200));
+  second_reads("1");
+  EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
+}
+
+// Who is late again in between begins anew.
+TEST_F(FeedHeardTest, ProofsThatCeaseMeanwhileDoNotCount) {
+  world.advance(seconds(5));
+  cover.proved(world.now());
+  world.advance(seconds(2));
+  cover.proved(world.now());
+  EXPECT_EQ(second_reads("1")->reason(), Reason::feed_behind);
 }
 
 }  // namespace

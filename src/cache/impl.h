@@ -212,6 +212,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
                               std::shared_ptr<Source> source);
   void undefine(std::string_view policy);
   [[nodiscard]] PolicyHandle find(std::string_view policy) const;
+  void cover(std::string_view policy, Instant until, Instant told);
   [[nodiscard]] std::vector<PolicyHandle> all() const;
   // Of the policies that are declared, and the default one.
   [[nodiscard]] std::set<std::string> tenants() const;

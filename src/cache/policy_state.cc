@@ -188,6 +188,16 @@ bool PolicyState::is_defined() const {
   return defined_;
 }
 
+void PolicyState::cover(Instant until, Instant told, Instant now, Duration heard_within) {
+  const std::scoped_lock lock(mutex_);
+  if (proved_until_ <= now) heard_from_ = now + heard_within;
+  proved_until_ = until;
+  const bool counts = now >= heard_from_ || until == Instant::max();
+  covered_until_ns_.store((counts ? until : Instant::min()).time_since_epoch().count(),
+                          std::memory_order_release);
+  told_until_.store(told, std::memory_order_release);
+}
+
 std::uint64_t PolicyState::sum_of(Count what) const noexcept {
   std::uint64_t sum = 0;
   for (const Block& block : blocks_) sum += block.counts[static_cast<std::size_t>(what)].load();

@@ -85,10 +85,10 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
   [[nodiscard]] bool is_covered(Instant at) const noexcept {
     return at.time_since_epoch().count() < covered_until_ns_.load(std::memory_order_acquire);
   }
-  void cover(Instant until, Instant told) noexcept {
-    covered_until_ns_.store(until.time_since_epoch().count(), std::memory_order_release);
-    told_until_.store(told, std::memory_order_release);
-  }
+  // A feed has proved at `now` that it is so until `until`, and that it has told of all that could
+  // be read at `told`.  What others have outdated before is heard of here `heard_within` later at
+  // most: after a gap the proof counts only from then on.
+  void cover(Instant until, Instant told, Instant now, Duration heard_within);
   // Of all that could be read at that moment a feed has told; Instant::min(): none has told at all.
   [[nodiscard]] Instant told_until() const noexcept {
     return told_until_.load(std::memory_order_acquire);
@@ -253,6 +253,8 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
   std::atomic<std::uint64_t> dial_{0};
   std::atomic<std::int64_t> covered_until_ns_{Instant::max().time_since_epoch().count()};
   mutable std::mutex mutex_;
+  Instant proved_until_ = Instant::max();  // By a feed, whether or not it counts yet ...
+  Instant heard_from_ = Instant::min();    // ... as it does from here on.
   std::shared_ptr<const Compiled> compiled_;
   std::uint32_t scope_;
   Rollout rollout_;

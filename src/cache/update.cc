@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "cache/impl.h"
+#include "core/mutants.h"
 
 namespace headrace {
 
@@ -104,6 +105,7 @@ Task<Result<Written>> Engine::Impl::attempt(UpdatingRef updating, Write write) {
   if (is_absent && updating->tried->write.mode != Write::Mode::upsert) {
     co_return Written{.found = false};
   }
+  if (removed(Mechanism::expected_state)) updating->tried->write.expected.reset();
   updating->is_untouched = false;
   auto changing = change_source(updating->tried);
   Result<Written> outcome = co_await std::move(changing);
@@ -128,7 +130,9 @@ Task<Result<Written>> Engine::Impl::try_update(UpdatingRef updating) {
     if (updating->given_up.load()) co_return failure(Code::timed_out, "nobody waits any more");
     auto attempting = attempt(updating, **std::move(decided));
     Result<Written> outcome = co_await std::move(attempting);
-    if (!outcome || !outcome->conflict) co_return outcome;
+    const bool is_blind = !outcome && !left_all_as_it_was(outcome.error().code);
+    const bool tries_on = outcome ? outcome->conflict : is_blind && removed(Mechanism::single_try);
+    if (!tries_on) co_return outcome;
     const Instant next = ports_.clock.now() + pause_before(updating->tries);
     const bool is_last = updating->tries >= limits_.update_tries_max;
     if (is_last || next >= deadline) {

@@ -52,6 +52,12 @@ enum class Mechanism : std::uint8_t {
   old_store_first,      // In a move between stores the old one is voided before the new one.
   copy_lease_first,     // A copy takes its lease in the new store before it looks at the old one.
   copy_age,             // A copy is as old as its original.
+  expected_state,       // An update changes only the state that its editor has seen.
+  single_try,           // An update of which nobody knows whether it was made is not made again.
+  feed_confirmed,       // A feed's change is acknowledged once the store has confirmed it.
+  feed_bound,           // Who is covered by a feed is so until a bound after what it has proved.
+  feed_loss,            // Where a feed cannot say what has changed, all that it covers may have.
+  feed_heard,           // After a feed was behind, what it proves counts once it was heard here.
   last,
 };
 
@@ -95,6 +101,12 @@ enum class Mechanism : std::uint8_t {
       "old_store_first",
       "copy_lease_first",
       "copy_age",
+      "expected_state",
+      "single_try",
+      "feed_confirmed",
+      "feed_bound",
+      "feed_loss",
+      "feed_heard",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }
