@@ -25,12 +25,6 @@ const api::Value* find(const api::Document& document, const char* field) {
   return at == document.fields().end() ? nullptr : &at->second;
 }
 
-// What Firestore and its emulator say where a document is not as a precondition wants it.
-bool is_refusal(const grpc::Status& status) {
-  return status.error_code() == grpc::FAILED_PRECONDITION ||
-         status.error_code() == grpc::ALREADY_EXISTS || is_missing_document(status);
-}
-
 }  // namespace
 
 void write_record(const LeaseRecord& record, api::Document& into) {
@@ -117,7 +111,7 @@ Task<Result<Lease::Answer>> Lease::write(LeaseRecord record, std::stop_token sto
   const Result<void> ran = co_await std::move(running);
   if (!ran) co_return std::unexpected(ran.error());
   Answer answer{.asked_at = asked_at, .is_write = true, .record = std::move(record)};
-  answer.is_done = !is_refusal(call.status());
+  answer.is_done = !is_failed_precondition(call.status());
   if (!answer.is_done) co_return answer;
   if (!call.status().ok()) {
     co_return std::unexpected(database_->error_of(call.status(), deadline, stop));

@@ -130,5 +130,16 @@ TEST(FirestoreStatus, OnlyADocumentIsMissing) {
   EXPECT_FALSE(is_missing_document({grpc::FAILED_PRECONDITION, "No document to update: " + name}));
 }
 
+TEST(Status, WhatAPreconditionRefusesIsToldFromFailures) {
+  const std::string name = "projects/p/databases/(default)/documents/users/7";
+  EXPECT_TRUE(is_failed_precondition({grpc::FAILED_PRECONDITION, "the stored version differs"}));
+  EXPECT_TRUE(is_failed_precondition({grpc::ALREADY_EXISTS, name}));
+  EXPECT_TRUE(is_failed_precondition({grpc::NOT_FOUND, "No document to update: " + name}));
+  EXPECT_FALSE(is_failed_precondition(
+      {grpc::NOT_FOUND, "The database (default) does not exist for project p"}));
+  EXPECT_FALSE(is_failed_precondition({grpc::UNAVAILABLE, "away"}));
+  EXPECT_FALSE(is_failed_precondition(grpc::Status::OK));
+}
+
 }  // namespace
 }  // namespace headrace::firestore
