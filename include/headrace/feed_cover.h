@@ -28,8 +28,9 @@ struct FeedCoverOptions {
   Duration bound = std::chrono::seconds(2);  // Since the last moment that the feed has proved.
   enum class Behind : unsigned char { bypass, own_bound };
   Behind when_behind = Behind::bypass;
-  // Tags that a change outdates; in braces the names of SourceChange::values.  A tag whose values
-  // a change does not tell counts as all of the policies that have tags.
+  // Tags that a change outdates; in braces the names of SourceChange::values, and {__name__} for
+  // SourceChange::entity.  A tag whose values
+  // a change does not tell counts as all policies that have one which it may be.
   struct Tags {
     std::string table{};  // In SQL's spelling, with its schema or without.
     std::vector<std::string> tags{};
@@ -61,6 +62,8 @@ class FeedCover final : public FeedListener {
  private:
   void cover(Instant until, Instant told = Instant::min());
   void add_tags(Invalidation& what, const SourceChange& change) const;
+  // Those with a tag that `text`, filled in somehow, may be.
+  void add_policies_tagged(Invalidation& what, std::string_view text) const;
   // Those which any tag may stand for.
   void add_tagged_policies(Invalidation& what) const;
   [[nodiscard]] Task<Result<void>> invalidate(Invalidation what);

@@ -12,6 +12,12 @@
 // question for revisions that were still the same.  Writes that never stop do not hold a refresh
 // up: what it brings is kept, and outdated from when the next change was made.
 //
+// Where a feed tells of the source's changes, the revisions can be kept too, as an entry of a
+// policy that the feed covers: `vector`.  A change of a part outdates it by its tags, and as long
+// as the feed proves that it has told of all, a read asks the source nothing.  What it answers held
+// at the last moment of which that is proved, and heard here; a feed that is behind is done
+// without.
+//
 // Threads:   any member may be called from any thread.
 // Errors:    returned, never thrown.
 // Lifetimes: borrows its ports, which must outlive it and its reads; the policies of its sections
@@ -52,6 +58,12 @@ struct SnapshotSection {
   std::vector<Part> parts{};
 };
 
+// The tag by which a change outdates the kept revisions of a snapshot's parts: of the part's value,
+// or, without one, of whole tables.  The policy of SnapshotOptions::vector has one for each of its
+// parts, and so has FeedCoverOptions::Tags of the part's table, with the part's column in braces as
+// the value: "{user_id}".
+[[nodiscard]] std::string vector_tag(std::string_view snapshot, std::string_view value);
+
 struct SnapshotOptions {
   std::string name{};
   std::vector<SnapshotSection> sections{};  // 1 to snapshot_sections_max, all of other names.
@@ -60,6 +72,9 @@ struct SnapshotOptions {
   // After a failure they are not asked for so long; it doubles ...
   Duration retry_after = std::chrono::seconds(1);
   Duration retry_after_max = std::chrono::minutes(1);  // ... up to this.
+  // Under which the revisions are kept.  Defined with bytes_codec() and without a source; its
+  // fresh_for is a net.  Null: they are asked for with each read.
+  PolicyHandle vector{};
   std::size_t waiting_max = 65536;    // Reads that wait for revisions; more are refused.
   std::size_t confirmed_max = 16384;  // Sections of which is remembered when they were last known
                                       // to hold; of others, when they were loaded.
@@ -69,7 +84,8 @@ struct SnapshotOptions {
 [[nodiscard]] std::vector<std::string> faults_of(const SnapshotOptions& options);
 
 enum class SnapshotState : std::uint8_t {
-  hit_revision,  // Kept, and its parts have the revisions that it was built at.
+  hit_revision,  // Kept, and its parts have the revisions that it was built at; with kept
+                 // revisions, had them when that was last proved.
   section,  // Of some sections that; others were built for this read, or for another meanwhile.
   stale,    // Some are outdated, or it is not known whether they are, and inside stale_for.
   miss,     // All were built.
@@ -114,6 +130,7 @@ struct SnapshotStats {
   std::uint64_t builds = 0;
   std::uint64_t unchanged = 0;  // Loads that found that nothing had to be built.
   std::uint64_t build_failures = 0;
+  std::uint64_t vector_hits = 0;  // Reads that the source was not asked for revisions for.
   std::uint64_t revision_reads = 0;
   std::uint64_t revision_failures = 0;
   std::string last_error{};

@@ -32,6 +32,16 @@ struct Part {
   friend auto operator<=>(const Part&, const Part&) = default;
 };
 
+struct PartRevision {
+  std::string text{};
+  // Part::value is how the source itself spells that value, where it tells of changes.  False if it
+  // is found, but by another spelling, as 7 by "007"; or if nobody can tell.
+  bool own_spelling = true;
+
+  friend bool operator==(const PartRevision&, const PartRevision&) = default;
+};
+using PartRevisions = std::vector<PartRevision>;
+
 class Revisions {
  public:
   static constexpr std::size_t parts_max = 256;  // In one question.
@@ -41,8 +51,8 @@ class Revisions {
   // The revision of each part, in the order of `parts`, as they all were at one moment after the
   // call.  Never empty.  One small read of the source; it may cost less where nothing has changed.
   // REQUIRES: 0 < parts.size() <= parts_max.
-  [[nodiscard]] virtual Task<Result<std::vector<std::string>>> read(std::vector<Part> parts,
-                                                                    Instant deadline) = 0;
+  [[nodiscard]] virtual Task<Result<PartRevisions>> read(std::vector<Part> parts,
+                                                         Instant deadline) = 0;
 };
 
 }  // namespace headrace

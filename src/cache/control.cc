@@ -223,6 +223,12 @@ void Engine::Impl::cover(std::string_view policy, Instant until, Instant told) {
   handle->cover(until, told, ports_.clock.now(), hears_late ? limits_.bus_bound : Duration::zero());
 }
 
+std::optional<Instant> Engine::Impl::told_until(const PolicyState& policy) const {
+  const Instant heard = policy.heard_until();
+  if (heard == Instant::min() || !policy.is_covered(ports_.clock.now())) return std::nullopt;
+  return heard;
+}
+
 std::vector<PolicyHandle> Engine::Impl::all() const {
   const std::shared_lock lock(policies_mutex_);
   std::vector<PolicyHandle> handles;

@@ -76,6 +76,9 @@ Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const
 void Engine::cover(std::string_view policy, Instant until, Instant told) {
   impl_->cover(policy, until, told);
 }
+std::optional<Instant> Engine::told_until(const PolicyHandle& policy) const {
+  return impl_->told_until(*policy);
+}
 
 Task<Result<Held>> Engine::invalidate(Invalidation what, Wait wait) {
   return impl_->invalidate(std::move(what), wait);

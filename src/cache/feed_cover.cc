@@ -43,6 +43,9 @@ bool is_tag(std::string_view text) {
   return !text.empty() && text.size() <= tag_bytes_max;
 }
 
+// Stands for the key in a template.
+constexpr std::string_view key_name = "__name__";
+
 // All that the template can mean for the change: of each name its values before and after.  None:
 // a name has no value in the change.
 std::optional<std::vector<std::string>> filled(std::string_view text, const SourceChange& change) {
@@ -54,6 +57,9 @@ std::optional<std::vector<std::string>> filled(std::string_view text, const Sour
     if (open == std::string_view::npos || close == std::string_view::npos) return all;
     const std::string_view name = text.substr(open + 1, close - open - 1);
     std::vector<std::string> longer;
+    if (name == key_name && change.entity) {
+      for (const std::string& one : all) longer.push_back(one + *change.entity);
+    }
     for (const auto& [field, value] : change.values) {
       if (field != name) continue;
       for (const std::string& one : all) longer.push_back(one + value);
@@ -62,6 +68,14 @@ std::optional<std::vector<std::string>> filled(std::string_view text, const Sour
     all = std::move(longer);
     text.remove_prefix(close + 1);
   }
+}
+
+// Whether the two can be filled in to one text.  Only what stands before their first braces is
+// looked at.
+bool may_be_one(std::string_view a, std::string_view b) {
+  a = a.substr(0, a.find('{'));
+  b = b.substr(0, b.find('{'));
+  return a.starts_with(b) || b.starts_with(a);
 }
 
 void add_once(std::vector<std::string>& to, std::string text) {
@@ -90,6 +104,14 @@ void FeedCover::add_tagged_policies(Invalidation& what) const {
   }
 }
 
+void FeedCover::add_policies_tagged(Invalidation& what, std::string_view text) const {
+  for (const PolicyView& view : engine_.policies()) {
+    const bool may_be_meant = std::ranges::any_of(
+        view.policy.tags, [text](const std::string& tag) { return may_be_one(tag, text); });
+    if (may_be_meant) add_once(what.policies, view.policy.name);
+  }
+}
+
 void FeedCover::add_tags(Invalidation& what, const SourceChange& change) const {
   for (const FeedCoverOptions::Tags& table : options_.tables) {
     if (!is_table(change.collection, table.table)) continue;
@@ -97,7 +119,7 @@ void FeedCover::add_tags(Invalidation& what, const SourceChange& change) const {
       if (auto tags = filled(text, change)) {
         for (std::string& tag : *tags) add_once(what.tags, std::move(tag));
       } else {
-        add_tagged_policies(what);
+        add_policies_tagged(what, text);
       }
     }
   }

@@ -92,6 +92,22 @@ TEST_F(FeedCoverTest, WhatIsKeptIsAnsweredForTheBoundSinceTheProvedMoment) {
   EXPECT_EQ(source->reads, 2u);
 }
 
+TEST_F(FeedCoverTest, HowFarItHasToldIsKnownWhileItCovers) {
+  EXPECT_EQ(engine->told_until(users), std::nullopt);
+  const Instant proved = world.now();
+  cover.proved(proved);
+  EXPECT_EQ(engine->told_until(users), proved);
+  EXPECT_EQ(engine->told_until(list), std::nullopt) << "no feed covers it";
+  world.advance(milliseconds(1999));
+  EXPECT_EQ(engine->told_until(users), proved);
+  world.advance(milliseconds(1));
+  EXPECT_EQ(engine->told_until(users), std::nullopt) << "it is behind";
+  cover.proved(world.now());
+  EXPECT_NE(engine->told_until(users), std::nullopt);
+  cover.uncover();
+  EXPECT_EQ(engine->told_until(users), std::nullopt);
+}
+
 TEST_F(FeedCoverTest, OtherPoliciesAreNotHeldUp) {
   EXPECT_EQ(read_list("7"), "l1");
   EXPECT_EQ(read_list("7"), "l1");
@@ -149,6 +165,28 @@ TEST_F(FeedCoverTest, WithoutAValueAllThatHasTagsIsOutdated) {
   listed->rows["7"] = "l2";
   ASSERT_TRUE(tell({change(std::nullopt, "shop.items")}));
   EXPECT_EQ(read_list("7"), "l2");
+}
+
+TEST_F(FeedCoverTest, WithoutAValuePoliciesOfOtherTagsStayAsTheyAre) {
+  cover.proved(world.now());
+  read("1");
+  EXPECT_EQ(read_list("7"), "l1");
+  ASSERT_TRUE(tell({change(std::nullopt, "shop.items")}));
+  EXPECT_EQ(read("1")->origin(), Origin::memory) << "user:{entity} is no list:{owner}";
+}
+
+TEST_F(FeedCoverTest, ATagMayNameTheKey) {
+  FeedCoverOptions options = plain_options();
+  options.tables = {{.table = "items", .tags = {"list:{__name__}"}}};
+  FeedCover other(*engine, options);
+  for (const std::string entity : {"8", "7"}) {
+    EXPECT_EQ(read_list("7"), "l1");
+    listed->rows["7"] = "l2";
+    const auto told = world.run(other.changed({change(entity, "shop.items")}));
+    ASSERT_TRUE(told && *told);
+    EXPECT_EQ(read_list("7"), entity == "7" ? "l2" : "l1");
+    listed->rows["7"] = "l1";
+  }
 }
 
 TEST_F(FeedCoverTest, ATableIsNamedAsInSql) {

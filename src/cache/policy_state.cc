@@ -196,6 +196,23 @@ void PolicyState::cover(Instant until, Instant told, Instant now, Duration heard
   covered_until_ns_.store((counts ? until : Instant::min()).time_since_epoch().count(),
                           std::memory_order_release);
   told_until_.store(told, std::memory_order_release);
+  note_proof(told, now, heard_within);
+}
+
+// What was acknowledged before the proof was made is heard `heard_within` later.  One proof at a
+// time waits for that: what comes meanwhile is as good as the next one.
+void PolicyState::note_proof(Instant told, Instant now, Duration heard_within) {
+  if (told == Instant::min()) {
+    proof_.reset();
+    heard_until_.store(told, std::memory_order_release);
+    return;
+  }
+  if (proof_ && now >= proof_->made + heard_within) {
+    heard_until_.store(proof_->told, std::memory_order_release);
+    proof_.reset();
+  }
+  if (!proof_) proof_ = Proof{.told = told, .made = now};
+  if (heard_within == Duration::zero()) heard_until_.store(told, std::memory_order_release);
 }
 
 std::uint64_t PolicyState::sum_of(Count what) const noexcept {

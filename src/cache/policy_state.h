@@ -93,6 +93,11 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
   [[nodiscard]] Instant told_until() const noexcept {
     return told_until_.load(std::memory_order_acquire);
   }
+  // The same of all that this engine has heard, which on a bus takes its time; Instant::min(): of
+  // nothing.
+  [[nodiscard]] Instant heard_until() const noexcept {
+    return heard_until_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] std::uint32_t scope() const noexcept { return dial().scope; }
   [[nodiscard]] static Route route(const Dial& dial, std::string_view entity) noexcept {
     const bool plain = dial.share == 10000 && !dial.shadow && !dial.strict;
@@ -241,7 +246,8 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
         .answers[static_cast<std::size_t>(Origin::memory)][static_cast<std::size_t>(Reason::fresh)];
   }
   [[nodiscard]] static Route route_by_switches(const Dial& dial, std::string_view entity) noexcept;
-  // REQUIRES: mutex_ is held.
+  // REQUIRES: mutex_ is held, here and below.
+  void note_proof(Instant told, Instant now, Duration heard_within);
   void turn_dial();
   // The next fresh answer of each thread may be drawn, or none.
   void begin_draw() noexcept;
@@ -255,6 +261,11 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
   mutable std::mutex mutex_;
   Instant proved_until_ = Instant::max();  // By a feed, whether or not it counts yet ...
   Instant heard_from_ = Instant::min();    // ... as it does from here on.
+  struct Proof {
+    Instant told{};
+    Instant made{};
+  };
+  std::optional<Proof> proof_;  // That is not heard in full yet.
   std::shared_ptr<const Compiled> compiled_;
   std::uint32_t scope_;
   Rollout rollout_;
@@ -270,6 +281,7 @@ class PolicyState : public std::enable_shared_from_this<PolicyState> {
   std::optional<DryRunStart> dry_run_;
   std::atomic<bool> dry_run_began_{false};
   std::atomic<Instant> told_until_{Instant::min()};
+  std::atomic<Instant> heard_until_{Instant::min()};
   std::array<Block, blocks> blocks_{};
   mutable std::mutex ages_mutex_;
   MismatchAges mismatch_ages_{};

@@ -205,6 +205,27 @@ TEST(ScopeTest, ANewScopeGivesNewHashesAndKeepsTheDeclaration) {
   EXPECT_EQ(PolicyState::hash_of(7, "e"), PolicyState::hash_of(7, "e"));
 }
 
+TEST(HeardTest, WhatAProofTellsIsHeardOnceTheBusHasHadItsTime) {
+  const auto at = [](int ms) { return Instant(std::chrono::milliseconds(1'000'000 + ms)); };
+  const auto within = std::chrono::milliseconds(100);
+  PolicyState state(compiled(named()), 1, true);
+  const auto prove = [&](int ms, Duration heard_within) {
+    state.cover(at(ms + 2000), at(ms), at(ms + 1), heard_within);
+    return state.heard_until();
+  };
+  EXPECT_EQ(state.heard_until(), Instant::min());
+  EXPECT_EQ(prove(0, within), Instant::min());
+  EXPECT_EQ(prove(50, within), Instant::min());
+  EXPECT_EQ(prove(100, within), at(0)) << "what was acknowledged since may not be heard yet";
+  EXPECT_EQ(prove(150, within), at(0));
+  EXPECT_EQ(prove(200, within), at(100));
+  EXPECT_EQ(prove(1900, within), at(200)) << "it was proved last when the bus had its time";
+  state.cover(Instant::min(), Instant::min(), at(1901), within);
+  EXPECT_EQ(state.heard_until(), Instant::min());
+  EXPECT_EQ(prove(2000, within), Instant::min());
+  EXPECT_EQ(prove(2001, Duration::zero()), at(2001)) << "there is no bus";
+}
+
 TEST(ReplaceTest, BringsTheNewDeclarationAndItsScope) {
   PolicyState state(compiled(named(), 1), 1, true);
   Policy policy = named();

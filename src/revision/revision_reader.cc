@@ -131,7 +131,7 @@ std::vector<RevisionReader::AskRef> RevisionReader::failed(Batch& batch, const E
 }
 
 // The first outcome counts: an answer after its time comes too late.
-void RevisionReader::finish(const BatchRef& batch, Result<std::vector<std::string>> answer) {
+void RevisionReader::finish(const BatchRef& batch, Result<PartRevisions> answer) {
   std::vector<AskRef> asks;
   Executor::TimerId timer{};
   {
@@ -157,7 +157,9 @@ void RevisionReader::finish(const BatchRef& batch, Result<std::vector<std::strin
     Seen seen{.began = batch->began};
     for (const Part& part : ask->parts) {
       const auto place = std::ranges::lower_bound(batch->parts, part);
-      seen.revisions.push_back((*answer)[static_cast<std::size_t>(place - batch->parts.begin())]);
+      const PartRevision& one = (*answer)[static_cast<std::size_t>(place - batch->parts.begin())];
+      seen.revisions.push_back(one.text);
+      seen.own_spellings = seen.own_spellings && one.own_spelling;
     }
     settle(ask, std::move(seen));
   }

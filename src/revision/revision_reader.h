@@ -40,7 +40,8 @@ class RevisionReader : public std::enable_shared_from_this<RevisionReader> {
   };
   struct Seen {
     std::vector<std::string> revisions{};
-    Instant began{};  // Of the question, which was not before the call.
+    bool own_spellings = true;  // Of all values.
+    Instant began{};            // Of the question, which was not before the call.
   };
 
   RevisionReader(std::shared_ptr<Revisions> revisions, Limits limits, Clock& clock,
@@ -86,7 +87,7 @@ class RevisionReader : public std::enable_shared_from_this<RevisionReader> {
   void ask_next();
   [[nodiscard]] BatchRef next_batch();
   static Task<void> run(std::shared_ptr<RevisionReader> self, BatchRef batch);
-  void finish(const BatchRef& batch, Result<std::vector<std::string>> answer);
+  void finish(const BatchRef& batch, Result<PartRevisions> answer);
   void settle(const AskRef& ask, Result<Seen> outcome);
   // Those who have to be told the error.  REQUIRES: mutex_ is held, here and below.
   [[nodiscard]] std::vector<AskRef> failed(Batch& batch, const Error& error);

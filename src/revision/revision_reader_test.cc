@@ -127,12 +127,12 @@ TEST_F(RevisionReaderTest, AfterAFailureTheSourceIsLeftAloneForLongerAndLonger) 
 class Refusing final : public Revisions {
  public:
   std::size_t questions = 0;
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant) override {
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant) override {
     ++questions;
     for (const Part& part : parts) {
       if (part.table == "bad") co_return failure(Code::invalid_argument, "nobody keeps bad");
     }
-    co_return std::vector<std::string>(parts.size(), "r");
+    co_return PartRevisions(parts.size(), {.text = "r"});
   }
 };
 

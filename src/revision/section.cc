@@ -44,9 +44,8 @@ std::string revision_of(const std::vector<std::string>& revisions) {
   return digits;
 }
 
-std::vector<Part> Section::parts_of(std::string_view entity) const {
+std::vector<Part> parts_of(std::vector<Part> parts, std::string_view entity) {
   constexpr std::string_view place = "{entity}";
-  std::vector<Part> parts = options_.parts;
   for (Part& part : parts) {
     for (std::size_t at = 0; (at = part.value.find(place, at)) != std::string::npos;) {
       part.value.replace(at, place.size(), entity);

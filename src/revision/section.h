@@ -44,6 +44,9 @@ struct SnapshotNotes {
 // there are none.
 [[nodiscard]] std::string revision_of(const std::vector<std::string>& revisions);
 
+// The parts for `entity`, which stands for {entity} in their values.
+[[nodiscard]] std::vector<Part> parts_of(std::vector<Part> parts, std::string_view entity);
+
 class Section : public std::enable_shared_from_this<Section> {
  public:
   // `shape` is of the question that it is the answer to: what was built for another one, under the
@@ -60,7 +63,9 @@ class Section : public std::enable_shared_from_this<Section> {
   [[nodiscard]] const PolicyHandle& policy() const noexcept { return options_.policy; }
 
   // What it is built from for `entity`.
-  [[nodiscard]] std::vector<Part> parts_of(std::string_view entity) const;
+  [[nodiscard]] std::vector<Part> parts_of(std::string_view entity) const {
+    return headrace::parts_of(options_.parts, entity);
+  }
   [[nodiscard]] std::size_t parts() const noexcept { return options_.parts.size(); }
 
   // Of what is built while the parts have these revisions.

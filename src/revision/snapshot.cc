@@ -12,6 +12,7 @@
 #include "revision/revision_reader.h"
 #include "revision/section.h"
 #include "revision/section_text.h"
+#include "revision/vector.h"
 
 namespace headrace {
 
@@ -48,12 +49,16 @@ class RevisionSnapshot final : public Snapshot, public std::enable_shared_from_t
     std::optional<Instant> until{};  // Nobody waits longer.
     std::vector<Wanted> wanted{};
     std::optional<Error> unchecked{};  // Why the revisions are not known.
+    // How long before its arrival they were known to be these, where a feed says so.
+    Duration lag{0};
   };
 
   static Task<Result<SnapshotAnswer>> read_all(Self self, std::string entity, SnapshotRead options);
   static Task<Result<SnapshotAnswer>> read_counted(Self self, std::string entity,
                                                    SnapshotRead options);
   static Task<void> check(Self self, std::shared_ptr<Reading> reading);
+  static Task<bool> recall(Self self, std::shared_ptr<Reading> reading);
+  void note(Reading& reading, const std::vector<std::string>& revisions, Instant held);
   static Task<AnyResult> settle(Self self, std::shared_ptr<Reading> reading, std::size_t n,
                                 std::shared_ptr<AnyLookup> first);
   [[nodiscard]] AnyLookup ask(const Reading& reading, const Wanted& wanted,
@@ -71,6 +76,8 @@ class RevisionSnapshot final : public Snapshot, public std::enable_shared_from_t
   const std::shared_ptr<SnapshotNotes> notes_ = std::make_shared<SnapshotNotes>();
   Confirmations confirmations_;
   std::vector<SectionRef> sections_;
+  std::shared_ptr<KeptVector> vector_;  // Null: revisions are asked for each time.
+  std::atomic<std::uint64_t> vector_hits_{0};
   std::array<std::atomic<std::uint64_t>, 4> answers_{};  // By their states.
   std::atomic<std::uint64_t> errors_{0};
 };
@@ -100,6 +107,12 @@ RevisionSnapshot::RevisionSnapshot(SnapshotOptions options, Ports ports,
     sections_.push_back(std::make_shared<Section>(one, shape_of(ports_.engine, one), reader_,
                                                   notes_, ports_.clock));
   }
+  if (!options_.vector) return;
+  std::vector<Part> parts;
+  for (const SnapshotSection& one : options_.sections) {
+    parts.insert(parts.end(), one.parts.begin(), one.parts.end());
+  }
+  vector_ = std::make_shared<KeptVector>(ports_.engine, options_.vector, std::move(parts), reader_);
 }
 
 bool RevisionSnapshot::has_section(std::string_view policy) const {
@@ -108,7 +121,39 @@ bool RevisionSnapshot::has_section(std::string_view policy) const {
   });
 }
 
-// Asks for the revisions of all sections in one question.
+// What the revisions of all parts were when they were last known.
+void RevisionSnapshot::note(Reading& reading, const std::vector<std::string>& revisions,
+                            Instant held) {
+  notes_->asked("");
+  auto next = revisions.begin();
+  for (Wanted& wanted : reading.wanted) {
+    if (wanted.section->parts() == 0) continue;
+    const auto end = next + static_cast<std::ptrdiff_t>(wanted.section->parts());
+    wanted.revision = wanted.section->revision_at({next, end});
+    next = end;
+    wanted.checked = held;
+    confirmations_.note(wanted.section->name(), reading.entity, wanted.revision, held);
+  }
+}
+
+// Takes the revisions that are kept.  False: the source has to be asked.
+Task<bool> RevisionSnapshot::recall(Self self, std::shared_ptr<Reading> reading) {
+  if (!self->vector_) co_return false;
+  auto asked = KeptVector::read(self->vector_, reading->entity, reading->options.within);
+  const auto seen = co_await std::move(asked);
+  if (!seen) {
+    reading->unchecked = seen.error();
+    self->notes_->asked("revisions: " + seen.error().what);
+    co_return true;
+  }
+  if (!*seen) co_return false;
+  reading->lag = std::max(Duration::zero(), reading->arrived - (*seen)->held);
+  if ((*seen)->is_kept) self->vector_hits_.fetch_add(1);
+  self->note(*reading, (*seen)->revisions, (*seen)->held);
+  co_return true;
+}
+
+// Asks for the revisions of all sections in one question, unless they are kept.
 Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) {
   std::vector<Part> parts;
   for (Wanted& wanted : reading->wanted) {
@@ -117,6 +162,9 @@ Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) 
     if (of_one.empty()) wanted.revision = wanted.section->revision_at({});
   }
   if (parts.empty()) co_return;
+  auto recalling = recall(self, reading);
+  const bool is_known = co_await std::move(recalling);
+  if (is_known) co_return;
   auto asked = RevisionReader::read(self->reader_, std::move(parts),
                                     reading->options.within.value_or(Duration::max()));
   const auto seen = co_await std::move(asked);
@@ -125,17 +173,7 @@ Task<void> RevisionSnapshot::check(Self self, std::shared_ptr<Reading> reading) 
     self->notes_->asked("revisions: " + seen.error().what);
     co_return;
   }
-  self->notes_->asked("");
-  auto next = seen->revisions.begin();
-  for (Wanted& wanted : reading->wanted) {
-    if (wanted.section->parts() == 0) continue;
-    const auto end = next + static_cast<std::ptrdiff_t>(wanted.section->parts());
-    wanted.revision = wanted.section->revision_at({next, end});
-    next = end;
-    wanted.checked = seen->began;
-    self->confirmations_.note(wanted.section->name(), reading->entity, wanted.revision,
-                              seen->began);
-  }
+  self->note(*reading, seen->revisions, seen->began);
 }
 
 AnyLookup RevisionSnapshot::ask(const Reading& reading, const Wanted& wanted,
@@ -193,7 +231,7 @@ Task<AnyResult> RevisionSnapshot::settle(Self self, std::shared_ptr<Reading> rea
   for (int tries = 0;; ++tries) {
     if (!answer) co_return answer;
     outdated = self->outdated_for(*reading, reading->wanted[n], *answer);
-    if (outdated <= self->options_.stale_for) co_return answer;
+    if (outdated <= std::max(self->options_.stale_for, reading->lag)) co_return answer;
     if (tries == tries_max || reading->unchecked) break;
     // A build has failed, and the next one is not due.
     if (self->ports_.clock.now().time_since_epoch().count() < answer->entry().retry_at_ns()) break;
@@ -219,7 +257,7 @@ SectionAnswer RevisionSnapshot::section_answer(const Reading& reading, const Wan
                      .outdated_for = outdated_for(reading, wanted, answer)};
   const bool is_built = answer.origin() == Origin::source;
   const bool is_stale =
-      said.outdated_for > Duration::zero() || (!is_built && !is_known_current(wanted, answer));
+      said.outdated_for > reading.lag || (!is_built && !is_known_current(wanted, answer));
   said.state = is_stale   ? SnapshotState::stale
                : is_built ? SnapshotState::miss
                           : SnapshotState::hit_revision;
@@ -322,6 +360,7 @@ SnapshotStats RevisionSnapshot::stats() const {
           .builds = notes_->builds.load(),
           .unchanged = notes_->unchanged.load(),
           .build_failures = notes_->build_failures.load(),
+          .vector_hits = vector_hits_.load(),
           .revision_reads = counts.reads,
           .revision_failures = counts.failures,
           .last_error = notes_->last_error()};

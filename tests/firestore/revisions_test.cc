@@ -15,13 +15,13 @@ class FirestoreRevisions : public FirestoreTest {
   static Part document(std::string id, std::string collection = "users") {
     return {.table = std::move(collection), .column = "__name__", .value = std::move(id)};
   }
-  Result<std::vector<std::string>> read(std::vector<Part> parts) {
+  Result<PartRevisions> read(std::vector<Part> parts) {
     return wait(revisions_->read(std::move(parts), runtime_.now() + seconds(20)));
   }
   std::string of(const std::string& id) {
     const auto all = read({document(id)});
     EXPECT_TRUE(all) << all.error().what;
-    return all ? all->front() : "";
+    return all ? all->front().text : "";
   }
   std::string fault_of(Part part) {
     const auto all = read({std::move(part)});
@@ -55,9 +55,9 @@ TEST_F(FirestoreRevisions, ManyInOneCallInTheirOrderAndWithoutFields) {
   const auto all =
       read({document("7", "teams/red/members"), document("9"), document("1"), document("9")});
   ASSERT_TRUE(all) << all.error().what;
-  EXPECT_EQ((*all)[1], "absent");
-  EXPECT_EQ((*all)[3], "absent");
-  EXPECT_EQ((*all)[2], of("1"));
+  EXPECT_EQ((*all)[1].text, "absent");
+  EXPECT_EQ((*all)[3].text, "absent");
+  EXPECT_EQ((*all)[2].text, of("1"));
   EXPECT_NE((*all)[0], (*all)[2]);
   EXPECT_EQ(calls("BatchGetDocuments"), 2u);
   EXPECT_TRUE(proxy_->last_batch().has_mask());

@@ -47,6 +47,16 @@ depends_on = ["progress[phase=open]"]
 """
 
 
+# Below CONFIG: its revisions are kept.
+FEED = """
+[feeds.app]
+source = "app"
+policies = []
+snapshots = ["summary"]
+bound = "1s"
+"""
+
+
 class Session:
     """A session of psql that goes on between statements."""
 
@@ -71,16 +81,20 @@ class Session:
 
 @unittest.skipUnless((POSTGRES / "postgres").exists(), "there is no PostgreSQL 15 here")
 class Snapshots(Case):
-    def start(self, stale_for):
+    def start(self, stale_for, more=""):
         self.truth = Postgres()
         self.addCleanup(self.truth.end)
         self.truth.run(TABLES)
         self.truth.run("ALTER SYSTEM SET track_functions = 'all'")
         self.truth.run("SELECT pg_reload_conf()")
-        self.configure(self.listen + CONFIG.format(port=self.truth.port, stale_for=stale_for))
+        self.configure(self.listen + CONFIG.format(port=self.truth.port, stale_for=stale_for) +
+                       more)
         done = self.run_headrace("revision", "install", "--config", self.config, "--source", "app",
                                  "--yes")
         self.assertEqual(done.returncode, 0, done.stderr)
+        if more:
+            done = self.run_headrace("feed", "install", "--config", self.config, "--yes")
+            self.assertEqual(done.returncode, 0, done.stderr)
         return self.serve()
 
     @staticmethod
@@ -231,6 +245,59 @@ class Snapshots(Case):
         status, _, body = server.ask("GET", "/v1/snapshot/summary/all")
         self.assertNotEqual(status, 200)
         self.assertIn("headrace revision install", json.loads(body)["detail"])
+
+    def is_behind(self, server):
+        _, _, body = server.ask("GET", "/v1/stats")
+        return json.loads(body)["feeds"][0]["behind"]
+
+    def wait_kept(self, server):
+        """Until a read asks the source nothing."""
+        def is_kept():
+            before = self.counts(server)["vector_hits"]
+            self.read(server)
+            return self.counts(server)["vector_hits"] > before
+        self.wait_until(is_kept, "kept revisions")
+
+    def test_while_a_feed_proves_a_hit_asks_the_source_nothing(self):
+        server = self.start("0s", FEED)
+        self.wait_until(lambda: not self.is_behind(server), "the feed is not behind")
+        self.wait_kept(server)
+        asked = self.counts(server)["revision_reads"]
+        for _ in range(100):
+            said, _ = self.read(server)
+            self.assertEqual(said["Headrace-State"], "hit-revision")
+            self.assertLess(int(said["Headrace-Outdated-Ms"]), 1000)
+        counts = self.counts(server)
+        self.assertEqual(counts["revision_reads"], asked, counts)
+
+        # What anybody changes is seen, and later than the bound nothing older.
+        changes = [("INSERT INTO progress(phase, n) VALUES ('open', 4)", "tail", "last", 4),
+                   ("UPDATE progress SET phase = 'done' WHERE n = 3", "core", "done", 3),
+                   ("UPDATE totals SET n = 7", "core", "total", 7),
+                   ("DELETE FROM progress WHERE n = 4", "tail", "last", 0),
+                   ("TRUNCATE progress", "core", "done", 0)]
+        lags = []
+        for sql, section, field, value in changes:
+            self.wait_kept(server)
+            self.truth.run(sql)
+            committed = time.monotonic()
+            self.wait_until(lambda s=section, f=field, v=value: self.read(server)[1][s][f] == v,
+                            sql)
+            lags.append(time.monotonic() - committed)
+        print(f"psql to a new answer, with its build of 0.2 s: {max(lags):.3f} s at most",
+              flush=True)
+        self.assertLess(max(lags), 1.0 + 2 * 0.2 + 0.5)
+
+        # Without the feed each read asks, and is exact again.
+        name = self.truth.run("SELECT tgname FROM pg_trigger WHERE tgrelid = 'totals'::regclass "
+                              "AND tgname LIKE 'headrace_outbox%update'")
+        self.truth.run(f'ALTER TABLE totals DISABLE TRIGGER "{name}"')
+        self.wait_until(lambda: self.is_behind(server), "the feed is behind")
+        before = self.counts(server)["vector_hits"]
+        for n in range(10, 13):
+            self.truth.run(f"UPDATE totals SET n = {n}")
+            self.assertEqual(self.read(server)[1]["core"]["total"], n)
+        self.assertEqual(self.counts(server)["vector_hits"], before)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,8 @@ namespace headrace::kit {
 
 class HeldRevisions final : public Revisions {
  public:
-  std::map<Part, std::string> now{};  // Of those that are not named: "0".
+  std::map<Part, std::string> now{};        // Of those that are not named: "0".
+  std::set<std::string> other_spellings{};  // Values that the source spells otherwise.
   bool hold = false;
   std::optional<Error> fault{};
   std::vector<std::vector<Part>> asked{};
@@ -30,11 +32,12 @@ class HeldRevisions final : public Revisions {
     for (const auto& handle : std::exchange(waiting_, {})) handle.resume();
   }
 
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant) override {
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant) override {
     asked.push_back(parts);
-    Result<std::vector<std::string>> answer = std::vector<std::string>();
+    Result<PartRevisions> answer = PartRevisions();
     for (const Part& part : parts) {
-      answer->push_back(now.contains(part) ? now.at(part) : "0");
+      answer->push_back({.text = now.contains(part) ? now.at(part) : "0",
+                         .own_spelling = !other_spellings.contains(part.value)});
     }
     if (fault) answer = std::unexpected(*fault);
     if (hold) {

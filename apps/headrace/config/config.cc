@@ -341,6 +341,7 @@ std::vector<const PolicyConfig*> Config::all_policies() const {
   for (const PolicyConfig& policy : policies) all.push_back(&policy);
   for (const SnapshotConfig& snapshot : snapshots) {
     for (const SnapshotSectionConfig& section : snapshot.sections) all.push_back(&section.policy);
+    if (snapshot.vector) all.push_back(&*snapshot.vector);
   }
   return all;
 }

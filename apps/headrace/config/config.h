@@ -203,6 +203,8 @@ struct SnapshotConfig {
   Duration stale_for = std::chrono::minutes(5);
   Duration check_within = std::chrono::seconds(1);
   std::vector<SnapshotSectionConfig> sections{};  // In the order of the file.
+  // Under which its revisions are kept, NAME.revisions, if a feed has it among its snapshots.
+  std::optional<PolicyConfig> vector{};
   Place place{};
 
   // Whose revisions count; empty if no section has parts.
@@ -211,7 +213,7 @@ struct SnapshotConfig {
   // Equal but for where it stands in the file.
   friend bool operator==(const SnapshotConfig& a, const SnapshotConfig& b) {
     return a.name == b.name && a.stale_for == b.stale_for && a.check_within == b.check_within &&
-           a.sections == b.sections;
+           a.sections == b.sections && a.vector == b.vector;
   }
 };
 
@@ -290,7 +292,7 @@ struct Config : StoreConfig {
   [[nodiscard]] const SourceConfig* find_source(std::string_view name) const noexcept;
   // Of [policies].
   [[nodiscard]] const PolicyConfig* find_policy(std::string_view name) const noexcept;
-  // Those of [policies] and those of snapshots' sections.
+  // Those of [policies], then those of snapshots: their sections and their revisions.
   [[nodiscard]] std::vector<const PolicyConfig*> all_policies() const;
 };
 

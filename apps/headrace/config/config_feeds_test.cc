@@ -142,6 +142,87 @@ TEST(ConfigFeeds, OfFirestoreTellEveryFault) {
               Contains(HasSubstr("feeds.more.lease: is that of feed \"live\" too")));
 }
 
+constexpr std::string_view summary = R"([snapshots.summary.sections.core]
+source = "db"
+table = "users"
+fields = ["name"]
+depends_on = ["prices", "orders[owner={entity}]", "orders[kind={entity}]", "shop.users"]
+[feeds.app]
+source = "db"
+snapshots = ["summary"]
+)";
+
+TEST(ConfigFeeds, KeepTheRevisionsOfSnapshots) {
+  const auto config = read(summary);
+  ASSERT_TRUE(config) << testing::PrintToString(faults_in(summary));
+  const FeedConfig& feed = config->feeds[0];
+  EXPECT_THAT(feed.cover.policies, ElementsAre("user", "summary.revisions"));
+  ASSERT_TRUE(config->snapshots[0].vector);
+  const Policy& policy = config->snapshots[0].vector->policy;
+  EXPECT_EQ(policy.name, "summary.revisions");
+  EXPECT_THAT(policy.tags, ElementsAre("summary.revisions", "summary.revisions {entity}"));
+  EXPECT_THAT(feed.cover.tables,
+              ElementsAre(FeedCoverOptions::Tags{"prices", {"summary.revisions"}},
+                          FeedCoverOptions::Tags{"orders", {"summary.revisions {owner}"}},
+                          FeedCoverOptions::Tags{"orders", {"summary.revisions {kind}"}},
+                          FeedCoverOptions::Tags{"shop.users", {"summary.revisions"}}));
+  const auto& tables = std::get<PostgresFeedOptions>(feed.options).outbox.tables;
+  ASSERT_EQ(tables.size(), 3u);
+  EXPECT_EQ(tables[1].table, "orders");
+  EXPECT_THAT(tables[1].values, ElementsAre("owner", "kind"));
+  EXPECT_EQ(config->all_policies().size(), 4u);
+}
+
+TEST(ConfigFeeds, OfFirestoreKeepTheRevisionsOfDocuments) {
+  const auto config = read(std::string(firestore) + R"([snapshots.card.sections.all]
+source = "fs"
+collection = "users"
+fields = ["v"]
+depends_on = ["users[__name__={entity}]", "teams/red/members[__name__={entity}]"]
+[feeds.live]
+source = "fs"
+policies = []
+snapshots = ["card"]
+)");
+  ASSERT_TRUE(config);
+  const FeedConfig& feed = config->feeds[0];
+  EXPECT_THAT(feed.cover.policies, ElementsAre("card.revisions"));
+  EXPECT_THAT(feed.cover.tables,
+              ElementsAre(FeedCoverOptions::Tags{"\"users\"", {"card.revisions {__name__}"}},
+                          FeedCoverOptions::Tags{"\"members\"", {"card.revisions {__name__}"}}));
+  EXPECT_THAT(std::get<FirestoreFeedOptions>(feed.options).collections,
+              ElementsAre(FirestoreFeedCollection{.path = "users"},
+                          FirestoreFeedCollection{.path = "teams/red/members"}));
+}
+
+TEST(ConfigFeeds, RefuseSnapshotsWhoseRevisionsTheyCannotKeep) {
+  const std::string text(summary);
+  EXPECT_THAT(faults_in(text + "when_behind = \"own-bound\"\n"),
+              ElementsAre(HasSubstr("feeds.app.when_behind: must be \"bypass\"")));
+  EXPECT_THAT(faults_in(text + "[feeds.more]\nsource = \"db\"\noutbox = \"o\"\npolicies = []\n"
+                               "snapshots = [\"summary\"]\n"),
+              Contains(HasSubstr("is that of another feed")));
+  EXPECT_THAT(faults_in(text + "[policies.\"summary.revisions\"]\nsource = \"db\"\n"
+                               "table = \"a\"\nfields = [\"b\"]\n"),
+              ElementsAre(HasSubstr("which there is already")));
+  EXPECT_THAT(faults_in("[feeds.app]\nsource = \"db\"\nsnapshots = [\"x\"]\n"),
+              ElementsAre(HasSubstr("h.toml:18:14: feeds.app.snapshots: there is no snapshot")));
+  EXPECT_THAT(faults_in("[snapshots.s.sections.a]\nsource = \"file\"\ntable = \"t\"\n"
+                        "fields = [\"f\"]\ndepends_on = [\"t\"]\n"
+                        "[feeds.app]\nsource = \"db\"\nsnapshots = [\"s\"]\n"),
+              ElementsAre(HasSubstr("depends on parts of source \"file\"")));
+  EXPECT_THAT(faults_in("[snapshots.s.sections.a]\nsource = \"db\"\ntable = \"t\"\n"
+                        "fields = [\"f\"]\ntags = [\"t\"]\n"
+                        "[feeds.app]\nsource = \"db\"\nsnapshots = [\"s\"]\n"),
+              ElementsAre(HasSubstr("depends on no parts")));
+  std::string many =
+      "[snapshots.s.sections.a]\nsource = \"db\"\ntable = \"t\"\n"
+      "fields = [\"f\"]\ndepends_on = [\"t\"";
+  for (int i = 0; i < 16; ++i) many += ", \"t[c=" + std::to_string(i) + "]\"";
+  EXPECT_THAT(faults_in(many + "]\n[feeds.app]\nsource = \"db\"\nsnapshots = [\"s\"]\n"),
+              ElementsAre(HasSubstr("names more than 15 values")));
+}
+
 TEST(ConfigFeeds, EveryFaultIsToldInItsPlace) {
   EXPECT_THAT(faults_in("[feeds.app]\n"),
               ElementsAre(HasSubstr("h.toml:16:1: feeds.app: source is missing")));

@@ -77,16 +77,10 @@ PostgresFeedOptions& of_postgres(FeedConfig& feed) {
   return std::get<PostgresFeedOptions>(feed.options);
 }
 
-PostgresOutboxTable& table_of(FeedConfig& feed, const std::string& name) {
-  std::vector<PostgresOutboxTable>& tables = of_postgres(feed).outbox.tables;
-  const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
-  return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
-}
-
 void read_table(FeedConfig& feed, const std::string& name, Section section) {
   FeedCoverOptions::Tags tags{.table = name};
   section.texts("tags", tags.tags);
-  PostgresOutboxTable& table = table_of(feed, name);
+  PostgresOutboxTable& table = outbox_table(feed, name);
   for (std::size_t n = 0; n < tags.tags.size(); ++n) {
     const std::string& tag = tags.tags[n];
     const auto braces = std::ranges::count(tag, '{') + std::ranges::count(tag, '}');
@@ -99,9 +93,6 @@ void read_table(FeedConfig& feed, const std::string& name, Section section) {
       if (std::ranges::count(table.values, column) == 0) table.values.push_back(column);
     }
   }
-  if (table.values.size() > outbox_values_max) {
-    section.fail("tags", "name more than " + std::to_string(outbox_values_max) + " columns");
-  }
   section.finish();
   if (!tags.tags.empty()) feed.cover.tables.push_back(std::move(tags));
 }
@@ -109,12 +100,18 @@ void read_table(FeedConfig& feed, const std::string& name, Section section) {
 void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   for (const std::string& name : feed.cover.policies) {
     const std::string table = table_asked(config.find_policy(name), feed.source);
-    if (!table.empty()) (void)table_of(feed, table);
+    if (!table.empty()) (void)outbox_table(feed, table);
   }
   section.each("tables", [&feed](const std::string& name, Section table) {
     read_table(feed, name, std::move(table));
   });
-  const std::size_t tables = of_postgres(feed).outbox.tables.size();
+  const std::vector<PostgresOutboxTable>& all = of_postgres(feed).outbox.tables;
+  for (const PostgresOutboxTable& one : all) {
+    if (one.values.size() <= outbox_values_max) continue;
+    section.fail("tags and snapshots name more than " + std::to_string(outbox_values_max) +
+                 " columns of " + one.table);
+  }
+  const std::size_t tables = all.size();
   if (tables == 0) {
     section.fail(
         "it names no tables: no policy of its source that it covers asks for one, and there is no "
@@ -201,6 +198,12 @@ const PolicyConfig* find_policy(const Config& config, std::string_view name) {
   return found == config.policies.end() ? nullptr : &*found;
 }
 
+PostgresOutboxTable& outbox_table(FeedConfig& feed, const std::string& name) {
+  std::vector<PostgresOutboxTable>& tables = of_postgres(feed).outbox.tables;
+  const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
+  return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
+}
+
 void read_feed(Config& config, std::string name, Section section) {
   FeedConfig feed{.name = std::move(name), .place = section.place()};
   const SourceConfig* source = read_source_of_feed(config, feed, section);
@@ -211,6 +214,7 @@ void read_feed(Config& config, std::string name, Section section) {
   }
   read_policies(config, feed, section);
   read_cover(feed, section);
+  if (source != nullptr) read_snapshots_of_feed(config, feed, section);
   if (is_firestore) {
     read_firestore_feed(config, feed, section);
   } else {

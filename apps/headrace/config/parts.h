@@ -39,7 +39,11 @@ void read_policy_keys(const Config& config, PolicyConfig& into, Section& section
                       const FirestoreCheck& check);
 // The keys of a feed of Firestore, which has its source, policies and bound.
 void read_firestore_feed(const Config& config, FeedConfig& feed, Section& section);
-// [feeds.NAME].  REQUIRES: all sources and policies have been read.
+// The key `snapshots` of a feed.  REQUIRES: all snapshots have been read, and what the feed covers.
+void read_snapshots_of_feed(Config& config, FeedConfig& feed, Section& section);
+// The table of a feed of PostgreSQL, which is added if it is new.
+[[nodiscard]] PostgresOutboxTable& outbox_table(FeedConfig& feed, const std::string& name);
+// [feeds.NAME].  REQUIRES: all sources, policies and snapshots have been read.
 void read_feed(Config& config, std::string name, Section section);
 // [snapshots.NAME].  REQUIRES: all sources and policies have been read.
 void read_snapshot(Config& config, std::string name, Section section, const FirestoreCheck& check);

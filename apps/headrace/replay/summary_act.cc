@@ -85,8 +85,7 @@ class CountedRevisions final : public Revisions {
   CountedRevisions(std::shared_ptr<Revisions> revisions, std::shared_ptr<Billing> billing)
       : revisions_(std::move(revisions)), billing_(std::move(billing)) {}
 
-  Task<Result<std::vector<std::string>>> read(std::vector<headrace::Part> parts,
-                                              Instant deadline) override {
+  Task<Result<PartRevisions>> read(std::vector<headrace::Part> parts, Instant deadline) override {
     billing_->add(revisions_question, 1);
     return revisions_->read(std::move(parts), deadline);
   }

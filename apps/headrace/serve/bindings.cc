@@ -107,21 +107,42 @@ Result<void> Bindings::open_source(const config::SourceConfig& source, Runtime& 
   return {};
 }
 
-Result<void> Bindings::bind(const config::PolicyConfig& policy, bool is_section,
-                            const Bindings* before) {
+Result<void> Bindings::bind(const config::PolicyConfig& policy, Role role, const Bindings* before) {
+  if (role == Role::revisions) {
+    bound_.push_back({.config = policy, .source = nullptr, .role = role});
+    return {};
+  }
   const Opened* opened = find_opened(policy.source);
   if (opened == nullptr) return {};  // Its own fault has been told.
   const Bound* same = before == nullptr ? nullptr : before->find_bound(policy.policy.name);
   const Opened* opened_before = same == nullptr ? nullptr : before->find_opened(policy.source);
-  if (same != nullptr && same->config == policy && same->is_section == is_section &&
-      opened_before != nullptr && opened_before->where == opened->where) {
-    bound_.push_back({.config = policy, .source = same->source, .is_section = is_section});
+  if (same != nullptr && same->config == policy && same->role == role && opened_before != nullptr &&
+      opened_before->where == opened->where) {
+    bound_.push_back({.config = policy, .source = same->source, .role = role});
     return {};
   }
   Result<std::shared_ptr<Source>> source = ask(policy, opened->where);
   if (!source) return std::unexpected(source.error());
-  bound_.push_back({.config = policy, .source = std::move(*source), .is_section = is_section});
+  bound_.push_back({.config = policy, .source = std::move(*source), .role = role});
   return {};
+}
+
+void Bindings::bind_all(const config::Config& config, const std::string& file,
+                        const Bindings* before, Faults& faults) {
+  const auto bind_one = [&](const config::PolicyConfig& policy, Role role) {
+    const Result<void> bound = bind(policy, role, before);
+    if (bound) return;
+    faults.push_back(fault_at(file, policy.place,
+                              (role == Role::policy ? "policies." : "snapshots.") +
+                                  policy.policy.name + ": " + bound.error().what));
+  };
+  for (const config::PolicyConfig& policy : config.policies) bind_one(policy, Role::policy);
+  for (const config::SnapshotConfig& snapshot : config.snapshots) {
+    for (const config::SnapshotSectionConfig& section : snapshot.sections) {
+      bind_one(section.policy, Role::section);
+    }
+    if (snapshot.vector) bind_one(*snapshot.vector, Role::revisions);
+  }
 }
 
 std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& config,
@@ -129,8 +150,7 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
                                                          const Bindings* before) {
   Bindings bindings;
   Faults faults;
-  const std::vector<const config::PolicyConfig*> policies = config.all_policies();
-  if (policies.size() > config.engine.policies_max) {
+  if (config.all_policies().size() > config.engine.policies_max) {
     faults.push_back(fault_at(file, {}, "more policies than policies_max"));
   }
   for (const config::SourceConfig& source : config.sources) {
@@ -140,14 +160,7 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
                    "sources." + source.name + ": " + opened.error().what + open_advice(source)));
     }
   }
-  for (std::size_t n = 0; n < policies.size(); ++n) {
-    const bool is_section = n >= config.policies.size();  // They come last.
-    if (auto bound = bindings.bind(*policies[n], is_section, before); !bound) {
-      faults.push_back(fault_at(file, policies[n]->place,
-                                (is_section ? "snapshots." : "policies.") +
-                                    policies[n]->policy.name + ": " + bound.error().what));
-    }
-  }
+  bindings.bind_all(config, file, before, faults);
   if (!faults.empty()) return std::unexpected(std::move(faults));
   return bindings;
 }
@@ -155,8 +168,8 @@ std::expected<Bindings, Bindings::Faults> Bindings::open(const config::Config& c
 Result<void> Bindings::define_all(Engine& engine, const Bindings* before) const {
   for (const Bound& bound : bound_) {
     const Bound* same = before == nullptr ? nullptr : before->find_bound(bound.config.policy.name);
-    const bool is_same =
-        same != nullptr && same->source == bound.source && same->is_section == bound.is_section;
+    const bool is_same = same != nullptr && same->source == bound.source &&
+                         same->role == bound.role && same->config == bound.config;
     if (is_same) continue;
     auto defined =
         engine.define(bound.config.policy, shared_bytes_codec(), bound.asked_by_engine());
@@ -234,8 +247,10 @@ Result<http::Snapshots> Bindings::snapshots(const config::Config& config, Engine
       all.emplace(one.name, before->snapshots.at(one.name));
       continue;
     }
-    SnapshotOptions options{
-        .name = one.name, .stale_for = one.stale_for, .check_within = one.check_within};
+    SnapshotOptions options{.name = one.name,
+                            .stale_for = one.stale_for,
+                            .check_within = one.check_within,
+                            .vector = one.vector ? engine.find(one.vector->policy.name) : nullptr};
     for (const config::SnapshotSectionConfig& section : one.sections) {
       const std::string& policy = section.policy.policy.name;
       const Bound* bound = find_bound(policy);

@@ -66,13 +66,14 @@ class Bindings {
                  std::shared_ptr<FirestoreDatabase>, std::shared_ptr<PostgresDatabase>>
         where{};
   };
+  // Of those of a snapshot the engine knows no source, so that nobody asks it by the way.
+  enum class Role : std::uint8_t { policy, section, revisions };
   struct Bound {
     config::PolicyConfig config{};
     std::shared_ptr<Source> source{};
-    // Of a snapshot: the engine does not know its source, so that nobody asks it by the way.
-    bool is_section = false;
+    Role role = Role::policy;
     [[nodiscard]] std::shared_ptr<Source> asked_by_engine() const {
-      return is_section ? nullptr : source;
+      return role == Role::policy ? source : nullptr;
     }
   };
 
@@ -80,7 +81,9 @@ class Bindings {
   [[nodiscard]] const Bound* find_bound(std::string_view name) const noexcept;
   Result<void> open_source(const config::SourceConfig& source, Runtime& runtime,
                            const Bindings* before);
-  Result<void> bind(const config::PolicyConfig& policy, bool is_section, const Bindings* before);
+  Result<void> bind(const config::PolicyConfig& policy, Role role, const Bindings* before);
+  void bind_all(const config::Config& config, const std::string& file, const Bindings* before,
+                Faults& faults);
   [[nodiscard]] std::shared_ptr<Revisions> revisions_of(std::string_view source) const;
   [[nodiscard]] bool binds_alike(const config::SnapshotConfig& snapshot,
                                  const Bindings& other) const;

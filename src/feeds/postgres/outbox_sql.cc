@@ -64,7 +64,8 @@ BEGIN
   $IF_KEYED
     IF TG_OP = 'UPDATE' AND affected <= $MAX THEN
       IF NOT EXISTS (
-          SELECT o::text FROM headrace_old AS o EXCEPT ALL SELECT n::text FROM headrace_new AS n)
+          SELECT ROW(o.*)::text FROM headrace_old AS o
+          EXCEPT ALL SELECT ROW(n.*)::text FROM headrace_new AS n)
         THEN RETURN NULL;
       END IF;
     END IF;
@@ -93,7 +94,7 @@ constexpr std::string_view keyed_sql =
         ], NULL) END, $BOTH_VALUES
       FROM headrace_old AS o FULL JOIN headrace_new AS n
         ON o.$KEY::text COLLATE "C" = n.$KEY::text COLLATE "C"
-      WHERE o.$KEY IS NULL OR n.$KEY IS NULL OR o *<> n;
+      WHERE o.$KEY IS NULL OR n.$KEY IS NULL OR ROW(o.*)::record *<> ROW(n.*)::record;
       IF NOT FOUND THEN RETURN NULL; END IF;
     END IF;
   ELSE)";

@@ -151,6 +151,26 @@ TEST_F(OutboxTest, LongValuesAreLeftOut) {
                 std::string(1024, 'y') + "\"]}");
 }
 
+// A name that the triggers' own SQL uses must fail no writer.
+TEST_F(OutboxTest, ColumnsMayBeNamedAsWhatTheTriggersName) {
+  const std::string columns =
+      "o int, n text, r int, affected int, feed int, headrace_old int, headrace_new int, vals int";
+  run("CREATE TABLE keyed(k int PRIMARY KEY, " + columns + "); CREATE TABLE bare(" + columns +
+      "); GRANT ALL ON keyed, bare TO writer");
+  outbox_.tables = {{.table = "keyed", .values = {"n"}}, {.table = "bare", .values = {"o"}}};
+  install();
+  write("INSERT INTO keyed VALUES (1, 2, 'x'); INSERT INTO bare VALUES (2, 'x')");
+  EXPECT_NE(taken(), "");
+  write("UPDATE keyed SET o = 3, n = 'y', affected = 1");
+  EXPECT_EQ(taken(), "public.keyed|update|1|{o,n,affected}|{\"n\": [\"x\", \"y\"]}");
+  write("UPDATE keyed SET o = 3; UPDATE bare SET o = 2");
+  EXPECT_EQ(taken(), "") << "they are as they were";
+  write("UPDATE bare SET n = 'y'");
+  EXPECT_EQ(taken(), "public.bare|update|(nil)|(nil)|(nil)");
+  write("DELETE FROM keyed; DELETE FROM bare");
+  EXPECT_NE(taken(), "");
+}
+
 TEST_F(OutboxTest, OddNamesAreTakenAsTheyAre) {
   run("CREATE SCHEMA \"an \"\"odd'\"; CREATE TABLE \"an \"\"odd'\".\"ta.ble $KEY\"("
       "\"ke'y\" text PRIMARY KEY, \"v\"\"alue $MAX\" text, feed int, affected int, tg_op text); "

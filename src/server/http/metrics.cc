@@ -364,6 +364,9 @@ constexpr SnapshotCount snapshot_counts[] = {
      &SnapshotStats::build_failures},
     {"headrace_snapshot_revision_reads_total", "Questions to the source for revisions.",
      &SnapshotStats::revision_reads},
+    {"headrace_snapshot_vector_hits_total",
+     "Reads that needed no question: a feed proves the revisions that are kept.",
+     &SnapshotStats::vector_hits},
     {"headrace_snapshot_revision_failures_total", "Those of them that failed.",
      &SnapshotStats::revision_failures},
 };

@@ -14,9 +14,9 @@ class MapRevisions final : public Revisions {
   void change() { ++revision_; }
   void fail(bool failing) { failing_ = failing; }
 
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant) override {
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant) override {
     if (failing_) co_return failure(Code::source_unavailable, "the \"map\" is away");
-    co_return std::vector<std::string>(parts.size(), std::to_string(revision_));
+    co_return PartRevisions(parts.size(), {.text = std::to_string(revision_)});
   }
 
  private:

@@ -107,6 +107,7 @@ void append_snapshot(std::string& out, const Snapshot& snapshot) {
   json.number("builds", whole(stats.builds));
   json.number("unchanged", whole(stats.unchanged));
   json.number("build_failures", whole(stats.build_failures));
+  json.number("vector_hits", whole(stats.vector_hits));
   json.number("revision_reads", whole(stats.revision_reads));
   json.number("revision_failures", whole(stats.revision_failures));
   json.text("last_error", stats.last_error);

@@ -56,7 +56,7 @@ class FirestoreRevisions final : public Revisions {
   explicit FirestoreRevisions(std::shared_ptr<FirestoreDatabase> database)
       : database_(std::move(database)) {}
 
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant deadline) override;
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant deadline) override;
 
  private:
   using Open = std::unordered_multimap<std::string, std::size_t>;  // Documents, and their places.
@@ -90,8 +90,7 @@ api::BatchGetDocumentsRequest FirestoreRevisions::request_of(const Open& open) c
   return request;
 }
 
-Task<Result<std::vector<std::string>>> FirestoreRevisions::read(std::vector<Part> parts,
-                                                                Instant deadline) {
+Task<Result<PartRevisions>> FirestoreRevisions::read(std::vector<Part> parts, Instant deadline) {
   assert(!parts.empty() && parts.size() <= parts_max);
   const Result<Open> open = documents_of(parts);
   if (!open) co_return std::unexpected(open.error());
@@ -110,16 +109,18 @@ Task<Result<std::vector<std::string>>> FirestoreRevisions::read(std::vector<Part
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return std::unexpected(ran.error());
     if (call.status().ok()) {
-      std::vector<std::string> revisions(parts.size());
+      PartRevisions revisions(parts.size());
       for (const api::BatchGetDocumentsResponse& one : call.responses()) {
         const bool is_found = one.has_found();
         const auto [first, last] = open->equal_range(is_found ? one.found().name() : one.missing());
         for (auto at = first; at != last; ++at) {
-          revisions[at->second] =
+          revisions[at->second].text =
               is_found ? firestore::moment_text(one.found().update_time()) : std::string(absent);
         }
       }
-      if (std::ranges::find(revisions, "") == revisions.end()) co_return revisions;
+      if (std::ranges::find(revisions, "", &PartRevision::text) == revisions.end()) {
+        co_return revisions;
+      }
       co_return failure(Code::source_failed, "Firestore left a document out of its answer");
     }
     const Error fault = database_->error_of(call.status(), deadline, never);

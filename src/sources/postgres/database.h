@@ -88,7 +88,7 @@ struct Revising final : Job {
 
   std::vector<Part> parts;
   Instant deadline;
-  Result<std::vector<std::string>> outcome{};
+  Result<PartRevisions> outcome{};
 };
 
 }  // namespace postgres

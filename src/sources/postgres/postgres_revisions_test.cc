@@ -109,6 +109,15 @@ TEST_F(PostgresRevisionsTest, AnotherSpellingIsTheSameValue) {
                          "', '007', 'glad', 7)");
   });
   EXPECT_THAT(changed, ElementsAre(true, true, true, true, true, true, true, false, false, false));
+  // A truth is "t" to some and "true" to others.
+  EXPECT_THAT(own_spellings(parts),
+              ElementsAre(false, false, false, false, true, true, false, true, true, true));
+  EXPECT_THAT(own_spellings({{.table = "odd", .column = "number", .value = "7"},
+                             {.table = "odd", .column = "at", .value = "2026-01-02 03:04:05+00"},
+                             {.table = "odd", .column = "yes", .value = "t"},
+                             {.table = "odd", .column = "one", .value = uuid},
+                             {.table = "odd", .column = "small", .value = "7"}}),
+              ElementsAre(true, true, false, true, true));
 }
 
 TEST_F(PostgresRevisionsTest, NullIsOfNoPartAndManyValuesAreAllOfThem) {

@@ -37,8 +37,7 @@ class Reader {
   [[nodiscard]] Result<Fetched> fetch_for_update(const Question& question, const Fetch& fetch);
 
   // The revision of each part, all at one moment.
-  [[nodiscard]] Result<std::vector<std::string>> revisions(const std::vector<Part>& parts,
-                                                           Instant deadline);
+  [[nodiscard]] Result<PartRevisions> revisions(const std::vector<Part>& parts, Instant deadline);
 
  private:
   struct Wanted {
@@ -62,8 +61,7 @@ class Reader {
   // Unless it is prepared already.
   [[nodiscard]] Result<void> prepare(const std::string& name, const std::string& sql,
                                      Instant until);
-  [[nodiscard]] Result<std::vector<std::string>> revisions_once(const std::vector<Part>& parts,
-                                                                Instant until);
+  [[nodiscard]] Result<PartRevisions> revisions_once(const std::vector<Part>& parts, Instant until);
   [[nodiscard]] Error fault_of(const Error& error);
   [[nodiscard]] std::optional<Error> unwanted(const Fetch& fetch) const;
   static void take_row(const Question& question, std::string_view json, sql::Rows& rows);

@@ -241,6 +241,7 @@ std::string relations_of(std::string_view oid) {
          "ON i.inhparent = relation.oid)";
 }
 
+// A truth has two spellings: that of its output, and that of its text.
 std::string read_revisions() {
   return R"(WITH asked AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
@@ -254,7 +255,10 @@ SELECT a.n, (
   FROM headrace.revision AS r WHERE r.part = ANY (ARRAY[
     headrace.key(k.part, k."column", NULL),
     CASE WHEN k."column" <> '' THEN headrace.key(k.part, k."column",
-                                                 headrace.spelled(k.type, a.value)) END]))
+                                                 headrace.spelled(k.type, a.value)) END])),
+  CASE WHEN k."column" = '' THEN true
+    ELSE headrace.spelled(k.type, a.value) = a.value AND NOT EXISTS (
+      SELECT FROM pg_type AS y WHERE y.oid = k.type AND y.typcategory = 'B') END
 FROM asked AS a LEFT JOIN kept AS k ON k.name = a.name AND k."column" = a."column"
 WHERE k.part IS NOT NULL)";
 }

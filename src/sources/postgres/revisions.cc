@@ -30,7 +30,7 @@ class PostgresRevisions final : public Revisions {
   explicit PostgresRevisions(std::shared_ptr<PostgresDatabase> database)
       : database_(std::move(database)) {}
 
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant deadline) override {
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant deadline) override {
     assert(!parts.empty() && parts.size() <= parts_max);
     for (const Part& part : parts) {
       if (std::string fault = sql::fault_of(part); !fault.empty()) {
@@ -50,8 +50,7 @@ class PostgresRevisions final : public Revisions {
 
 namespace postgres {
 
-Result<std::vector<std::string>> Reader::revisions(const std::vector<Part>& parts,
-                                                   Instant deadline) {
+Result<PartRevisions> Reader::revisions(const std::vector<Part>& parts, Instant deadline) {
   for (bool is_first = true;; is_first = false) {
     if (server_.clock.now() >= deadline) {
       return failure(Code::timed_out, "the revisions were not read before the deadline");
@@ -59,7 +58,7 @@ Result<std::vector<std::string>> Reader::revisions(const std::vector<Part>& part
     if (Result<void> opened = line_.open(deadline); !opened) {
       return std::unexpected(std::move(opened.error()));
     }
-    Result<std::vector<std::string>> all = revisions_once(parts, deadline);
+    Result<PartRevisions> all = revisions_once(parts, deadline);
     // The server may have gone and come back since it was asked last.
     const bool is_lost = line_.session().is_lost();
     const bool helps = is_first && line_.was_open() && is_lost;
@@ -69,9 +68,8 @@ Result<std::vector<std::string>> Reader::revisions(const std::vector<Part>& part
   }
 }
 
-Result<std::vector<std::string>> Reader::revisions_once(const std::vector<Part>& parts,
-                                                        Instant until) {
-  std::vector<std::string> revisions(parts.size());
+Result<PartRevisions> Reader::revisions_once(const std::vector<Part>& parts, Instant until) {
+  PartRevisions revisions(parts.size());
   Result<void> done = prepare(statement, read_revisions(), until);
   if (done) {
     const std::string tables = array_of(parts, &Part::table);
@@ -82,7 +80,9 @@ Result<std::vector<std::string>> Reader::revisions_once(const std::vector<Part>&
           const std::string_view number = row.at(0).value_or("");
           std::size_t place = 0;
           std::from_chars(number.data(), number.data() + number.size(), place);
-          if (place > 0 && place <= parts.size()) revisions[place - 1] = row.at(1).value_or("");
+          if (place == 0 || place > parts.size()) return;
+          revisions[place - 1] = {.text = std::string(row.at(1).value_or("")),
+                                  .own_spelling = row.at(2) == "t"};
         });
   }
   if (!done) {
@@ -92,7 +92,7 @@ Result<std::vector<std::string>> Reader::revisions_once(const std::vector<Part>&
     return std::unexpected(fault_of(done.error()));
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (revisions[i].empty()) return std::unexpected(sql::nobody_keeps(parts[i]));
+    if (revisions[i].text.empty()) return std::unexpected(sql::nobody_keeps(parts[i]));
   }
   return revisions;
 }

@@ -52,8 +52,7 @@ class PostgresRevisionsTest : public PostgresSourceTest {
   }
 
   // By the role that may read revisions, and nothing else.
-  Result<std::vector<std::string>> read(std::vector<Part> parts,
-                                        Duration within = std::chrono::seconds(20)) {
+  Result<PartRevisions> read(std::vector<Part> parts, Duration within = std::chrono::seconds(20)) {
     if (!revisions_) {
       revisions_ =
           revisions_of(open({.connection = connection_as(name_ + "_cache"), .sessions = 1}));
@@ -63,8 +62,17 @@ class PostgresRevisionsTest : public PostgresSourceTest {
   std::string revision(const Part& part) {
     const auto all = read({part});
     if (!all) return std::string(name_of(all.error().code)) + ": " + all.error().what;
-    EXPECT_EQ(all->front().size(), 64u);
-    return all->front();
+    EXPECT_EQ(all->front().text.size(), 64u);
+    return all->front().text;
+  }
+  std::vector<bool> own_spellings(const std::vector<Part>& parts) {
+    std::vector<bool> all;
+    const auto read_all = read(parts);
+    EXPECT_TRUE(read_all) << read_all.error().what;
+    for (const PartRevision& one : read_all.value_or(PartRevisions())) {
+      all.push_back(one.own_spelling);
+    }
+    return all;
   }
   // Whether `change` changes the revision of each of these.
   template <class Change>

@@ -78,7 +78,7 @@ struct Revising final : Job {
 
   std::vector<Part> parts;
   Instant deadline;
-  Result<std::vector<std::string>> outcome{};
+  Result<PartRevisions> outcome{};
 };
 
 }  // namespace sqlite

@@ -130,14 +130,13 @@ void Reader::reconnect_if_broken() {
   connection_.reset();
 }
 
-Result<std::vector<std::string>> Reader::revisions(const std::vector<Part>& parts,
-                                                   Instant deadline) {
+Result<PartRevisions> Reader::revisions(const std::vector<Part>& parts, Instant deadline) {
   const Fetch waiting{.entity = {}, .deadline = deadline};
   watch_.waiting = {&waiting};
   const auto late = [&] { return unwanted(waiting, watch_.clock.now()); };
   if (std::optional<Error> error = late()) return std::unexpected(*std::move(error));
   if (Result<void> connected = connect(); !connected) return std::unexpected(connected.error());
-  Result<std::vector<std::string>> all = revisions_.read(parts, *connection_);
+  Result<PartRevisions> all = revisions_.read(parts, *connection_);
   if (!all) reconnect_if_broken();
   if (std::optional<Error> error = late(); error && !all) return std::unexpected(*std::move(error));
   return all;

@@ -39,8 +39,7 @@ class Reader {
                                                     bool& was_read);
 
   // The revision of each part, all at one moment.
-  [[nodiscard]] Result<std::vector<std::string>> revisions(const std::vector<Part>& parts,
-                                                           Instant deadline);
+  [[nodiscard]] Result<PartRevisions> revisions(const std::vector<Part>& parts, Instant deadline);
 
  private:
   struct Prepared {

@@ -15,7 +15,8 @@ namespace {
 
 // A column that turns texts into numbers finds 7 under "007".
 constexpr char find[] = R"(
-SELECT p.identity, r.revision FROM headrace_part AS p
+SELECT p.identity, r.revision, NOT ?4 OR CAST(CAST(?3 AS NUMERIC) AS TEXT) = ?3
+FROM headrace_part AS p
 LEFT JOIN headrace_revision AS r ON r.name = p.name AND r."column" = p."column" AND r.value =
   CASE WHEN ?4 AND CAST(?3 AS NUMERIC) = ?3 THEN CAST(CAST(?3 AS NUMERIC) AS TEXT) ELSE ?3 END
 WHERE p.name = ?1 AND p."column" = ?2)";
@@ -70,17 +71,16 @@ Result<std::int64_t> RevisionReader::number(const Statement& statement, Connecti
   return std::unexpected(connection.last_error());
 }
 
-Result<std::vector<std::string>> RevisionReader::read(const std::vector<Part>& parts,
-                                                      Connection& connection) {
+Result<PartRevisions> RevisionReader::read(const std::vector<Part>& parts, Connection& connection) {
   if (Result<void> ready = prepare(connection); !ready) return std::unexpected(ready.error());
   const Result<std::int64_t> now = number(data_version_, connection);
   if (!now) return std::unexpected(now.error());
-  std::vector<std::string> all;
+  PartRevisions all;
   if (*now == data_ && recall(parts, all)) return all;
   return read_anew(parts, connection);
 }
 
-bool RevisionReader::recall(const std::vector<Part>& parts, std::vector<std::string>& all) const {
+bool RevisionReader::recall(const std::vector<Part>& parts, PartRevisions& all) const {
   for (const Part& part : parts) {
     const auto found = remembered_.find(part);
     if (found == remembered_.end()) return false;
@@ -89,8 +89,8 @@ bool RevisionReader::recall(const std::vector<Part>& parts, std::vector<std::str
   return true;
 }
 
-Result<std::vector<std::string>> RevisionReader::read_anew(const std::vector<Part>& parts,
-                                                           Connection& connection) {
+Result<PartRevisions> RevisionReader::read_anew(const std::vector<Part>& parts,
+                                                Connection& connection) {
   if (Result<void> begun = connection.run("BEGIN"); !begun) return std::unexpected(begun.error());
   const Snapshot snapshot{connection};
   const Result<std::int64_t> data = number(data_version_, connection);
@@ -99,9 +99,9 @@ Result<std::vector<std::string>> RevisionReader::read_anew(const std::vector<Par
   if (!schema) return std::unexpected(schema.error());
   if (std::exchange(schema_, *schema) != *schema) keepings_.clear();
   if (std::exchange(data_, *data) != *data) remembered_.clear();
-  std::vector<std::string> all;
+  PartRevisions all;
   for (const Part& part : parts) {
-    Result<std::string> revision = read_one(part, connection);
+    Result<PartRevision> revision = read_one(part, connection);
     if (!revision) return std::unexpected(std::move(revision.error()));
     if (remembered_.size() >= parts_remembered_max) remembered_.clear();
     remembered_[part] = *revision;
@@ -131,7 +131,7 @@ Result<const Keeping*> RevisionReader::kept(const Part& part, Connection& connec
 
 // The schema's version stands in it too: a table that was made anew or has other columns is not the
 // same any more, and nobody knows what happened while a trigger was not there.
-Result<std::string> RevisionReader::read_one(const Part& part, Connection& connection) {
+Result<PartRevision> RevisionReader::read_one(const Part& part, Connection& connection) {
   const Result<const Keeping*> keeping = kept(part, connection);
   if (!keeping) return std::unexpected(keeping.error());
   if (!find_) {
@@ -150,7 +150,9 @@ Result<std::string> RevisionReader::read_one(const Part& part, Connection& conne
   const int code = sqlite3_step(row);
   if (code == SQLITE_DONE) return std::unexpected(sql::nobody_keeps(part));
   if (code != SQLITE_ROW) return std::unexpected(connection.last_error());
-  return column_text(row, 0) + "." + std::to_string(schema_) + "." + column_text(row, 1);
+  return PartRevision{
+      .text = column_text(row, 0) + "." + std::to_string(schema_) + "." + column_text(row, 1),
+      .own_spelling = sqlite3_column_int(row, 2) != 0};
 }
 
 namespace {
@@ -160,7 +162,7 @@ class SqliteRevisions final : public Revisions {
   explicit SqliteRevisions(std::shared_ptr<SqliteDatabase> database)
       : database_(std::move(database)) {}
 
-  Task<Result<std::vector<std::string>>> read(std::vector<Part> parts, Instant deadline) override {
+  Task<Result<PartRevisions>> read(std::vector<Part> parts, Instant deadline) override {
     assert(!parts.empty() && parts.size() <= parts_max);
     for (const Part& part : parts) {
       if (std::string fault = sql::fault_of(part); !fault.empty()) {

@@ -27,27 +27,26 @@ class RevisionReader {
   static constexpr std::size_t keepings_remembered_max = 256;
 
   // REQUIRES: the same connection each time, which never writes.
-  [[nodiscard]] Result<std::vector<std::string>> read(const std::vector<Part>& parts,
-                                                      Connection& connection);
+  [[nodiscard]] Result<PartRevisions> read(const std::vector<Part>& parts, Connection& connection);
   void forget();
 
  private:
   [[nodiscard]] Result<void> prepare(Connection& connection);
   [[nodiscard]] static Result<std::int64_t> number(const Statement& statement,
                                                    Connection& connection);
-  [[nodiscard]] bool recall(const std::vector<Part>& parts, std::vector<std::string>& all) const;
-  [[nodiscard]] Result<std::vector<std::string>> read_anew(const std::vector<Part>& parts,
-                                                           Connection& connection);
+  [[nodiscard]] bool recall(const std::vector<Part>& parts, PartRevisions& all) const;
+  [[nodiscard]] Result<PartRevisions> read_anew(const std::vector<Part>& parts,
+                                                Connection& connection);
   // Whose triggers are all there.
   [[nodiscard]] Result<const Keeping*> kept(const Part& part, Connection& connection);
-  [[nodiscard]] Result<std::string> read_one(const Part& part, Connection& connection);
+  [[nodiscard]] Result<PartRevision> read_one(const Part& part, Connection& connection);
 
   Statement data_version_;
   Statement schema_version_;
   Statement find_;
   std::int64_t data_ = 0;  // The version of what is remembered.
   std::int64_t schema_ = 0;
-  std::map<Part, std::string> remembered_;
+  std::map<Part, PartRevision> remembered_;
   std::map<Part, Keeping> keepings_;  // By the part without its value.
 };
 

@@ -32,8 +32,7 @@ class SqliteRevisionsTest : public SqliteSourceTest {
     ASSERT_TRUE(done) << done.error().what << "\n" << *sql;
   }
 
-  Result<std::vector<std::string>> read(std::vector<Part> parts,
-                                        Duration within = std::chrono::seconds(10)) {
+  Result<PartRevisions> read(std::vector<Part> parts, Duration within = std::chrono::seconds(10)) {
     if (!revisions_) revisions_ = revisions_of(open({.threads = 1}));
     auto all = pump_.wait_for(revisions_->read(std::move(parts), pump_.now() + within));
     return all ? std::move(*all) : failure(Code::closed, "no answer came");
@@ -41,8 +40,8 @@ class SqliteRevisionsTest : public SqliteSourceTest {
   std::string revision(const Part& part) {
     const auto all = read({part});
     if (!all) return std::string(name_of(all.error().code)) + ": " + all.error().what;
-    EXPECT_FALSE(all->front().empty());
-    return all->front();
+    EXPECT_FALSE(all->front().text.empty());
+    return all->front().text;
   }
   std::vector<bool> changed_by(const std::vector<Part>& parts, const std::string& sql) {
     const auto before = read(parts);

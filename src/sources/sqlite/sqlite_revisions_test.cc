@@ -123,6 +123,12 @@ TEST_F(SqliteRevisionsTest, AnotherSpellingIsTheSameValue) {
               ElementsAre(true, true, false, false, false, true, true));
   EXPECT_THAT(changed_by(parts, "INSERT INTO odd VALUES ('x', '007', 2)"),
               ElementsAre(false, false, true, false, true, false, false));
+  for (const Part& part : parts) {
+    const auto one = read({part});
+    ASSERT_TRUE(one);
+    const bool is_own = part.value == "0" || part.column == "name";
+    EXPECT_EQ(one->front().own_spelling, is_own) << part.column << "=" << part.value;
+  }
 }
 
 TEST_F(SqliteRevisionsTest, HeadracesOwnWritesAreSeen) {
