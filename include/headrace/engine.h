@@ -398,6 +398,8 @@ class Engine {
   // that was never covered, or covered until Instant::max(), that does not matter.
   // `told`: of all that could be read at that moment the engine has been told.
   void cover(std::string_view policy, Instant until, Instant told = Instant::min());
+  // Whether the policy is answered from what is kept, as far as that hangs on a feed.
+  [[nodiscard]] bool is_covered(const PolicyHandle& policy) const;
   // Of all that could be read at that moment a feed that covers the policy has told, and this
   // engine has heard what others were told; none: no feed covers it now.
   [[nodiscard]] std::optional<Instant> told_until(const PolicyHandle& policy) const;

@@ -223,9 +223,13 @@ void Engine::Impl::cover(std::string_view policy, Instant until, Instant told) {
   handle->cover(until, told, ports_.clock.now(), hears_late ? limits_.bus_bound : Duration::zero());
 }
 
+bool Engine::Impl::is_covered(const PolicyState& policy) const {
+  return policy.is_covered(ports_.clock.now());
+}
+
 std::optional<Instant> Engine::Impl::told_until(const PolicyState& policy) const {
   const Instant heard = policy.heard_until();
-  if (heard == Instant::min() || !policy.is_covered(ports_.clock.now())) return std::nullopt;
+  if (heard == Instant::min() || !is_covered(policy)) return std::nullopt;
   return heard;
 }
 

@@ -76,6 +76,9 @@ Invalidation Engine::outdated_by(const std::vector<SourceChange>& changes) const
 void Engine::cover(std::string_view policy, Instant until, Instant told) {
   impl_->cover(policy, until, told);
 }
+bool Engine::is_covered(const PolicyHandle& policy) const {
+  return impl_->is_covered(*policy);
+}
 std::optional<Instant> Engine::told_until(const PolicyHandle& policy) const {
   return impl_->told_until(*policy);
 }

@@ -94,14 +94,18 @@ TEST_F(FeedCoverTest, WhatIsKeptIsAnsweredForTheBoundSinceTheProvedMoment) {
 
 TEST_F(FeedCoverTest, HowFarItHasToldIsKnownWhileItCovers) {
   EXPECT_EQ(engine->told_until(users), std::nullopt);
+  EXPECT_FALSE(engine->is_covered(users));
   const Instant proved = world.now();
   cover.proved(proved);
   EXPECT_EQ(engine->told_until(users), proved);
+  EXPECT_TRUE(engine->is_covered(users));
   EXPECT_EQ(engine->told_until(list), std::nullopt) << "no feed covers it";
+  EXPECT_TRUE(engine->is_covered(list)) << "it hangs on none";
   world.advance(milliseconds(1999));
   EXPECT_EQ(engine->told_until(users), proved);
   world.advance(milliseconds(1));
   EXPECT_EQ(engine->told_until(users), std::nullopt) << "it is behind";
+  EXPECT_FALSE(engine->is_covered(users));
   cover.proved(world.now());
   EXPECT_NE(engine->told_until(users), std::nullopt);
   cover.uncover();

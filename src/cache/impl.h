@@ -213,6 +213,7 @@ class Engine::Impl final : public BusListener, public std::enable_shared_from_th
   void undefine(std::string_view policy);
   [[nodiscard]] PolicyHandle find(std::string_view policy) const;
   void cover(std::string_view policy, Instant until, Instant told);
+  [[nodiscard]] bool is_covered(const PolicyState& policy) const;
   [[nodiscard]] std::optional<Instant> told_until(const PolicyState& policy) const;
   [[nodiscard]] std::vector<PolicyHandle> all() const;
   // Of the policies that are declared, and the default one.

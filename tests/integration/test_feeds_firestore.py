@@ -33,6 +33,20 @@ prove_every = "200ms"
 silent_max = "2s"
 """
 
+# Below CONFIG: a snapshot whose revisions the feed proves.
+SNAPSHOT = """policies = []
+snapshots = ["card"]
+
+[snapshots.card]
+stale_for = "0s"
+
+[snapshots.card.sections.all]
+source = "fs"
+collection = "users"
+fields = ["v"]
+depends_on = ["users[__name__={entity}]"]
+"""
+
 
 class Relay:
     """A way to the emulator that can be cut; what goes through it is closed then."""
@@ -101,9 +115,10 @@ class FirestoreFeeds(OnEmulator):
         for n in range(1, 21):
             self.put(n, "v0")
 
-    def start(self, address=None, data=True):
+    def start(self, address=None, data=True, more=""):
         self.configure(self.listen + ('data_dir = "data"\n' if data else "") +
-                       CONFIG.format(project=PROJECT, address=address or self.emulator.address))
+                       CONFIG.format(project=PROJECT, address=address or self.emulator.address) +
+                       more)
 
     def rest(self, method, document, body=None):
         host, port = self.emulator.address.rsplit(":", 1)
@@ -168,6 +183,34 @@ class FirestoreFeeds(OnEmulator):
         self.wait_hit(server, 7)
         self.rest("DELETE", 7)
         self.wait_until(lambda: server.read(7)[0] is None, "the document is gone")
+
+    def test_a_hit_of_a_snapshot_asks_firestore_nothing(self):
+        self.start(more=SNAPSHOT)
+        server = self.serve()
+        self.wait_covered(server)
+
+        def read(entity):
+            status, _, body = server.ask("GET", f"/v1/snapshot/card/{entity}")
+            self.assertEqual(status, 200, body)
+            return json.loads(body)["all"]["v"]
+
+        def counts():
+            _, _, body = server.ask("GET", "/v1/stats")
+            return json.loads(body)["snapshots"][0]
+
+        for entity in (1, 2):
+            self.assertEqual(read(entity), "v0")
+        before = counts()
+        for _ in range(50):
+            self.assertEqual([read(1), read(2)], ["v0", "v0"])
+        after = counts()
+        self.assertEqual(after["revision_reads"], before["revision_reads"], after)
+        self.assertEqual(after["vector_hits"], before["vector_hits"] + 100, after)
+        self.put(1, "v1")
+        changed = time.monotonic()
+        self.wait_until(lambda: read(1) == "v1", "the new value")
+        self.assertLess(time.monotonic() - changed, BOUND)
+        self.assertEqual(read(2), "v0")
 
     def test_what_was_changed_while_nobody_listened_is_never_answered_old(self):
         self.start()

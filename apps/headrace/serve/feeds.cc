@@ -117,7 +117,13 @@ http::FeedView Feeds::view(const Running& running) const {
   const Instant proved = running.cover->last_proved();
   const Instant now = runtime_.now();
   if (proved != Instant::min()) view.proved_ago = std::max(Duration::zero(), now - proved);
-  view.is_behind = !view.proved_ago || *view.proved_ago >= running.wanted.cover.bound;
+  // A proof may not count yet: what others were told is still to be heard.
+  const bool some_wait =
+      std::ranges::any_of(running.wanted.cover.policies, [this](const auto& one) {
+        const PolicyHandle policy = engine_.find(one);
+        return policy && !engine_.is_covered(policy);
+      });
+  view.is_behind = some_wait || !view.proved_ago || *view.proved_ago >= running.wanted.cover.bound;
   return view;
 }
 
