@@ -309,6 +309,22 @@ TEST_F(FeedHeardTest, OnceABusBoundHasPassedMemoryAnswersAgain) {
   EXPECT_EQ(second_reads("1")->origin(), Origin::memory);
 }
 
+// What is answered from memory held when what is heard by now was proved, and not later.
+TEST_F(FeedHeardTest, HowFarItHasToldIsHowFarThisOneHasHeard) {
+  prove_for(seconds(3));
+  second_bus.deaf = true;
+  const Instant changed = world.now();
+  EXPECT_EQ(**invalidate(key("1")), Held::soon);
+  for (int i = 0; i < 9; ++i) {
+    prove_for(milliseconds(100));
+    ASSERT_EQ(text(second_reads("1")), "v1");
+    const auto told = second->told_until(second_users);
+    ASSERT_TRUE(told);
+    EXPECT_LE(*told, changed);
+    EXPECT_GE(*told, changed - seconds(2)) << "two bus bounds at most";
+  }
+}
+
 // Who is late again in between begins anew.
 TEST_F(FeedHeardTest, ProofsThatCeaseMeanwhileDoNotCount) {
   world.advance(seconds(5));
