@@ -38,6 +38,8 @@ TEST_F(DecodingFeedTest, WhatAnybodyChangesIsToldAcknowledgedAndProved) {
                   "public.users 7 name owner=2", "public.users 7 - owner=2",
                   "public.users 8 - owner=2", "public.users 8 - owner=2", "public.orders * -"));
   const FeedHealth health = feed.health();
+  EXPECT_GT(health.retained, 0u);
+  EXPECT_THAT(health.position, testing::MatchesRegex("[0-9A-F]+/[0-9A-F]+"));
   EXPECT_TRUE(health.is_consumer);
   EXPECT_EQ(health.changes, 7u);
   EXPECT_EQ(health.losses, 1u);
@@ -171,11 +173,14 @@ TEST_F(DecodingFeedTest, ATransactionOfManyRowsIsToldOnceAndABacklogInBatches) {
   small.rows_max = 10;
   small.batch_max = 3;
   small.backlog_max = 5;
-  follow_from_now(small);
+  const Feed& feed = follow_from_now(small);
   ear_.hold();
   run("INSERT INTO users SELECT i FROM generate_series(1, 11) AS i");
   run("INSERT INTO users SELECT i FROM generate_series(101, 110) AS i");
   for (int i = 201; i <= 220; ++i) run("INSERT INTO users VALUES (" + std::to_string(i) + ")");
+  EXPECT_TRUE(eventually([&] { return feed.health().waiting == 11; }));
+  let_pass(milliseconds(100));
+  EXPECT_EQ(feed.health().waiting, 11u) << "the rest waits at the server";
   ear_.release();
   EXPECT_TRUE(is_proved(ear_));
   EXPECT_EQ(ear_.acknowledged().size(), 31u);
@@ -354,6 +359,17 @@ TEST_F(DecodingFeedTest, ASlotThatIsGoneIsALossAndSoIsTheNext) {
   EXPECT_THAT(ear_.told(), IsEmpty()) << "that was before the slot";
   run("INSERT INTO users VALUES (8)");
   EXPECT_TRUE(is_acknowledged("public.users 8 -"));
+}
+
+TEST_F(DecodingFeedTest, ASlotThatIsNotTheFeedsAnyMoreIsLetGoOf) {
+  const Feed& feed = follow_from_now();
+  const std::string own = slot();
+  run("UPDATE headrace.decoding_feeds SET slot = 'another'");
+  EXPECT_TRUE(is_troubled(feed, "the slot another is gone"));
+  EXPECT_TRUE(eventually([&] {
+    return run("SELECT active FROM pg_replication_slots WHERE slot_name = '" + own + "'") == "f";
+  }));
+  EXPECT_TRUE(has_lost(2));
 }
 
 TEST_F(DecodingFeedTest, ATableThatGotOutOfThePublicationIsALossAndSoIsItsReturn) {

@@ -12,9 +12,9 @@
 // nothing confirmed, that a fresh snapshot does not show.
 //
 // A loss is told when all are over that may have changed something before the installation had the
-// state that is to be recorded, or before its slot began: whoever had begun then.  They may still
-// be waiting for a standby, though the log has them; and a publication that gets a table tells of
-// no change of it which was made before, though that is committed later.
+// state that is to be recorded: whoever had begun then.  For a publication that gets a table tells
+// of no change of it which was made before, though that is committed later; and what is committed
+// may still wait for a standby.
 //
 // Places in the log are those of one server's history, which is a part of the state.
 #include "feeds/decoding/follower.h"
@@ -292,6 +292,7 @@ void Follower::show(const Look& look) {
   const std::scoped_lock lock(mutex_);
   health_.is_consumer = is_consumer_;
   health_.waiting = backlog_.size();
+  health_.retained = look.retained;
   health_.position = shown(look.confirmed);
   health_.trouble = std::move(trouble);
 }
