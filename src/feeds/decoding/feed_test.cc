@@ -20,6 +20,16 @@ class DecodingFeedTest : public DecodingTest {
     if (IsSkipped()) return;
     install();
   }
+  // Though it is in use.
+  void drop(const std::string& slot) {
+    EXPECT_TRUE(eventually([&] {
+      run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
+          "WHERE slot_name = '" +
+          slot + "'");
+      const auto dropped = client_->query("SELECT pg_drop_replication_slot('" + slot + "')");
+      return dropped && !dropped->starts_with('-');
+    }));
+  }
 };
 
 TEST_F(DecodingFeedTest, WhatAnybodyChangesIsToldAcknowledgedAndProved) {
@@ -330,17 +340,7 @@ TEST_F(DecodingFeedTest, ASlotThatIsGoneIsALossAndSoIsTheNext) {
   const Feed& other = follow(options(), other_);
   EXPECT_TRUE(is_proved(other_));
   const std::string gone = slot();
-  run("SELECT pg_terminate_backend(active_pid), pg_sleep(0.1) FROM pg_replication_slots "
-      "WHERE slot_name = '" +
-      gone + "'");
-  EXPECT_TRUE(eventually([&] {
-    auto dropped = client_->query("SELECT pg_drop_replication_slot('" + gone + "')");
-    if (dropped && !dropped->starts_with('-')) return true;
-    run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
-        "WHERE slot_name = '" +
-        gone + "'");
-    return false;
-  }));
+  drop(gone);
   const Instant dropped = runtime_.now();
   EXPECT_TRUE(has_lost(2));
   EXPECT_TRUE(is_troubled(feed, "the slot " + gone + " is gone; install the feed again"));
@@ -359,6 +359,17 @@ TEST_F(DecodingFeedTest, ASlotThatIsGoneIsALossAndSoIsTheNext) {
   EXPECT_THAT(ear_.told(), IsEmpty()) << "that was before the slot";
   run("INSERT INTO users VALUES (8)");
   EXPECT_TRUE(is_acknowledged("public.users 8 -"));
+}
+
+// What came in between is in neither.
+TEST_F(DecodingFeedTest, ASlotThatIsMadeAgainByHandIsALoss) {
+  follow_from_now();
+  drop(slot());
+  EXPECT_TRUE(has_lost(2));
+  run("INSERT INTO users VALUES (7)");
+  run("SELECT pg_create_logical_replication_slot('" + slot() + "', 'pgoutput')");
+  EXPECT_TRUE(has_lost(3));
+  EXPECT_TRUE(is_proved(ear_));
 }
 
 TEST_F(DecodingFeedTest, ASlotThatIsNotTheFeedsAnyMoreIsLetGoOf) {
