@@ -60,11 +60,12 @@ struct FeedHealth {
   std::uint64_t reads = 0;    // Documents that the source bills this one for, as it counts them ...
   std::uint64_t writes = 0;   // ... and its own writes, where there are any.
   std::uint64_t waiting = 0;  // Changes that are not acknowledged yet, as last seen.
-  Duration lag{0};            // Of the last change told: from its making to its acknowledgement,
-                              // by the source's clock.
-  Duration lag_max{0};        // The longest of those.
-  std::string position{};     // In the feed's own words.
-  std::string trouble{};      // What is wrong now; empty if nothing is.
+  std::uint64_t retained = 0;  // Bytes of its log that the source keeps for those who are told.
+  Duration lag{0};             // Of the last change told: from its making to its acknowledgement,
+                               // by the source's clock.
+  Duration lag_max{0};         // The longest of those.
+  std::string position{};      // In the feed's own words.
+  std::string trouble{};       // What is wrong now; empty if nothing is.
 };
 
 class Feed {

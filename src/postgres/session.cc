@@ -45,10 +45,14 @@ std::string one_line(const char* text) {
 Result<std::unique_ptr<Session>> Session::open(const Login& login, const Clock& clock,
                                                const Bell& bell, Instant until) {
   // What stands later counts; an empty one does not.
-  const char* const names[] = {"dbname", "password", "client_encoding", "fallback_application_name",
-                               nullptr};
-  const char* const values[] = {login.connection.c_str(), login.password.c_str(), "UTF8",
-                                "headrace", nullptr};
+  const char* const names[] = {
+      "dbname", "password", "client_encoding", "replication", "fallback_application_name", nullptr};
+  const char* const values[] = {login.connection.c_str(),
+                                login.password.c_str(),
+                                "UTF8",
+                                login.replicates ? "database" : "",
+                                "headrace",
+                                nullptr};
   constexpr int expand = 1;  // The first is a whole connection string.
   auto session = std::make_unique<Session>(PQconnectStartParams(names, values, expand), login.code,
                                            clock, bell);
@@ -183,6 +187,54 @@ Result<void> Session::await_answer(Instant until) {
   }
 }
 
+Result<void> Session::stream(const std::string& command, Instant until) {
+  refusal_ = {};
+  if (PQsendQuery(connection_.get(), command.c_str()) != 1) return lost();
+  if (Result<void> here = await_answer(until); !here) return here;
+  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(connection_.get()),
+                                                             &PQclear);
+  if (PQresultStatus(result.get()) == PGRES_COPY_BOTH) return {};
+  lost_ = true;  // What else comes of it nobody reads.
+  return refused(result.get());
+}
+
+Result<std::optional<std::string>> Session::receive() {
+  constexpr int without_waiting = 1;
+  // Under TLS the first may leave what poll() does not see.
+  const int tries = PQsslInUse(connection_.get()) != 0 ? 2 : 1;
+  for (int i = 0;; ++i) {
+    char* bytes = nullptr;
+    const int size = PQgetCopyData(connection_.get(), &bytes, without_waiting);
+    if (size > 0) {
+      const std::unique_ptr<char, decltype(&PQfreemem)> owned(bytes, &PQfreemem);
+      return std::string(bytes, static_cast<std::size_t>(size));
+    }
+    if (size < 0) return end_of_stream();
+    if (i == tries) return std::nullopt;
+    if (PQconsumeInput(connection_.get()) == 0) return lost();
+  }
+}
+
+// What the server says of why it has ended.
+std::unexpected<Error> Session::end_of_stream() {
+  refusal_ = {};
+  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(connection_.get()),
+                                                             &PQclear);
+  lost_ = true;
+  if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return refused(result.get());
+  return failed("it has ended the stream");
+}
+
+Result<void> Session::send(std::string_view bytes) {
+  if (PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return lost();
+  }
+  const int left = PQflush(connection_.get());
+  if (left < 0) return lost();
+  unsent_ = left > 0;
+  return {};
+}
+
 bool Session::is_lost() const noexcept {
   return lost_ || PQstatus(connection_.get()) == CONNECTION_BAD;
 }
@@ -194,8 +246,9 @@ Result<void> Session::read() {
   return {};
 }
 
-void Session::wait(Instant until) const {
-  (void)poll(POLLIN, until);
+void Session::wait(Instant until) {
+  (void)poll(unsent_ ? POLLIN | POLLOUT : POLLIN, until);
+  if (unsent_) unsent_ = PQflush(connection_.get()) > 0;
 }
 
 std::optional<Notification> Session::next() {

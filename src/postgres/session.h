@@ -27,6 +27,7 @@ struct Login {
   std::string connection{};              // As libpq reads it.
   std::string password{};                // Empty: what the connection says.
   Code code = Code::source_unavailable;  // Of all errors.
+  bool replicates = false;               // The session may stream() the server's log.
 };
 
 struct Notification {
@@ -85,6 +86,16 @@ class Session {
                                           const std::vector<std::string>& parameters, Instant until,
                                           const OnRow& on_row);
 
+  // Begins to stream with a command that is answered by that: from then on only the three below
+  // and wait() are of use.  Such a session takes several statements without parameters, by run().
+  [[nodiscard]] Result<void> stream(const std::string& command, Instant until);
+  // What has come of the stream, one part after another, without waiting; none: nothing more.
+  [[nodiscard]] Result<std::optional<std::string>> receive();
+  // Sends this to the server, now or while the next ones wait.
+  [[nodiscard]] Result<void> send(std::string_view bytes);
+
+  // The server's process.
+  [[nodiscard]] int process_id() const noexcept { return PQbackendPID(connection_.get()); }
   [[nodiscard]] bool is_lost() const noexcept;
   [[nodiscard]] const Refusal& refusal() const noexcept { return refusal_; }
 
@@ -97,8 +108,8 @@ class Session {
   [[nodiscard]] Result<void> read();
   [[nodiscard]] std::optional<Notification> next();
   // Returns when something has come, the bell has rung, or at `until`.
-  // REQUIRES: next() had nothing after the last read().
-  void wait(Instant until) const;
+  // REQUIRES: next() had nothing after the last read(), or receive() had nothing.
+  void wait(Instant until);
 
   // Use open().
   Session(PGconn* connection, Code code, const Clock& clock, const Bell& bell)
@@ -117,6 +128,7 @@ class Session {
   [[nodiscard]] Result<void> collect(int sent, Instant until, const OnResult& on_result);
   [[nodiscard]] Result<void> collect_rows(int sent, Instant until, const OnRow& on_row);
   [[nodiscard]] Result<void> await_answer(Instant until);
+  [[nodiscard]] std::unexpected<Error> end_of_stream();
   [[nodiscard]] std::unexpected<Error> refused(const PGresult* result);
   [[nodiscard]] std::unexpected<Error> failed(std::string what) const;
   [[nodiscard]] std::unexpected<Error> lost();
@@ -130,6 +142,7 @@ class Session {
   std::function<bool()> is_wanted_{};
   Refusal refusal_{};
   bool lost_ = false;
+  bool unsent_ = false;  // Of what send() was given some is left.
 };
 
 // The library's words in one line.

@@ -19,7 +19,8 @@ POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
 class Postgres:
     """A server of the test's own, on a port that stays the same; not as root, which it refuses."""
 
-    def __init__(self):
+    def __init__(self, settings=()):
+        self.settings = [word for one in settings for word in ("-c", one)]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="headrace-postgres-"))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -36,7 +37,8 @@ class Postgres:
     def start(self):
         self.process = subprocess.Popen(
             [POSTGRES / "postgres", "-D", "data", "-p", str(self.port), "-c", "fsync=off",
-             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
+             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+             *self.settings],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.user)
 
     def stop(self):

@@ -7,6 +7,7 @@
 
 #include "commands/commands.h"
 #include "config/config.h"
+#include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/runtime.h"
@@ -35,17 +36,54 @@ const config::FeedConfig* find_feed(const config::Config& config, std::string_vi
   return found == config.feeds.end() ? nullptr : &*found;
 }
 
-int install(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
-  const Result<std::string> sql = postgres_outbox_sql(options.login, options.outbox, clock);
+// What is installed, for either way.
+PostgresOutbox& installation_of(PostgresFeedOptions& options) {
+  return options.outbox;
+}
+PostgresDecoding& installation_of(PostgresDecodingOptions& options) {
+  return options.decoding;
+}
+
+Result<std::string> sql_of(const PostgresFeedOptions& options, const Clock& clock) {
+  return postgres_outbox_sql(options.login, options.outbox, clock);
+}
+Result<std::string> sql_of(const PostgresDecodingOptions& options, const Clock& clock) {
+  return postgres_decoding_sql(options.login, options.decoding, clock);
+}
+
+Result<void> install_by(const PostgresFeedOptions& options, const Clock& clock) {
+  return install_postgres_outbox(options.login, options.outbox, clock);
+}
+Result<void> install_by(const PostgresDecodingOptions& options, const Clock& clock) {
+  return install_postgres_decoding(options.login, options.decoding, clock);
+}
+
+Result<std::string> check_by(const PostgresFeedOptions& options, const Clock& clock) {
+  return check_postgres_outbox(options.login, options.outbox, clock);
+}
+Result<std::string> check_by(const PostgresDecodingOptions& options, const Clock& clock) {
+  return check_postgres_decoding(options.login, options.decoding, clock);
+}
+
+Result<void> uninstall_by(const PostgresFeedOptions& options, const Clock& clock) {
+  return uninstall_postgres_outbox(options.login, options.outbox.name, clock);
+}
+Result<void> uninstall_by(const PostgresDecodingOptions& options, const Clock& clock) {
+  return uninstall_postgres_decoding(options.login, options.decoding.name, clock);
+}
+
+template <class Options>
+int install(const FeedCommand& command, Options& options, const Clock& clock) {
+  const Result<std::string> sql = sql_of(options, clock);
   if (!sql) return complain(sql.error());
   fmt::print("{}", *sql);
   if (command.print) return exit_ok;
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Install feed {}?", options.outbox.name));
+    const auto agreed = is_agreed(fmt::format("Install feed {}?", installation_of(options).name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = install_postgres_outbox(options.login, options.outbox, clock);
+  const auto done = install_by(options, clock);
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -57,13 +95,14 @@ int show(const Result<std::string>& lacking) {
   return lacking->empty() ? exit_ok : exit_absent;
 }
 
-int uninstall(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
+template <class Options>
+int uninstall(const FeedCommand& command, Options& options, const Clock& clock) {
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Remove feed {}?", options.outbox.name));
+    const auto agreed = is_agreed(fmt::format("Remove feed {}?", installation_of(options).name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = uninstall_postgres_outbox(options.login, options.outbox.name, clock);
+  const auto done = uninstall_by(options, clock);
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -77,15 +116,17 @@ int run(const FeedCommand& command, const FirestoreFeedOptions& options, Runtime
   return exit_ok;
 }
 
-int run(const FeedCommand& command, PostgresFeedOptions options, const Clock& clock) {
+// Of PostgreSQL, in either way.
+template <class Options>
+int run(const FeedCommand& command, Options options, const Clock& clock) {
   if (!command.connection.empty()) {
     options.login.connection = command.connection;
     options.login.password.clear();
-    options.outbox.role = command.role;
+    installation_of(options).role = command.role;
   }
   if (command.stage == "install") return install(command, options, clock);
   if (command.stage == "uninstall") return uninstall(command, options, clock);
-  return show(check_postgres_outbox(options.login, options.outbox, clock));
+  return show(check_by(options, clock));
 }
 
 }  // namespace

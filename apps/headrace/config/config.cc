@@ -205,6 +205,10 @@ source = "d"
 tags = ["t"]
 [feeds.c]
 source = "c"
+[feeds.d]
+source = "d"
+by = "decoding"
+[feeds.d.tables.t]
 [policies.a]
 source = "a"
 table = "t"

@@ -25,6 +25,7 @@
 #include "headrace/bus/valkey.h"
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
+#include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/journals/file.h"
@@ -243,7 +244,8 @@ struct AllowanceConfig {
   }
 };
 
-using FeedOptions = std::variant<PostgresFeedOptions, FirestoreFeedOptions>;
+using FeedOptions =
+    std::variant<PostgresFeedOptions, PostgresDecodingOptions, FirestoreFeedOptions>;
 
 // A feed of a source's changes, and the policies that it covers.
 struct FeedConfig {

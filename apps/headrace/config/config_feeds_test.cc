@@ -77,6 +77,48 @@ tags = ["list:{owner}", "{kind}/{owner}", "items"]
   EXPECT_THAT(feed.cover.tables[0].tags, ElementsAre("list:{owner}", "{kind}/{owner}", "items"));
 }
 
+TEST(ConfigFeeds, ByDecodingHaveTheSameTablesAndASlot) {
+  const auto config = read(R"([feeds.app]
+source = "db"
+by = "decoding"
+slot = "shop_1"
+poll_every = "500ms"
+rows_max = 5
+batch_max = 6
+backlog_max = 7
+[feeds.app.tables."shop.items"]
+tags = ["list:{owner}"]
+)");
+  ASSERT_TRUE(config);
+  const auto& options = std::get<PostgresDecodingOptions>(config->feeds[0].options);
+  EXPECT_EQ(options.decoding.name, "shop_1");
+  ASSERT_EQ(options.decoding.tables.size(), 2u);
+  EXPECT_EQ(options.decoding.tables[0].table, "shop.users");
+  EXPECT_THAT(options.decoding.tables[1].values, ElementsAre("owner"));
+  EXPECT_EQ(options.poll_every, std::chrono::milliseconds(500));
+  EXPECT_EQ(options.rows_max, 5u);
+  EXPECT_EQ(options.batch_max, 6u);
+  EXPECT_EQ(options.backlog_max, 7u);
+}
+
+TEST(ConfigFeeds, ByDecodingTellEveryFaultInItsPlace) {
+  const std::string feed = "[feeds.app]\nsource = \"db\"\nby = \"decoding\"\n";
+  EXPECT_THAT(faults_in("[feeds.app]\nsource = \"db\"\nby = \"log\"\n"),
+              ElementsAre(HasSubstr("h.toml:18:6: feeds.app.by: ")));
+  EXPECT_THAT(faults_in(feed + "notify = false\n"),
+              ElementsAre(HasSubstr("h.toml:19:1: feeds.app.notify: ")));
+  EXPECT_THAT(faults_in(feed + "outbox = \"a\"\n"),
+              ElementsAre(HasSubstr("h.toml:19:1: feeds.app.outbox: ")));
+  EXPECT_THAT(faults_in(feed + "slot = \"A-b\"\n"),
+              ElementsAre(HasSubstr("h.toml:19:8: feeds.app.slot: must be 1 to 24 lower-case")));
+  EXPECT_THAT(faults_in(feed + "bound = \"900ms\"\n"),
+              ElementsAre(HasSubstr("feeds.app.bound: must be at least four times poll_every")));
+  EXPECT_THAT(faults_in("[feeds.app]\nsource = \"db\"\nslot = \"a\"\n"),
+              ElementsAre(HasSubstr("h.toml:18:1: feeds.app.slot: ")));
+  EXPECT_THAT(faults_in(feed + "[feeds.more]\nsource = \"db\"\nby = \"decoding\"\n"),
+              Contains(HasSubstr("feeds.more.slot: is that of feed \"app\" too")));
+}
+
 constexpr std::string_view firestore = R"([sources.fs]
 kind = "firestore"
 project = "p"

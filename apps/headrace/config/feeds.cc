@@ -122,9 +122,9 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   }
 }
 
+// What the two ways have in common.
 void read_times(FeedConfig& feed, Section& section) {
   PostgresFeedOptions& options = of_postgres(feed);
-  section.truth("notify", options.outbox.notify);
   section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
   section.count("batch_max", options.batch_max, 1, 10'000);
   section.count("backlog_max", options.backlog_max, 1, 10'000'000);
@@ -132,9 +132,6 @@ void read_times(FeedConfig& feed, Section& section) {
       (options.poll_every < std::chrono::milliseconds(10) ||
        options.poll_every > std::chrono::seconds(5))) {
     section.fail("poll_every", "must be 10ms to 5s");
-  }
-  if (feed.cover.bound < 2 * options.poll_every) {
-    section.fail("bound", "must be at least twice poll_every: each poll proves once");
   }
 }
 
@@ -147,6 +144,11 @@ void read_cover(FeedConfig& feed, Section& section) {
 }
 
 void read_outbox(FeedConfig& feed, Section& section) {
+  const PostgresFeedOptions& options = of_postgres(feed);
+  section.truth("notify", of_postgres(feed).outbox.notify);
+  if (feed.cover.bound < 2 * options.poll_every) {
+    section.fail("bound", "must be at least twice poll_every: each poll proves once");
+  }
   std::string& name = of_postgres(feed).outbox.name;
   section.text("outbox", name);
   const bool is_sound = !name.empty() && name.size() <= outbox_name_bytes_max &&
@@ -157,10 +159,35 @@ void read_outbox(FeedConfig& feed, Section& section) {
   if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
 }
 
+// From here on the feed's options are those of this way.
+void read_decoding(FeedConfig& feed, Section& section) {
+  PostgresFeedOptions& options = of_postgres(feed);
+  if (feed.cover.bound < 4 * options.poll_every) {
+    section.fail("bound",
+                 "must be at least four times poll_every: so long a server that is not told may "
+                 "need for a proof");
+  }
+  PostgresDecoding decoding{.tables = std::move(options.outbox.tables)};
+  section.text("slot", decoding.name);
+  const bool is_sound = !decoding.name.empty() && decoding.name.size() <= outbox_name_bytes_max &&
+                        std::ranges::all_of(decoding.name, [](char c) {
+                          return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_';
+                        });
+  if (!is_sound) section.fail("slot", "must be 1 to 24 lower-case letters, digits and \"_\"");
+  feed.options = PostgresDecodingOptions{.decoding = std::move(decoding),
+                                         .poll_every = options.poll_every,
+                                         .rows_max = options.outbox.rows_max,
+                                         .batch_max = options.batch_max,
+                                         .backlog_max = options.backlog_max};
+}
+
 // What says which of those that have a feed is told, and the key that names it.
 std::pair<std::string_view, std::string_view> told_by(const FeedConfig& feed) {
   if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&feed.options)) {
     return {"lease", firestore->lease};
+  }
+  if (const auto* decoding = std::get_if<PostgresDecodingOptions>(&feed.options)) {
+    return {"slot", decoding->decoding.name};
   }
   return {"outbox", std::get<PostgresFeedOptions>(feed.options).outbox.name};
 }
@@ -185,9 +212,15 @@ void refuse_doubles(const Config& config, const FeedConfig& feed, Section& secti
 
 void read_postgres_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
                         Section& section) {
+  std::string by;
+  const bool decodes = section.choice("by", by, {"outbox", "decoding"}) && by == "decoding";
   read_times(feed, section);
-  read_outbox(feed, section);
   if (source != nullptr) read_tables(config, feed, section);
+  if (decodes) {
+    read_decoding(feed, section);
+  } else {
+    read_outbox(feed, section);
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
 #include "serve/log.h"
@@ -20,6 +21,9 @@ constexpr Duration first_proof_within = std::chrono::seconds(5);
 Result<std::unique_ptr<Feed>> open(const config::FeedOptions& options, Runtime& runtime) {
   if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&options)) {
     return open_firestore_feed(*firestore, runtime, runtime, runtime);
+  }
+  if (const auto* decoding = std::get_if<PostgresDecodingOptions>(&options)) {
+    return open_postgres_decoding(*decoding, runtime, runtime);
   }
   return open_postgres_feed(std::get<PostgresFeedOptions>(options), runtime, runtime);
 }
@@ -37,10 +41,16 @@ Result<config::FeedOptions> feed_options(const config::Config& config,
   const auto& source = std::get<config::PostgresSourceConfig>(asked.options);
   auto password = first_line_of(source.password_file);
   if (!password) return std::unexpected(std::move(password.error()));
+  PostgresLogin login{.connection = source.options.connection,
+                      .password = std::move(*password),
+                      .connect_within = source.options.connect_within};
+  if (const auto* decoding = std::get_if<PostgresDecodingOptions>(&feed.options)) {
+    PostgresDecodingOptions options = *decoding;
+    options.login = std::move(login);
+    return options;
+  }
   PostgresFeedOptions options = std::get<PostgresFeedOptions>(feed.options);
-  options.login.connection = source.options.connection;
-  options.login.password = std::move(*password);
-  options.login.connect_within = source.options.connect_within;
+  options.login = std::move(login);
   return options;
 }
 
@@ -56,6 +66,8 @@ Result<std::vector<Feeds::Wanted>> Feeds::wanted_of(const config::Config& config
         Wanted{.name = feed.name, .feed = *std::move(options), .cover = feed.cover});
     if (auto* const postgres = std::get_if<PostgresFeedOptions>(&wanted.feed)) {
       wanted.cover.database = postgres->database = bindings.identity_of(feed.source);
+    } else if (auto* const decoding = std::get_if<PostgresDecodingOptions>(&wanted.feed)) {
+      wanted.cover.database = decoding->database = bindings.identity_of(feed.source);
     } else {
       wanted.cover.database = identity_of(std::get<FirestoreFeedOptions>(wanted.feed).database);
     }

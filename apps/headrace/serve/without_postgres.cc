@@ -4,6 +4,7 @@
 #include <string>
 
 #include "headrace/bus/postgres.h"
+#include "headrace/feeds/decoding.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/sources/postgres.h"
 
@@ -62,6 +63,26 @@ Result<std::string> check_postgres_outbox(PostgresLogin, PostgresOutbox, const C
 }
 
 Result<void> uninstall_postgres_outbox(PostgresLogin, std::string, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<std::unique_ptr<Feed>> open_postgres_decoding(PostgresDecodingOptions, Clock&, Executor&) {
+  return not_built("feeds");
+}
+
+Result<std::string> postgres_decoding_sql(PostgresLogin, PostgresDecoding, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<void> install_postgres_decoding(PostgresLogin, PostgresDecoding, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<std::string> check_postgres_decoding(PostgresLogin, PostgresDecoding, const Clock&) {
+  return not_built("feeds");
+}
+
+Result<void> uninstall_postgres_decoding(PostgresLogin, std::string, const Clock&) {
   return not_built("feeds");
 }
 

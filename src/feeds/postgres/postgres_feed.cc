@@ -9,17 +9,21 @@
 
 namespace headrace {
 
+namespace postgres::feed {
+
 namespace {
 
 constexpr std::size_t batch_most = 10'000;
 constexpr std::size_t backlog_most = 10'000'000;
 constexpr Duration longest = std::chrono::hours(24);
 
+}  // namespace
+
 Result<void> check(const PostgresFeedOptions& options) {
   const auto wrong = [](std::string what) {
     return failure(Code::invalid_argument, std::move(what));
   };
-  if (Result<void> sound = postgres::feed::check(options.outbox); !sound) return sound;
+  if (Result<void> sound = check(options.outbox); !sound) return sound;
   using Parsed = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
   // The library's own words may repeat a password.
   const Parsed parsed(PQconninfoParse(options.login.connection.c_str(), nullptr), &PQconninfoFree);
@@ -49,11 +53,11 @@ Result<void> check(const PostgresFeedOptions& options) {
   return {};
 }
 
-}  // namespace
+}  // namespace postgres::feed
 
 Result<std::unique_ptr<Feed>> open_postgres_feed(PostgresFeedOptions options, Clock& clock,
                                                  Executor& executor) {
-  if (Result<void> sound = check(options); !sound) {
+  if (Result<void> sound = postgres::feed::check(options); !sound) {
     return std::unexpected(std::move(sound.error()));
   }
   auto follower = std::make_unique<postgres::feed::Follower>(std::move(options), clock, executor);

@@ -22,6 +22,7 @@
 #include "feeds/postgres/changes.h"
 #include "feeds/postgres/installed.h"
 #include "feeds/postgres/outbox_sql.h"
+#include "feeds/postgres/state_sql.h"
 #include "feeds/postgres/watched.h"
 #include "sql/question.h"
 
@@ -30,31 +31,15 @@ namespace headrace::postgres::feed {
 namespace {
 
 // $1 feed, $2 tables, $3 the functions' pattern, $4 backlog_max + 1, $5 an earlier snapshot.
-constexpr char look_sql[] = R"(
-WITH RECURSIVE named(oid) AS (
-  SELECT to_regclass(name)::oid FROM unnest($2::text[]) AS name
-), down(oid) AS (
-  SELECT oid FROM named
-  UNION SELECT i.inhrelid FROM down JOIN pg_catalog.pg_inherits AS i ON i.inhparent = down.oid
-), up(oid) AS (
-  SELECT oid FROM named
-  UNION SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = up.oid
-), kin(oid) AS (
-  SELECT oid FROM down UNION SELECT oid FROM up
-), told(oid, version) AS (
+std::string look_sql() {
+  return "WITH RECURSIVE " + std::string(kin_sql) + R"(, told(oid, version) AS (
   SELECT oid, xmin FROM pg_catalog.pg_proc
   WHERE pronamespace = to_regnamespace('headrace') AND proname LIKE 'outbox\_%' AND proname ~ $3
-), state(item) AS (
-  SELECT 'none' FROM named WHERE oid IS NULL
-  UNION ALL SELECT concat_ws(' ', 'table', c.oid, n.nspname, c.relname, c.relkind, c.relpersistence)
-    FROM pg_catalog.pg_class AS c JOIN kin ON kin.oid = c.oid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+), state(item) AS ()" +
+         std::string(state_of_kin_sql) +
+         R"(
   UNION ALL SELECT concat_ws(' ', 'subscribed', s.srsubid, s.srrelid)
     FROM pg_catalog.pg_subscription_rel AS s JOIN kin ON kin.oid = s.srrelid
-  UNION ALL SELECT concat_ws(' ', 'column', a.attrelid, a.attnum, a.xmin)
-    FROM pg_catalog.pg_attribute AS a JOIN kin ON kin.oid = a.attrelid WHERE a.attnum > 0
-  UNION ALL SELECT concat_ws(' ', 'key', i.indrelid, i.indkey)
-    FROM pg_catalog.pg_index AS i JOIN kin ON kin.oid = i.indrelid WHERE i.indisprimary
   UNION ALL SELECT concat_ws(' ', 'function', oid, version) FROM told
   UNION ALL SELECT concat_ws(' ', 'trigger', t.oid, t.xmin)
     FROM pg_catalog.pg_trigger AS t JOIN kin ON kin.oid = t.tgrelid JOIN told ON told.oid = t.tgfoid
@@ -67,14 +52,9 @@ SELECT pg_current_snapshot(),
   (SELECT count(*) FROM (SELECT FROM headrace.outbox WHERE feed = $1 LIMIT $4::bigint) AS r),
   EXISTS (SELECT FROM headrace.outbox
           WHERE feed = $1 AND pg_visible_in_snapshot(xid, nullif($5, '')::pg_snapshot)))";
+}
 
 constexpr char look_name[] = "headrace_look";
-
-// Another server, or this one after it was restored or another took over, has another history.
-constexpr char history_sql[] =
-    "SELECT system_identifier || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ' ' || "
-    "(SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) "
-    "FROM pg_control_system()";
 
 constexpr char lock_sql[] = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
 
@@ -106,20 +86,6 @@ std::uint64_t number_of(const Row& row, int column) {
 
 std::string text_of(const Row& row, int column) {
   return std::string(row.at(column).value_or(""));
-}
-
-// The names of the tables as a list for the server.
-std::string list_of(const std::vector<PostgresOutboxTable>& tables) {
-  std::string list;
-  for (const PostgresOutboxTable& one : tables) {
-    list += list.empty() ? "{\"" : ",\"";
-    for (const char c : one.table) {
-      if (c == '"' || c == '\\') list += '\\';
-      list += c;
-    }
-    list += '"';
-  }
-  return list + "}";
 }
 
 std::string milliseconds(Duration time) {
@@ -166,7 +132,7 @@ Result<void> Reading::set_up() {
 
 Result<void> Reading::prepare_look() {
   if (is_prepared_) return {};
-  Result<void> prepared = session_->prepare(look_name, look_sql, until());
+  Result<void> prepared = session_->prepare(look_name, look_sql(), until());
   is_prepared_ = prepared.has_value();
   return prepared;
 }
@@ -175,7 +141,8 @@ Result<Look> Reading::look(const std::string& snapshot) {
   Look look;
   Result<void> done = prepare_look();
   if (done) {
-    const std::vector<std::string> parameters{options_.outbox.name, list_of(options_.outbox.tables),
+    const std::vector<std::string> parameters{options_.outbox.name,
+                                              names_of(options_.outbox.tables),
                                               functions_pattern(options_.outbox.name),
                                               std::to_string(options_.backlog_max + 1), snapshot};
     done = session_->ask_prepared(look_name, parameters, until(), [&](const Row& row) {

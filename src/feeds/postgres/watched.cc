@@ -103,6 +103,19 @@ Result<void> check(const PostgresOutbox& outbox) {
   return {};
 }
 
+std::string names_of(const std::vector<PostgresOutboxTable>& tables) {
+  std::string list;
+  for (const PostgresOutboxTable& one : tables) {
+    list += list.empty() ? "{\"" : ",\"";
+    for (const char c : one.table) {
+      if (c == '"' || c == '\\') list += '\\';
+      list += c;
+    }
+    list += '"';
+  }
+  return list + "}";
+}
+
 Result<std::vector<Watched>> read_watched(const PostgresOutbox& outbox, Session& session,
                                           Instant until) {
   std::vector<Watched> all;

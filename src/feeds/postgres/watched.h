@@ -35,6 +35,10 @@ struct Watched {
 // What is wrong with it, as far as that shows without the server.
 [[nodiscard]] Result<void> check_name(std::string_view name);
 [[nodiscard]] Result<void> check(const PostgresOutbox& outbox);
+[[nodiscard]] Result<void> check(const PostgresFeedOptions& options);
+
+// Their names, as the server takes a list.
+[[nodiscard]] std::string names_of(const std::vector<PostgresOutboxTable>& tables);
 
 [[nodiscard]] Result<std::vector<Watched>> read_watched(const PostgresOutbox& outbox,
                                                         Session& session, Instant until);

@@ -450,6 +450,8 @@ void write_feeds(Exposition& to, const std::vector<FeedView>& feeds) {
   each([](const FeedView& one) { return one.health.reads; });
   to.counter("headrace_feed_writes_total", "Writes that the source bills the feed here for.");
   each([](const FeedView& one) { return one.health.writes; });
+  to.gauge("headrace_feed_retained_bytes", "Of its log, what the source keeps for the feed.");
+  each([](const FeedView& one) { return one.health.retained; });
   to.gauge("headrace_feed_lag_seconds", "From the last change told here to its acknowledgement.");
   each_real([&](const FeedView& one) { return seconds(one.health.lag); });
   to.gauge("headrace_feed_lag_max_seconds", "The longest of those.");

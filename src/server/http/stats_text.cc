@@ -89,6 +89,7 @@ void append_feed(std::string& out, const FeedView& feed) {
   json.number("waiting", whole(feed.health.waiting));
   json.number("reads", whole(feed.health.reads));
   json.number("writes", whole(feed.health.writes));
+  json.number("retained", whole(feed.health.retained));
   json.real("lag", seconds_of(feed.health.lag));
   json.real("lag_max", seconds_of(feed.health.lag_max));
   json.text("position", feed.health.position);
