@@ -9,12 +9,14 @@
 
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
+#include "headrace/revision.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
 #include "sim/mover.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
+#include "sim/snapshot_judge.h"
 
 namespace headrace::sim {
 
@@ -34,6 +36,8 @@ struct Surroundings {
   const Weather& bus_weather;
   const Delivery& bus_delivery;
   std::function<void(const std::string&)> note;  // For the story.
+  Tables& tables;
+  SnapshotJudge& snapshot_judge;
 };
 
 class Instance {
@@ -71,7 +75,11 @@ class Instance {
   // If the plan moves.
   [[nodiscard]] Mover& mover() noexcept { return *mover_; }
   [[nodiscard]] bool moves_nothing() const { return !mover_ || mover_->is_quiet(); }
-  // Neither that nor its feed is at anything.
+  // If the plan has one.
+  [[nodiscard]] Snapshot& snapshot() noexcept { return *snapshot_; }
+  // What nobody may leave behind, its reads of snapshots among it.
+  [[nodiscard]] int& errands() noexcept { return errands_; }
+  // None of these is at anything.
   [[nodiscard]] bool is_still() const;
   // If the plan has a feed: since its last proof; none: there was none.
   [[nodiscard]] std::optional<Duration> proved_ago() const;
@@ -81,6 +89,9 @@ class Instance {
 
   [[nodiscard]] Store* store(const Plan& plan);
   void begin_feed(const Plan& plan, Outbox& outbox);
+  // views.cc
+  [[nodiscard]] PolicyHandle defined(const Policy& policy, std::shared_ptr<Source> source);
+  void make_snapshot(const Surroundings& around, std::uint64_t seed);
 
   const Instant since_;
   Host host_;
@@ -96,10 +107,13 @@ class Instance {
   ChannelBus bus_;
   DiskJournal journal_;
   std::vector<std::unique_ptr<Watch>> watches_;
+  std::unique_ptr<HostBuilds> builds_;
+  int errands_ = 0;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;
   std::unique_ptr<FeedCover> cover_;
   std::unique_ptr<OutboxFeed> feed_;
+  std::shared_ptr<Snapshot> snapshot_;
 };
 
 }  // namespace headrace::sim

@@ -156,6 +156,8 @@ class Oracle {
   // Not said of one whose end nobody knows.
   void update_ended(std::uint64_t update, Ended ended);
 
+  // As long as three clocks may take for it, and a message.
+  [[nodiscard]] Duration widened(Duration bound) const;
   void violated(std::string what);
   // The first one, in words; and how many there were.
   [[nodiscard]] const std::optional<std::string>& violation() const noexcept { return violation_; }
@@ -171,7 +173,6 @@ class Oracle {
   [[nodiscard]] Least least_of(const Read& read) const;
   // What a feed has told of.
   [[nodiscard]] Version least_told(const Read& read) const;
-  [[nodiscard]] Duration widened(Duration bound) const;
   // How often the place was invalidated at the host after `since`.
   [[nodiscard]] std::size_t invalidations(HostId host, Place place, Instant since) const;
   // How often a load of the place can have lost its race after `since`, wherever it ran.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/plan_views.h"
+
 namespace headrace::sim {
 
 namespace {
@@ -444,11 +446,12 @@ Plan plan_of(std::uint64_t seed) {
   draw_move(seed, plan);
   draw_updates(seed, plan);
   draw_feed(seed, swarm, plan);
+  draw_snapshot(seed, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 27> names{"read",
+  static constexpr std::array<std::string_view, 29> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -474,7 +477,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "look into memory",
                                                           "change from outside",
                                                           "no record of changes",
-                                                          "update"};
+                                                          "update",
+                                                          "read of a snapshot",
+                                                          "change of rows"};
   return names[static_cast<std::size_t>(what)];
 }
 

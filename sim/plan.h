@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "headrace/policy.h"
+#include "headrace/revisions.h"
 #include "sim/channel.h"
 #include "sim/host.h"
 #include "sim/link.h"
@@ -49,6 +50,8 @@ struct Step {
     change,         // A commit that nobody invalidates.
     switch_off,     // For `length` the source does not record its changes; `extra`: how it begins.
     update,         // The engine reads the source, and makes the next version of what it read.
+    read_snapshot,  // At a host; `extra`: how.
+    change_rows,    // A commit in the tables of snapshots; `extra`: in which.
   };
   What what = What::read;
   Duration at{0};
@@ -57,6 +60,21 @@ struct Step {
   std::size_t policy = 0;
   Duration length{0};
   std::uint64_t extra = 0;
+};
+
+// A snapshot, and the tables that it is built from.
+struct SnapshotPlan {
+  std::size_t tables = 0;
+  std::size_t entities = 0;
+  std::vector<std::vector<Part>>
+      sections{};   // What each is built from; none: there is no snapshot.
+  Policy policy{};  // Of each section, by another name.
+  Duration stale_for{0};
+  Duration check_within{0};
+  Duration build_takes_max{0};
+  Duration steady_every{0};       // Once all is healed, something is changed so often.
+  bool builds_are_alone = false;  // Nothing cuts a build off.
+  bool keeps_all = false;         // Nor is anything forgotten for want of room or of time.
 };
 
 struct Plan {
@@ -89,6 +107,7 @@ struct Plan {
   std::uint64_t rare_hooks = 0;    // A bit for each that is on ...
   std::uint64_t rare_percent = 0;  // ... and how often they say yes.
   std::vector<Policy> policies{};
+  SnapshotPlan snapshot{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
   Weather source_weather{};

@@ -74,6 +74,13 @@ class World {
   Task<Result<void>> change(Instance* instance, Step step, Duration time_left,
                             std::size_t operation);
   void check_registers();
+  // snapshot_traffic.cc
+  void read_snapshot(Instance& instance, const Step& step);
+  void ask_snapshot(Instance& instance, EntityNumber entity, SnapshotRead options,
+                    std::optional<std::string_view> must_answer);
+  void change_rows(const Step& step);
+  void change_steadily();
+  void look_for_rebuilds();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
   void put(Instance& instance, const Step& step);
   void change_outside(const Step& step);
@@ -98,7 +105,17 @@ class World {
 
   // Runs until `done` or until that much time has passed; true if done.
   template <class Done>
-  bool run_until(Done done, Duration at_most);
+  bool run_until(Done done, Duration at_most) {
+    const Instant end = timeline_.now() + at_most;
+    while (!done()) {
+      if (oracle_.violation()) return false;
+      if (!timeline_.step(end)) return done();
+    }
+    return true;
+  }
+  void run_for(Duration time) {
+    run_until([] { return false; }, time);
+  }
   void change_policy(Instance& instance, const Step& step, const PolicyChange& change,
                      std::string_view to);
   [[nodiscard]] Invalidating* call(Instance& instance, const std::vector<Place>& covered);
@@ -128,6 +145,8 @@ class World {
   Truth truth_;
   Chance rare_chance_;
   Oracle oracle_;
+  Tables tables_;
+  SnapshotJudge snapshot_judge_;
   Shelf shelf_;
   Shelf new_shelf_;
   std::vector<MovingPhase> phases_;        // Of each place, as its configuration says.

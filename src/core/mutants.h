@@ -58,8 +58,14 @@ enum class Mechanism : std::uint8_t {
   feed_bound,           // Who is covered by a feed is so until a bound after what it has proved.
   feed_loss,            // Where a feed cannot say what has changed, all that it covers may have.
   feed_heard,           // After a feed was behind, what it proves counts once it was heard here.
+  revisions_first,      // A section's revisions are read before it is built, not after.
+  revision_compared,    // A question confirms only what was built at the revisions that it brought.
+  wanted_revision,      // What is kept at another revision than is wanted is not fresh.
+  stale_bound,          // What is outdated for longer than stale_for is not answered.
+  outdated_kept,        // What was built is kept although its parts have changed meanwhile.
   last,
 };
+static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
 
 [[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
@@ -107,6 +113,11 @@ enum class Mechanism : std::uint8_t {
       "feed_bound",
       "feed_loss",
       "feed_heard",
+      "revisions_first",
+      "revision_compared",
+      "wanted_revision",
+      "stale_bound",
+      "outdated_kept",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }

@@ -1,0 +1,46 @@
+// What an instance has on top of its engine: each of it real code, as a program has it.
+#include <cstdio>
+#include <cstdlib>
+
+#include "sim/instance.h"
+
+namespace headrace::sim {
+
+PolicyHandle Instance::defined(const Policy& policy, std::shared_ptr<Source> source) {
+  auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
+  auto made = engine_->define(policy, std::move(codec), std::move(source));
+  if (made) return *std::move(made);
+  std::fprintf(stderr, "simulate: a plan's policy is refused: %s\n", made.error().what.c_str());
+  std::abort();
+}
+
+void Instance::make_snapshot(const Surroundings& around, std::uint64_t seed) {
+  const SnapshotPlan& plan = around.plan.snapshot;
+  builds_ = std::make_unique<HostBuilds>(around.snapshot_judge, id());
+  SnapshotOptions options{.name = "s",
+                          .stale_for = plan.stale_for,
+                          .check_within = plan.check_within,
+                          .retry_after = plan.policy.retry_after,
+                          .retry_after_max = plan.policy.retry_after_max};
+  for (std::size_t i = 0; i < plan.sections.size(); ++i) {
+    Policy policy = plan.policy;
+    policy.name = "s" + std::to_string(i);
+    const SectionSource::Section section{
+        .number = i, .parts = plan.sections[i], .takes_max = plan.build_takes_max};
+    options.sections.push_back(
+        {.name = policy.name,
+         .policy = defined(policy, nullptr),
+         .source = std::make_shared<SectionSource>(around.tables, to_source_, host_, *builds_,
+                                                   section, errands_, seed + 8 + i),
+         .parts = plan.sections[i]});
+  }
+  auto revisions = std::make_shared<TableRevisions>(around.tables, to_source_, errands_);
+  auto made = Snapshot::make(std::move(options), {*engine_, host_, host_}, std::move(revisions));
+  if (!made) {
+    std::fprintf(stderr, "simulate: a plan's snapshot is refused: %s\n", made.error().what.c_str());
+    std::abort();
+  }
+  snapshot_ = *std::move(made);
+}
+
+}  // namespace headrace::sim
