@@ -79,6 +79,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
     policies_.push_back(defined(around.plan.policies[i], std::move(source)));
   }
   if (!around.plan.snapshot.sections.empty()) make_snapshot(around, seed);
+  if (!around.plan.merged.policies.empty()) make_view(around);
   if (around.plan.with_feed) begin_feed(around.plan, around.truth.outbox());
 }
 

@@ -9,6 +9,7 @@
 
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
+#include "headrace/merge.h"
 #include "headrace/revision.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
@@ -77,7 +78,8 @@ class Instance {
   [[nodiscard]] bool moves_nothing() const { return !mover_ || mover_->is_quiet(); }
   // If the plan has one.
   [[nodiscard]] Snapshot& snapshot() noexcept { return *snapshot_; }
-  // What nobody may leave behind, its reads of snapshots among it.
+  [[nodiscard]] const MergedView& view() const noexcept { return *view_; }
+  // What nobody may leave behind, its reads of snapshots and views among it.
   [[nodiscard]] int& errands() noexcept { return errands_; }
   // None of these is at anything.
   [[nodiscard]] bool is_still() const;
@@ -92,6 +94,7 @@ class Instance {
   // views.cc
   [[nodiscard]] PolicyHandle defined(const Policy& policy, std::shared_ptr<Source> source);
   void make_snapshot(const Surroundings& around, std::uint64_t seed);
+  void make_view(const Surroundings& around);
 
   const Instant since_;
   Host host_;
@@ -114,6 +117,7 @@ class Instance {
   std::unique_ptr<FeedCover> cover_;
   std::unique_ptr<OutboxFeed> feed_;
   std::shared_ptr<Snapshot> snapshot_;
+  std::shared_ptr<const MergedView> view_;
 };
 
 }  // namespace headrace::sim

@@ -103,6 +103,8 @@ class Oracle {
     std::string_view from = "source";
   };
   void answered(const Read& read, const Said& said);
+  // The oldest version with which a read may be answered by what has been kept.
+  [[nodiscard]] Version least(const Read& read) const;
 
   // An invalidation is called at a host, and covers all that is committed.
   struct Invalidation {

@@ -447,11 +447,12 @@ Plan plan_of(std::uint64_t seed) {
   draw_updates(seed, plan);
   draw_feed(seed, swarm, plan);
   draw_snapshot(seed, plan);
+  draw_merged(seed, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 29> names{"read",
+  static constexpr std::array<std::string_view, 31> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -479,7 +480,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "no record of changes",
                                                           "update",
                                                           "read of a snapshot",
-                                                          "change of rows"};
+                                                          "change of rows",
+                                                          "read of a view",
+                                                          "edit"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -52,6 +52,8 @@ struct Step {
     update,         // The engine reads the source, and makes the next version of what it read.
     read_snapshot,  // At a host; `extra`: how.
     change_rows,    // A commit in the tables of snapshots; `extra`: in which.
+    read_merged,    // At a host; `entity`: whose, `extra`: how.
+    edit,           // A commit of a cell of merged views, and its invalidation.
   };
   What what = What::read;
   Duration at{0};
@@ -75,6 +77,11 @@ struct SnapshotPlan {
   Duration steady_every{0};       // Once all is healed, something is changed so often.
   bool builds_are_alone = false;  // Nothing cuts a build off.
   bool keeps_all = false;         // Nor is anything forgotten for want of room or of time.
+};
+
+// A merged view.
+struct MergedPlan {
+  std::vector<Policy> policies{};  // Of its cells; none: there is no view.
 };
 
 struct Plan {
@@ -108,6 +115,7 @@ struct Plan {
   std::uint64_t rare_percent = 0;  // ... and how often they say yes.
   std::vector<Policy> policies{};
   SnapshotPlan snapshot{};
+  MergedPlan merged{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
   Weather source_weather{};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/cells.h"
 #include "sim/tables.h"
 
 namespace headrace::sim {
@@ -82,6 +83,45 @@ void draw_snapshot(std::uint64_t seed, Plan& plan) {
     step.at += chance.between(Duration::zero(), 2 * snapshot.build_takes_max);
     step.what = chance.percent(70) ? Step::What::change_rows : Step::What::read_snapshot;
     step.host = chance.below(plan.hosts);
+    step.extra = chance.bits();
+    plan.steps.push_back(step);
+  }
+  std::ranges::sort(plan.steps, {}, &Step::at);
+}
+
+// Nobody names what an edit has made, and no feed tells of it: where these are, there are no views.
+void draw_merged(std::uint64_t seed, Plan& plan) {
+  Chance chance(seed * odd + 14);
+  if (!chance.percent(18) || plan.with_feed || plan.names_revisions) return;
+  plan.features.emplace_back("a merged view");
+  plan.calm = plan.races_are_known = false;
+  for (std::size_t i = 0; i < cell_policies; ++i) {
+    Policy policy{.name = std::string(name_of(Cell::Of(i))), .fields = {"value"}};
+    policy.level = chance.percent(50) ? Level::strict : Level::bounded;
+    policy.fresh_for =
+        chance.percent(70) ? seconds(60) : chance.between(milliseconds(200), seconds(5));
+    policy.absent_for = chance.percent(70) ? policy.fresh_for : Duration::zero();
+    policy.jitter = 0;
+    policy.fetch_within = chance.between(milliseconds(500), seconds(2));
+    policy.load_within = policy.fetch_within + chance.between(Duration::zero(), seconds(2));
+    policy.retry_after = milliseconds(50);
+    policy.gather_within = chance.percent(50) ? milliseconds(2) : Duration::zero();
+    plan.merged.policies.push_back(std::move(policy));
+  }
+  const std::uint64_t reads = 10 + chance.below(30);
+  for (std::uint64_t i = 0; i < reads; ++i) {
+    Step step{.what = Step::What::edit,
+              .at = chance.between(Duration::zero(), plan.length),
+              .host = chance.below(plan.hosts),
+              .entity = chance.below(all_cells().size()),
+              .length = chance.between(milliseconds(1), milliseconds(50)),
+              .extra = chance.bits()};
+    if (chance.percent(60)) plan.steps.push_back(step);
+    // Before it, after it and meanwhile, and by others.
+    step.what = Step::What::read_merged;
+    step.at += chance.between(Duration::zero(), milliseconds(200));
+    step.host = chance.below(plan.hosts);
+    step.entity = chance.below(cell_users().size() + 1);
     step.extra = chance.bits();
     plan.steps.push_back(step);
   }

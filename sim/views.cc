@@ -2,16 +2,26 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "sim/cells.h"
 #include "sim/instance.h"
 
 namespace headrace::sim {
 
+namespace {
+
+// A plan is sound, or it is a fault of its making.
+[[noreturn]] void refuse(const char* what, const Error& error) {
+  std::fprintf(stderr, "simulate: a plan's %s is refused: %s\n", what, error.what.c_str());
+  std::abort();
+}
+
+}  // namespace
+
 PolicyHandle Instance::defined(const Policy& policy, std::shared_ptr<Source> source) {
   auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
   auto made = engine_->define(policy, std::move(codec), std::move(source));
-  if (made) return *std::move(made);
-  std::fprintf(stderr, "simulate: a plan's policy is refused: %s\n", made.error().what.c_str());
-  std::abort();
+  if (!made) refuse("policy", made.error());
+  return *std::move(made);
 }
 
 void Instance::make_snapshot(const Surroundings& around, std::uint64_t seed) {
@@ -36,11 +46,18 @@ void Instance::make_snapshot(const Surroundings& around, std::uint64_t seed) {
   }
   auto revisions = std::make_shared<TableRevisions>(around.tables, to_source_, errands_);
   auto made = Snapshot::make(std::move(options), {*engine_, host_, host_}, std::move(revisions));
-  if (!made) {
-    std::fprintf(stderr, "simulate: a plan's snapshot is refused: %s\n", made.error().what.c_str());
-    std::abort();
-  }
+  if (!made) refuse("snapshot", made.error());
   snapshot_ = *std::move(made);
+}
+
+void Instance::make_view(const Surroundings& around) {
+  for (const Policy& policy : around.plan.merged.policies) {
+    (void)defined(policy,
+                  std::make_shared<CellSource>(around.truth, to_source_, around.plan.entities));
+  }
+  auto made = MergedView::make(*engine_, view_of_cells());
+  if (!made) refuse("view", made.error());
+  view_ = *std::move(made);
 }
 
 }  // namespace headrace::sim

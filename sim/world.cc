@@ -32,13 +32,23 @@ Duration promised_bound(const Plan& plan) {
   return plan.bus_is_known ? 3 * plan.bus_bound + beat_within : Duration::zero();
 }
 
+// With those of merged views, which come after the others.
+std::vector<Policy> all_policies(const Plan& plan) {
+  std::vector<Policy> all = plan.policies;
+  all.insert(all.end(), plan.merged.policies.begin(), plan.merged.policies.end());
+  return all;
+}
+std::size_t all_entities(const Plan& plan) {
+  return plan.entities + (plan.merged.policies.empty() ? 0 : all_cells().size());
+}
+
 }  // namespace
 
 World::World(const Plan& plan, bool tell)
     : plan_(plan),
       tell_(tell),
       timeline_(plan.seed * 3 + 1),
-      truth_(timeline_, plan.entities, plan.deletes,
+      truth_(timeline_, all_entities(plan), plan.deletes,
              {.lag_max = plan.lag_max, .seen_late_max = plan.seen_late_max, .seed = plan.seed}),
       rare_chance_(plan.seed * 3 + 3),
       oracle_(timeline_, truth_,
@@ -50,9 +60,11 @@ World::World(const Plan& plan, bool tell)
                .bus_bound = promised_bound(plan),
                .bus_is_sound = plan.bus_is_sound,
                .feed_bound = plan.feed_bound,
-               .policies = plan.policies}),
+               .policies = all_policies(plan)}),
       tables_(timeline_),
       snapshot_judge_(oracle_, tables_, plan.snapshot),
+      merged_judge_(truth_, oracle_, {.policy = plan.policies.size(), .entity = plan.entities},
+                    plan.merged.policies),
       shelf_(timeline_, plan.seed * 3 + 2),
       new_shelf_(timeline_, plan.seed * 3 + 4),
       phases_(plan.hosts, MovingPhase::off),
@@ -110,6 +122,7 @@ World::Outcome World::run(const Plan& plan, bool tell) {
   world.heal();
   world.come_to_rest();
   world.look_at_everything();
+  world.look_at_views();
   world.change_steadily();
   world.look_for_rebuilds();
   world.check_registers();
@@ -162,6 +175,8 @@ void World::perform(const Step& step) {
     case What::fill_back: return fill_back(step);
     case What::update: return update(*instance, step);
     case What::read_snapshot: return read_snapshot(*instance, step);
+    case What::read_merged: return read_merged(*instance, step);
+    case What::edit: return edit(*instance, step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));

@@ -17,6 +17,7 @@
 #include "core/rare.h"
 #include "sim/instance.h"
 #include "sim/linear.h"
+#include "sim/merged_judge.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 
@@ -79,6 +80,13 @@ class World {
   void ask_snapshot(Instance& instance, EntityNumber entity, SnapshotRead options,
                     std::optional<std::string_view> must_answer);
   void change_rows(const Step& step);
+  // merged_traffic.cc
+  void read_merged(Instance& instance, const Step& step);
+  void ask_view(Instance& instance, std::optional<std::string> user, ReadOptions options,
+                bool must_answer);
+  void edit(Instance& instance, const Step& step);
+  void invalidate_cell(Instance& instance, CellNumber cell);
+  void look_at_views();
   void change_steadily();
   void look_for_rebuilds();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
@@ -147,6 +155,7 @@ class World {
   Oracle oracle_;
   Tables tables_;
   SnapshotJudge snapshot_judge_;
+  MergedJudge merged_judge_;
   Shelf shelf_;
   Shelf new_shelf_;
   std::vector<MovingPhase> phases_;        // Of each place, as its configuration says.

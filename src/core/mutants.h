@@ -63,6 +63,10 @@ enum class Mechanism : std::uint8_t {
   wanted_revision,      // What is kept at another revision than is wanted is not fresh.
   stale_bound,          // What is outdated for longer than stale_for is not answered.
   outdated_kept,        // What was built is kept although its parts have changed meanwhile.
+  merged_rank,          // A scope is laid where its settings say, not where it was declared.
+  merged_allow,         // A scope contributes only to the names that its settings allow.
+  merged_level,         // Each step of a merged read is as strict as the read.
+  merged_whole,         // A fragment that cannot be read is an error, and not left out.
   last,
 };
 static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
@@ -118,6 +122,10 @@ static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
       "wanted_revision",
       "stale_bound",
       "outdated_kept",
+      "merged_rank",
+      "merged_allow",
+      "merged_level",
+      "merged_whole",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }
