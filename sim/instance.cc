@@ -80,6 +80,7 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
   }
   if (!around.plan.snapshot.sections.empty()) make_snapshot(around, seed);
   if (!around.plan.merged.policies.empty()) make_view(around);
+  if (!around.plan.allowance.is_none()) open_allowances(around);
   if (around.plan.with_feed) begin_feed(around.plan, around.truth.outbox());
 }
 
@@ -118,7 +119,7 @@ bool Instance::is_still() const {
 void Instance::close(std::function<void()> ended) {
   if (feed_) feed_->close();
   if (mover_) mover_->stop();
-  start(engine_->close(), std::move(ended));
+  start(close_all(), std::move(ended));
 }
 
 bool Instance::crash() {

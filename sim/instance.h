@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "headrace/allowance.h"
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
 #include "headrace/merge.h"
 #include "headrace/revision.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
+#include "sim/meter.h"
 #include "sim/mover.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
@@ -39,6 +41,7 @@ struct Surroundings {
   std::function<void(const std::string&)> note;  // For the story.
   Tables& tables;
   SnapshotJudge& snapshot_judge;
+  const Meter& meter;
 };
 
 class Instance {
@@ -79,7 +82,13 @@ class Instance {
   // If the plan has one.
   [[nodiscard]] Snapshot& snapshot() noexcept { return *snapshot_; }
   [[nodiscard]] const MergedView& view() const noexcept { return *view_; }
-  // What nobody may leave behind, its reads of snapshots and views among it.
+  [[nodiscard]] Allowances& allowances() noexcept { return *allowances_; }
+  // Of the first balance, each with a gate of its own.
+  static constexpr std::size_t readers = 2;
+  [[nodiscard]] bool gates_are_open() const;
+  // How many of them see a change since they looked last.
+  [[nodiscard]] std::size_t changes_seen();
+  // What nobody may leave behind, reads of snapshots and views, and spends.
   [[nodiscard]] int& errands() noexcept { return errands_; }
   // None of these is at anything.
   [[nodiscard]] bool is_still() const;
@@ -95,6 +104,9 @@ class Instance {
   [[nodiscard]] PolicyHandle defined(const Policy& policy, std::shared_ptr<Source> source);
   void make_snapshot(const Surroundings& around, std::uint64_t seed);
   void make_view(const Surroundings& around);
+  void open_allowances(const Surroundings& around);
+  // The engine last.
+  [[nodiscard]] Task<void> close_all();
 
   const Instant since_;
   Host host_;
@@ -118,6 +130,8 @@ class Instance {
   std::unique_ptr<OutboxFeed> feed_;
   std::shared_ptr<Snapshot> snapshot_;
   std::shared_ptr<const MergedView> view_;
+  std::unique_ptr<Allowances> allowances_;
+  std::vector<AllowanceGate> gates_;
 };
 
 }  // namespace headrace::sim

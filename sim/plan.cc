@@ -448,11 +448,12 @@ Plan plan_of(std::uint64_t seed) {
   draw_feed(seed, swarm, plan);
   draw_snapshot(seed, plan);
   draw_merged(seed, plan);
+  draw_allowance(seed, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 31> names{"read",
+  static constexpr std::array<std::string_view, 33> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -482,7 +483,9 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "read of a snapshot",
                                                           "change of rows",
                                                           "read of a view",
-                                                          "edit"};
+                                                          "edit",
+                                                          "spend",
+                                                          "top-up"};
   return names[static_cast<std::size_t>(what)];
 }
 

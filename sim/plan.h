@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "headrace/allowance.h"
 #include "headrace/policy.h"
 #include "headrace/revisions.h"
 #include "sim/channel.h"
@@ -54,6 +55,8 @@ struct Step {
     change_rows,    // A commit in the tables of snapshots; `extra`: in which.
     read_merged,    // At a host; `entity`: whose, `extra`: how.
     edit,           // A commit of a cell of merged views, and its invalidation.
+    spend,          // Of a balance, at a host; `extra`: how much and how, and when it is reported.
+    top_up,         // A balance has more, and a host is told.
   };
   What what = What::read;
   Duration at{0};
@@ -82,6 +85,15 @@ struct SnapshotPlan {
 // A merged view.
 struct MergedPlan {
   std::vector<Policy> policies{};  // Of its cells; none: there is no view.
+};
+
+// Balances that all hosts spend of.
+struct AllowancePlan {
+  AllowancePolicy policy{};  // Without a name: there is none.
+  Policy balance{};          // Through which it is read.
+  std::size_t entities = 0;
+  Amount first = 0;  // What each has at the beginning.
+  [[nodiscard]] bool is_none() const noexcept { return policy.name.empty(); }
 };
 
 struct Plan {
@@ -116,6 +128,7 @@ struct Plan {
   std::vector<Policy> policies{};
   SnapshotPlan snapshot{};
   MergedPlan merged{};
+  AllowancePlan allowance{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
   Weather source_weather{};

@@ -10,5 +10,6 @@ namespace headrace::sim {
 
 void draw_snapshot(std::uint64_t seed, Plan& plan);
 void draw_merged(std::uint64_t seed, Plan& plan);
+void draw_allowance(std::uint64_t seed, Plan& plan);
 
 }  // namespace headrace::sim

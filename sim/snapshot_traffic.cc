@@ -13,8 +13,9 @@ using std::chrono::seconds;
 namespace {
 
 // Who was told that revisions cannot be had asks again within so long of the end of all faults.
-constexpr Duration revisions_within = seconds(2);
-constexpr Duration steady_lasts = milliseconds(600);
+constexpr Duration revisions_within = seconds(1);
+constexpr Duration steady_lasts = milliseconds(400);
+constexpr Duration calls_within = milliseconds(100);  // Of the source, when healed.
 constexpr Duration answers_within = seconds(60);
 
 }  // namespace
@@ -95,7 +96,7 @@ void World::look_for_rebuilds() {
         ask_snapshot(*instance, entity, {}, "steady");
       }
     }
-    run_for(seconds(1));
+    run_for(plan.build_takes_max + calls_within);
   };
   for (int turns = 0; turns < 3; ++turns) ask_all();
   const std::uint64_t builds = tables_.builds();

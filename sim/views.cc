@@ -1,4 +1,5 @@
 // What an instance has on top of its engine: each of it real code, as a program has it.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -58,6 +59,39 @@ void Instance::make_view(const Surroundings& around) {
   auto made = MergedView::make(*engine_, view_of_cells());
   if (!made) refuse("view", made.error());
   view_ = *std::move(made);
+}
+
+void Instance::open_allowances(const Surroundings& around) {
+  const AllowancePlan& plan = around.plan.allowance;
+  (void)defined(plan.balance, std::make_shared<MeterSource>(around.meter, to_source_));
+  auto opened =
+      Allowances::open(*engine_, {host_, host_, host_, store(around.plan)}, plan.policy, metered);
+  if (!opened) refuse("allowance", opened.error());
+  allowances_ = *std::move(opened);
+  while (gates_.size() < readers) {
+    auto gate = allowances_->watch("0");
+    if (!gate) refuse("gate", gate.error());
+    gates_.push_back(*std::move(gate));
+  }
+}
+
+bool Instance::gates_are_open() const {
+  return std::ranges::all_of(gates_, [](const AllowanceGate& gate) { return gate.is_open(); });
+}
+
+std::size_t Instance::changes_seen() {
+  std::size_t seen = 0;
+  for (AllowanceGate& gate : gates_) seen += gate.changed_since_last_look() ? 1 : 0;
+  return seen;
+}
+
+Task<void> Instance::close_all() {
+  if (allowances_) {
+    auto closing = allowances_->close();
+    co_await std::move(closing);
+  }
+  auto closing = engine_->close();
+  co_await std::move(closing);
 }
 
 }  // namespace headrace::sim

@@ -65,6 +65,8 @@ World::World(const Plan& plan, bool tell)
       snapshot_judge_(oracle_, tables_, plan.snapshot),
       merged_judge_(truth_, oracle_, {.policy = plan.policies.size(), .entity = plan.entities},
                     plan.merged.policies),
+      meter_(timeline_, plan.allowance.entities, plan.allowance.first),
+      allowance_judge_(timeline_, meter_, oracle_, plan.allowance, plan.hosts),
       shelf_(timeline_, plan.seed * 3 + 2),
       new_shelf_(timeline_, plan.seed * 3 + 4),
       phases_(plan.hosts, MovingPhase::off),
@@ -100,8 +102,10 @@ void World::start_instance(std::size_t place) {
       disks_[place],   store_weather_,
       source_weather_, bus_weather_,
       bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); },
-      tables_,         snapshot_judge_};
+      tables_,         snapshot_judge_,
+      meter_};
   const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
+  allowance_judge_.instance_began();
   instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
   tell([&] { return fmt::format("instance {} starts", id); });
   // What the store has forgotten since it had confirmed it, no journal knows.
@@ -123,6 +127,8 @@ World::Outcome World::run(const Plan& plan, bool tell) {
   world.come_to_rest();
   world.look_at_everything();
   world.look_at_views();
+  world.spend_all();
+  world.open_gates();
   world.change_steadily();
   world.look_for_rebuilds();
   world.check_registers();
@@ -177,6 +183,8 @@ void World::perform(const Step& step) {
     case What::read_snapshot: return read_snapshot(*instance, step);
     case What::read_merged: return read_merged(*instance, step);
     case What::edit: return edit(*instance, step);
+    case What::spend: return spend(*instance, step);
+    case What::top_up: return top_up(*instance, step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));
@@ -192,6 +200,7 @@ void World::heal() {
   bus_weather_ = {};
   bus_delivery_ = {};
   healed_ = true;
+  allowance_judge_.all_is_healed();
   for (std::size_t place = 0; place < instances_.size(); ++place) {
     if (!instances_[place]) start_instance(place);
     if (instances_[place]->host().stands_still()) instances_[place]->host().go_on();

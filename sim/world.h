@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "core/rare.h"
+#include "sim/allowance_judge.h"
 #include "sim/instance.h"
 #include "sim/linear.h"
 #include "sim/merged_judge.h"
@@ -87,6 +88,17 @@ class World {
   void edit(Instance& instance, const Step& step);
   void invalidate_cell(Instance& instance, CellNumber cell);
   void look_at_views();
+  // allowance_traffic.cc
+  void spend(Instance& instance, const Step& step);
+  void ask_for_more(Instance& instance, EntityNumber entity, Amount amount,
+                    Duration reported_after);
+  void spent_there(const Instance& instance, EntityNumber entity, Amount amount, const Spent& spent,
+                   Duration reported_after);
+  void top_up(Instance& instance, const Step& step);
+  void signal(Instance& instance, EntityNumber entity);
+  [[nodiscard]] std::size_t ledgers();
+  void spend_all();
+  void open_gates();
   void change_steadily();
   void look_for_rebuilds();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
@@ -156,6 +168,8 @@ class World {
   Tables tables_;
   SnapshotJudge snapshot_judge_;
   MergedJudge merged_judge_;
+  Meter meter_;
+  AllowanceJudge allowance_judge_;
   Shelf shelf_;
   Shelf new_shelf_;
   std::vector<MovingPhase> phases_;        // Of each place, as its configuration says.

@@ -67,6 +67,12 @@ enum class Mechanism : std::uint8_t {
   merged_allow,         // A scope contributes only to the names that its settings allow.
   merged_level,         // Each step of a merged read is as strict as the read.
   merged_whole,         // A fragment that cannot be read is an error, and not left out.
+  leased_first,         // What is granted was leased of the ledger before.
+  lease_end,            // What was leased is granted only until its lease ends.
+  ticket_first,  // A figure contains what was reported when its ticket was drawn, and no more.
+  dead_share,    // What a silent instance has taken counts until it must be in the figure.
+  figure_incarnation,  // A figure that was written into another incarnation of the store is none.
+  signal_first,        // A signal is answered by a read of the source that began after it.
   last,
 };
 static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
@@ -126,6 +132,12 @@ static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
       "merged_allow",
       "merged_level",
       "merged_whole",
+      "leased_first",
+      "lease_end",
+      "ticket_first",
+      "dead_share",
+      "figure_incarnation",
+      "signal_first",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }
