@@ -1,8 +1,5 @@
 #include "sim/instance.h"
 
-#include <cstdio>
-#include <cstdlib>
-
 namespace headrace::sim {
 
 // Tells the oracle of the loads of one policy.
@@ -79,15 +76,11 @@ Instance::Instance(const Surroundings& around, HostId id, const Host::Traits& tr
         SimSource::Options{.batch_max = around.plan.batch_max,
                            .says_unchanged = around.plan.says_unchanged,
                            .shows_commits_late = around.plan.seen_late_max > Duration::zero()});
-    auto codec = std::shared_ptr<const ValueCodec>(&bytes_codec(), [](const ValueCodec*) {});
-    auto defined = engine_->define(around.plan.policies[i], std::move(codec), std::move(source));
-    if (!defined) {
-      std::fprintf(stderr, "simulate: a plan's policy is refused: %s\n",
-                   defined.error().what.c_str());
-      std::abort();
-    }
-    policies_.push_back(*std::move(defined));
+    policies_.push_back(defined(around.plan.policies[i], std::move(source)));
   }
+  if (!around.plan.snapshot.sections.empty()) make_snapshot(around, seed);
+  if (!around.plan.merged.policies.empty()) make_view(around);
+  if (!around.plan.allowance.is_none()) open_allowances(around);
   if (around.plan.with_feed) begin_feed(around.plan, around.truth.outbox());
 }
 
@@ -120,13 +113,13 @@ bool Instance::is_quiet() const {
 }
 
 bool Instance::is_still() const {
-  return moves_nothing() && (!feed_ || feed_->is_quiet());
+  return errands_ == 0 && moves_nothing() && (!feed_ || feed_->is_quiet());
 }
 
 void Instance::close(std::function<void()> ended) {
   if (feed_) feed_->close();
   if (mover_) mover_->stop();
-  start(engine_->close(), std::move(ended));
+  start(close_all(), std::move(ended));
 }
 
 bool Instance::crash() {

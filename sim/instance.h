@@ -7,14 +7,19 @@
 #include <string>
 #include <vector>
 
+#include "headrace/allowance.h"
 #include "headrace/engine.h"
 #include "headrace/feed_cover.h"
+#include "headrace/merge.h"
+#include "headrace/revision.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
+#include "sim/meter.h"
 #include "sim/mover.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/shelf.h"
+#include "sim/snapshot_judge.h"
 
 namespace headrace::sim {
 
@@ -34,6 +39,9 @@ struct Surroundings {
   const Weather& bus_weather;
   const Delivery& bus_delivery;
   std::function<void(const std::string&)> note;  // For the story.
+  Tables& tables;
+  SnapshotJudge& snapshot_judge;
+  const Meter& meter;
 };
 
 class Instance {
@@ -71,7 +79,18 @@ class Instance {
   // If the plan moves.
   [[nodiscard]] Mover& mover() noexcept { return *mover_; }
   [[nodiscard]] bool moves_nothing() const { return !mover_ || mover_->is_quiet(); }
-  // Neither that nor its feed is at anything.
+  // If the plan has one.
+  [[nodiscard]] Snapshot& snapshot() noexcept { return *snapshot_; }
+  [[nodiscard]] const MergedView& view() const noexcept { return *view_; }
+  [[nodiscard]] Allowances& allowances() noexcept { return *allowances_; }
+  // Of the first balance, each with a gate of its own.
+  static constexpr std::size_t readers = 2;
+  [[nodiscard]] bool gates_are_open() const;
+  // How many of them see a change since they looked last.
+  [[nodiscard]] std::size_t changes_seen();
+  // What nobody may leave behind, reads of snapshots and views, and spends.
+  [[nodiscard]] int& errands() noexcept { return errands_; }
+  // None of these is at anything.
   [[nodiscard]] bool is_still() const;
   // If the plan has a feed: since its last proof; none: there was none.
   [[nodiscard]] std::optional<Duration> proved_ago() const;
@@ -81,6 +100,13 @@ class Instance {
 
   [[nodiscard]] Store* store(const Plan& plan);
   void begin_feed(const Plan& plan, Outbox& outbox);
+  // views.cc
+  [[nodiscard]] PolicyHandle defined(const Policy& policy, std::shared_ptr<Source> source);
+  void make_snapshot(const Surroundings& around, std::uint64_t seed);
+  void make_view(const Surroundings& around);
+  void open_allowances(const Surroundings& around);
+  // The engine last.
+  [[nodiscard]] Task<void> close_all();
 
   const Instant since_;
   Host host_;
@@ -96,10 +122,16 @@ class Instance {
   ChannelBus bus_;
   DiskJournal journal_;
   std::vector<std::unique_ptr<Watch>> watches_;
+  std::unique_ptr<HostBuilds> builds_;
+  int errands_ = 0;
   std::unique_ptr<Engine> engine_;
   std::vector<PolicyHandle> policies_;
   std::unique_ptr<FeedCover> cover_;
   std::unique_ptr<OutboxFeed> feed_;
+  std::shared_ptr<Snapshot> snapshot_;
+  std::shared_ptr<const MergedView> view_;
+  std::unique_ptr<Allowances> allowances_;
+  std::vector<AllowanceGate> gates_;
 };
 
 }  // namespace headrace::sim

@@ -90,6 +90,15 @@ void Oracle::answered(const Read& read, const Said& said) {
   }
 }
 
+Version Oracle::least(const Read& read) const {
+  const Policy& policy = rules_.policies[read.place.policy];
+  const Duration bound = std::max(policy.absent_for, bound_of(policy));
+  Version least = truth_.version_at(read.place.entity, read.began - widened(bound));
+  const auto own = own_.find({read.host, read.place});
+  if (own != own_.end()) least = std::max(least, own->second.at(read.began));
+  return std::max({least, least_of(read).version, least_told(read)});
+}
+
 Version Oracle::least_told(const Read& read) const {
   if (rules_.feed_bound == Duration::zero()) return 0;
   Duration behind = widened(rules_.feed_bound);

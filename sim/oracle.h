@@ -103,6 +103,8 @@ class Oracle {
     std::string_view from = "source";
   };
   void answered(const Read& read, const Said& said);
+  // The oldest version with which a read may be answered by what has been kept.
+  [[nodiscard]] Version least(const Read& read) const;
 
   // An invalidation is called at a host, and covers all that is committed.
   struct Invalidation {
@@ -156,6 +158,8 @@ class Oracle {
   // Not said of one whose end nobody knows.
   void update_ended(std::uint64_t update, Ended ended);
 
+  // As long as three clocks may take for it, and a message.
+  [[nodiscard]] Duration widened(Duration bound) const;
   void violated(std::string what);
   // The first one, in words; and how many there were.
   [[nodiscard]] const std::optional<std::string>& violation() const noexcept { return violation_; }
@@ -171,7 +175,6 @@ class Oracle {
   [[nodiscard]] Least least_of(const Read& read) const;
   // What a feed has told of.
   [[nodiscard]] Version least_told(const Read& read) const;
-  [[nodiscard]] Duration widened(Duration bound) const;
   // How often the place was invalidated at the host after `since`.
   [[nodiscard]] std::size_t invalidations(HostId host, Place place, Instant since) const;
   // How often a load of the place can have lost its race after `since`, wherever it ran.

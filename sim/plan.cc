@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/plan_views.h"
+
 namespace headrace::sim {
 
 namespace {
@@ -444,11 +446,14 @@ Plan plan_of(std::uint64_t seed) {
   draw_move(seed, plan);
   draw_updates(seed, plan);
   draw_feed(seed, swarm, plan);
+  draw_snapshot(seed, plan);
+  draw_merged(seed, plan);
+  draw_allowance(seed, plan);
   return plan;
 }
 
 std::string_view name_of(Step::What what) noexcept {
-  static constexpr std::array<std::string_view, 27> names{"read",
+  static constexpr std::array<std::string_view, 33> names{"read",
                                                           "write",
                                                           "put",
                                                           "invalidate",
@@ -474,7 +479,13 @@ std::string_view name_of(Step::What what) noexcept {
                                                           "look into memory",
                                                           "change from outside",
                                                           "no record of changes",
-                                                          "update"};
+                                                          "update",
+                                                          "read of a snapshot",
+                                                          "change of rows",
+                                                          "read of a view",
+                                                          "edit",
+                                                          "spend",
+                                                          "top-up"};
   return names[static_cast<std::size_t>(what)];
 }
 

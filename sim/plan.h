@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "headrace/allowance.h"
 #include "headrace/policy.h"
+#include "headrace/revisions.h"
 #include "sim/channel.h"
 #include "sim/host.h"
 #include "sim/link.h"
@@ -49,6 +51,12 @@ struct Step {
     change,         // A commit that nobody invalidates.
     switch_off,     // For `length` the source does not record its changes; `extra`: how it begins.
     update,         // The engine reads the source, and makes the next version of what it read.
+    read_snapshot,  // At a host; `extra`: how.
+    change_rows,    // A commit in the tables of snapshots; `extra`: in which.
+    read_merged,    // At a host; `entity`: whose, `extra`: how.
+    edit,           // A commit of a cell of merged views, and its invalidation.
+    spend,          // Of a balance, at a host; `extra`: how much and how, and when it is reported.
+    top_up,         // A balance has more, and a host is told.
   };
   What what = What::read;
   Duration at{0};
@@ -57,6 +65,35 @@ struct Step {
   std::size_t policy = 0;
   Duration length{0};
   std::uint64_t extra = 0;
+};
+
+// A snapshot, and the tables that it is built from.
+struct SnapshotPlan {
+  std::size_t tables = 0;
+  std::size_t entities = 0;
+  std::vector<std::vector<Part>>
+      sections{};   // What each is built from; none: there is no snapshot.
+  Policy policy{};  // Of each section, by another name.
+  Duration stale_for{0};
+  Duration check_within{0};
+  Duration build_takes_max{0};
+  Duration steady_every{0};       // Once all is healed, something is changed so often.
+  bool builds_are_alone = false;  // Nothing cuts a build off.
+  bool keeps_all = false;         // Nor is anything forgotten for want of room or of time.
+};
+
+// A merged view.
+struct MergedPlan {
+  std::vector<Policy> policies{};  // Of its cells; none: there is no view.
+};
+
+// Balances that all hosts spend of.
+struct AllowancePlan {
+  AllowancePolicy policy{};  // Without a name: there is none.
+  Policy balance{};          // Through which it is read.
+  std::size_t entities = 0;
+  Amount first = 0;  // What each has at the beginning.
+  [[nodiscard]] bool is_none() const noexcept { return policy.name.empty(); }
 };
 
 struct Plan {
@@ -89,6 +126,9 @@ struct Plan {
   std::uint64_t rare_hooks = 0;    // A bit for each that is on ...
   std::uint64_t rare_percent = 0;  // ... and how often they say yes.
   std::vector<Policy> policies{};
+  SnapshotPlan snapshot{};
+  MergedPlan merged{};
+  AllowancePlan allowance{};
   std::vector<Host::Traits> traits{};
   Weather store_weather{};
   Weather source_weather{};

@@ -41,6 +41,8 @@ void World::crash(std::size_t place, Duration away) {
   }
   if (!dying.crash()) oracle_.violated("the code of a dead instance did not come to its end");
   under_way_.erase(dying.id());
+  // What nobody else knew of goes with it.
+  if (!plan_.with_store) allowance_judge_.ledger_lost();
   dead_.push_back(std::move(instances_[place]));
   timeline_.after(away, the_world, [this, place] {
     if (!instances_[place]) start_instance(place);
@@ -66,8 +68,17 @@ void World::trouble(const Step& step) {
     return fmt::format("{}{}", name_of(step.what), is_new ? ", of the new one if a store" : "");
   });
   switch (step.what) {
-    case What::evict: oracle_.store_lost_something(); return shelf.evict(step.extra);
-    case What::store_restart: oracle_.store_lost_something(); return shelf.restart_empty();
+    case What::evict: {
+      oracle_.store_lost_something();
+      const std::size_t before = ledgers();
+      shelf.evict(step.extra);
+      if (ledgers() < before) allowance_judge_.ledger_lost();
+      return;
+    }
+    case What::store_restart:
+      oracle_.store_lost_something();
+      allowance_judge_.ledger_lost();
+      return shelf.restart_empty();
     case What::cut_store: {
       Instance* const who = instances_[step.host].get();
       if (who == nullptr) return;
@@ -81,6 +92,7 @@ void World::trouble(const Step& step) {
     case What::fail_over:
       oracle_.store_lost_something();
       oracle_.store_went_back();
+      allowance_judge_.ledger_lost();
       return shelf.fail_over();
     case What::cut_bus: return cut_bus(step);
     case What::store_down: return take_away(store_weather_, store_downs_, step.length);

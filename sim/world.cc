@@ -32,13 +32,23 @@ Duration promised_bound(const Plan& plan) {
   return plan.bus_is_known ? 3 * plan.bus_bound + beat_within : Duration::zero();
 }
 
+// With those of merged views, which come after the others.
+std::vector<Policy> all_policies(const Plan& plan) {
+  std::vector<Policy> all = plan.policies;
+  all.insert(all.end(), plan.merged.policies.begin(), plan.merged.policies.end());
+  return all;
+}
+std::size_t all_entities(const Plan& plan) {
+  return plan.entities + (plan.merged.policies.empty() ? 0 : all_cells().size());
+}
+
 }  // namespace
 
 World::World(const Plan& plan, bool tell)
     : plan_(plan),
       tell_(tell),
       timeline_(plan.seed * 3 + 1),
-      truth_(timeline_, plan.entities, plan.deletes,
+      truth_(timeline_, all_entities(plan), plan.deletes,
              {.lag_max = plan.lag_max, .seen_late_max = plan.seen_late_max, .seed = plan.seed}),
       rare_chance_(plan.seed * 3 + 3),
       oracle_(timeline_, truth_,
@@ -50,7 +60,13 @@ World::World(const Plan& plan, bool tell)
                .bus_bound = promised_bound(plan),
                .bus_is_sound = plan.bus_is_sound,
                .feed_bound = plan.feed_bound,
-               .policies = plan.policies}),
+               .policies = all_policies(plan)}),
+      tables_(timeline_),
+      snapshot_judge_(oracle_, tables_, plan.snapshot),
+      merged_judge_(truth_, oracle_, {.policy = plan.policies.size(), .entity = plan.entities},
+                    plan.merged.policies),
+      meter_(timeline_, plan.allowance.entities, plan.allowance.first),
+      allowance_judge_(timeline_, meter_, oracle_, plan.allowance, plan.hosts),
       shelf_(timeline_, plan.seed * 3 + 2),
       new_shelf_(timeline_, plan.seed * 3 + 4),
       phases_(plan.hosts, MovingPhase::off),
@@ -85,8 +101,11 @@ void World::start_instance(std::size_t place) {
       phases_[place],  channel_,
       disks_[place],   store_weather_,
       source_weather_, bus_weather_,
-      bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); }};
+      bus_delivery_,   [this](const std::string& line) { tell([&] { return line; }); },
+      tables_,         snapshot_judge_,
+      meter_};
   const std::uint64_t seed = (plan_.seed * 1000 + static_cast<std::uint64_t>(id)) * 7;
+  allowance_judge_.instance_began();
   instances_[place] = std::make_unique<Instance>(around, id, plan_.traits[place], seed);
   tell([&] { return fmt::format("instance {} starts", id); });
   // What the store has forgotten since it had confirmed it, no journal knows.
@@ -103,10 +122,15 @@ World::Outcome World::run(const Plan& plan, bool tell) {
   for (const Step& step : plan.steps) {
     world.timeline_.after(step.at, the_world, [&world, &step] { world.perform(step); });
   }
-  world.run_until([] { return false; }, plan.length);
+  world.run_for(plan.length);
   world.heal();
   world.come_to_rest();
   world.look_at_everything();
+  world.look_at_views();
+  world.spend_all();
+  world.open_gates();
+  world.change_steadily();
+  world.look_for_rebuilds();
   world.check_registers();
   world.close_all();
   return {.violation = world.oracle_.violation(),
@@ -115,16 +139,6 @@ World::Outcome World::run(const Plan& plan, bool tell) {
           .answers = world.oracle_.answers(),
           .simulated = world.timeline_.now() - began,
           .story = std::move(world.story_)};
-}
-
-template <class Done>
-bool World::run_until(Done done, Duration at_most) {
-  const Instant end = timeline_.now() + at_most;
-  while (!done()) {
-    if (oracle_.violation()) return false;
-    if (!timeline_.step(end)) return done();
-  }
-  return true;
 }
 
 void World::perform(const Step& step) {
@@ -142,6 +156,7 @@ void World::perform(const Step& step) {
     case What::switch_off:
     case What::cut_bus: return trouble(step);
     case What::change: return change_outside(step);
+    case What::change_rows: return change_rows(step);
     case What::crash: spoil_disk(step); return crash(step.host, step.length);
     default: break;
   }
@@ -165,6 +180,11 @@ void World::perform(const Step& step) {
     case What::move: return move(step);
     case What::fill_back: return fill_back(step);
     case What::update: return update(*instance, step);
+    case What::read_snapshot: return read_snapshot(*instance, step);
+    case What::read_merged: return read_merged(*instance, step);
+    case What::edit: return edit(*instance, step);
+    case What::spend: return spend(*instance, step);
+    case What::top_up: return top_up(*instance, step);
     case What::step_wall:
       instance->host().step_wall(milliseconds(static_cast<long>(step.extra % 7'200'000)) -
                                  std::chrono::hours(1));
@@ -180,6 +200,7 @@ void World::heal() {
   bus_weather_ = {};
   bus_delivery_ = {};
   healed_ = true;
+  allowance_judge_.all_is_healed();
   for (std::size_t place = 0; place < instances_.size(); ++place) {
     if (!instances_[place]) start_instance(place);
     if (instances_[place]->host().stands_still()) instances_[place]->host().go_on();
@@ -211,10 +232,10 @@ void World::come_to_rest() {
   }
   // Every lost connection is back by then, and every beat has told what it has to tell.
   if (plan_.with_bus) {
-    run_until([] { return false; }, plan_.bus_is_sound ? beats_within : connections_within);
+    run_for(plan_.bus_is_sound ? beats_within : connections_within);
   }
-  if (plan_.fails_over) run_until([] { return false; }, stores_within);
-  if (plan_.with_feed) run_until([] { return false; }, plan_.feed_bound + feeds_within);
+  if (plan_.fails_over) run_for(stores_within);
+  if (plan_.with_feed) run_for(plan_.feed_bound + feeds_within);
   std::map<HostId, Instant> living_since;
   for (const auto& one : instances_) living_since.emplace(one->id(), one->since());
   oracle_.all_is_quiet(living_since);
@@ -241,7 +262,7 @@ void World::look_at_everything() {
 
 void World::close_all() {
   // Whoever waits for a mismatch to settle holds on to what it depends on.
-  run_until([] { return false; }, seconds(2));
+  run_for(seconds(2));
   for (const auto& instance : instances_) {
     if (!instance) continue;
     auto closed = std::make_shared<bool>(false);

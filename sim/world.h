@@ -15,8 +15,10 @@
 #include <fmt/format.h>
 
 #include "core/rare.h"
+#include "sim/allowance_judge.h"
 #include "sim/instance.h"
 #include "sim/linear.h"
+#include "sim/merged_judge.h"
 #include "sim/oracle.h"
 #include "sim/plan.h"
 
@@ -74,6 +76,31 @@ class World {
   Task<Result<void>> change(Instance* instance, Step step, Duration time_left,
                             std::size_t operation);
   void check_registers();
+  // snapshot_traffic.cc
+  void read_snapshot(Instance& instance, const Step& step);
+  void ask_snapshot(Instance& instance, EntityNumber entity, SnapshotRead options,
+                    std::optional<std::string_view> must_answer);
+  void change_rows(const Step& step);
+  // merged_traffic.cc
+  void read_merged(Instance& instance, const Step& step);
+  void ask_view(Instance& instance, std::optional<std::string> user, ReadOptions options,
+                bool must_answer);
+  void edit(Instance& instance, const Step& step);
+  void invalidate_cell(Instance& instance, CellNumber cell);
+  void look_at_views();
+  // allowance_traffic.cc
+  void spend(Instance& instance, const Step& step);
+  void ask_for_more(Instance& instance, EntityNumber entity, Amount amount,
+                    Duration reported_after);
+  void spent_there(const Instance& instance, EntityNumber entity, Amount amount, const Spent& spent,
+                   Duration reported_after);
+  void top_up(Instance& instance, const Step& step);
+  void signal(Instance& instance, EntityNumber entity);
+  [[nodiscard]] std::size_t ledgers();
+  void spend_all();
+  void open_gates();
+  void change_steadily();
+  void look_for_rebuilds();
   void invalidate(Instance& instance, const Step& step, std::vector<PolicyNumber> policies);
   void put(Instance& instance, const Step& step);
   void change_outside(const Step& step);
@@ -98,7 +125,17 @@ class World {
 
   // Runs until `done` or until that much time has passed; true if done.
   template <class Done>
-  bool run_until(Done done, Duration at_most);
+  bool run_until(Done done, Duration at_most) {
+    const Instant end = timeline_.now() + at_most;
+    while (!done()) {
+      if (oracle_.violation()) return false;
+      if (!timeline_.step(end)) return done();
+    }
+    return true;
+  }
+  void run_for(Duration time) {
+    run_until([] { return false; }, time);
+  }
   void change_policy(Instance& instance, const Step& step, const PolicyChange& change,
                      std::string_view to);
   [[nodiscard]] Invalidating* call(Instance& instance, const std::vector<Place>& covered);
@@ -128,6 +165,11 @@ class World {
   Truth truth_;
   Chance rare_chance_;
   Oracle oracle_;
+  Tables tables_;
+  SnapshotJudge snapshot_judge_;
+  MergedJudge merged_judge_;
+  Meter meter_;
+  AllowanceJudge allowance_judge_;
   Shelf shelf_;
   Shelf new_shelf_;
   std::vector<MovingPhase> phases_;        // Of each place, as its configuration says.

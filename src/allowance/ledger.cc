@@ -4,6 +4,8 @@
 #include <charconv>
 #include <concepts>
 
+#include "core/mutants.h"
+
 namespace headrace {
 
 namespace {
@@ -100,7 +102,8 @@ Ledger Ledger::in(const Slot& slot, std::string_view key, Instant now) {
     auto held = decode(slot.envelope.payload, now - slot.stored_for);
     if (held) ledger = *std::move(held);
   }
-  if (!(ledger.incarnation == slot.incarnation)) {
+  const bool is_other = !(ledger.incarnation == slot.incarnation);
+  if (is_other && !removed(Mechanism::figure_incarnation)) {
     ledger.figure = {};
     ledger.id = {};
   }

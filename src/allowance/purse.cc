@@ -19,6 +19,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/mutants.h"
+
 namespace headrace {
 
 namespace {
@@ -103,8 +105,9 @@ Amount Purse::free(const Ledger& ledger) const {
 // What may be granted without asking anybody.
 Amount Purse::usable(Instant now) const {
   const Amount limit = std::max(free(ledger_), Amount(0));
-  if (!shared_) return limit;
-  return now < lease_ends_ ? std::min(taken_ - grants_.total(), limit) : 0;
+  if (!shared_ || removed(Mechanism::leased_first)) return limit;
+  const bool is_over = now >= lease_ends_ && !removed(Mechanism::lease_end);
+  return is_over ? 0 : std::min(taken_ - grants_.total(), limit);
 }
 
 void Purse::signal() noexcept {
@@ -230,6 +233,7 @@ Purse::Ticket Purse::draw(const Ledger& ledger, Instant now) {
       .ledger = ledger.id, .number = ledger.tickets, .alarms = alarms_, .signals = signals_};
   Duration lasts = policy_.lease_lasts + policy_.reported_within;
   lasts += lasts / drift_parts;
+  if (removed(Mechanism::dead_share)) lasts = Duration::zero();
   for (const Ledger::Share& share : ledger.shares) {
     if (share.owner == owner_) continue;
     const auto seen = std::ranges::find(sightings_, share.owner, &Sighting::owner);
@@ -243,7 +247,7 @@ Purse::Ticket Purse::draw(const Ledger& ledger, Instant now) {
   return ticket;
 }
 
-void Purse::put_figure(Ledger& ledger) {
+void Purse::put_figure(Ledger& ledger, Instant now) {
   if (!fetched_) return;
   const Ticket& ticket = fetched_->ticket;
   const bool is_alone = !shared_ || touch_failures_ > 0;
@@ -252,7 +256,8 @@ void Purse::put_figure(Ledger& ledger) {
   // A later ticket was drawn after this one, and so after what this one answers.
   fetched_->is_answer = is_alone || has_place;
   if (!is_alone && (!has_place || ticket.number <= ledger.figure.ticket)) return;
-  ledger.count(fetched_->figure, ticket.seen);
+  const bool is_late = removed(Mechanism::ticket_first);
+  ledger.count(fetched_->figure, is_late ? draw(ledger, now).seen : ticket.seen);
 }
 
 bool Purse::write(Ledger& ledger, Instant now) {
@@ -269,7 +274,7 @@ bool Purse::write(Ledger& ledger, Instant now) {
     mine->reported = std::max(mine->reported, grants_.reported(now));
     mine->taken = std::max(mine->taken, grants_.total());
   }
-  put_figure(ledger);
+  put_figure(ledger, now);
   Amount room = 0;
   if (mine != nullptr) {
     const bool has_read = fetched_ && fetched_->is_answer;
@@ -334,6 +339,7 @@ void Purse::touched(Ledger ledger, bool written, Instant called, Instant now) {
 }
 
 void Purse::answer_alarms() {
+  if (removed(Mechanism::signal_first)) fetched_->ticket.alarms = alarms_;
   answered_ = std::max(answered_, fetched_->ticket.alarms);
   changes_ = std::max(changes_, fetched_->ticket.signals);
 }

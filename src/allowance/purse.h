@@ -117,7 +117,7 @@ class Purse {
   void find_own(const Ledger& ledger);
   void begin_anew(Amount counted);
   [[nodiscard]] Ticket draw(const Ledger& ledger, Instant now);
-  void put_figure(Ledger& ledger);
+  void put_figure(Ledger& ledger, Instant now);
   void adopt(Ledger ledger, Instant now);
   void answer_alarms();
   void go_on_alone(Instant now);

@@ -77,7 +77,7 @@ using ComparisonRef = std::shared_ptr<Comparison>;
 
 // Whether what is kept at `revision` may be fresh to who wants `wanted`.
 [[nodiscard]] inline bool is_current(std::string_view revision, std::string_view wanted) noexcept {
-  return wanted.empty() || revision == wanted;
+  return wanted.empty() || revision == wanted || removed(Mechanism::wanted_revision);
 }
 
 // One read that could not be answered at once.

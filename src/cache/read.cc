@@ -25,7 +25,7 @@ EntryRef::Bare Engine::Impl::find_fresh(PolicyState& policy, std::string_view en
     if (!kept || kept->fresh_until() <= at) return {};
     seen = std::move(kept).bare();
   }
-  if (!wanted.empty() && seen.entry->revision() != wanted) [[unlikely]] {
+  if (!is_current(seen.entry->revision(), wanted)) [[unlikely]] {
     const EntryRef unpinned(seen);
     return {};
   }

@@ -58,8 +58,24 @@ enum class Mechanism : std::uint8_t {
   feed_bound,           // Who is covered by a feed is so until a bound after what it has proved.
   feed_loss,            // Where a feed cannot say what has changed, all that it covers may have.
   feed_heard,           // After a feed was behind, what it proves counts once it was heard here.
+  revisions_first,      // A section's revisions are read before it is built, not after.
+  revision_compared,    // A question confirms only what was built at the revisions that it brought.
+  wanted_revision,      // What is kept at another revision than is wanted is not fresh.
+  stale_bound,          // What is outdated for longer than stale_for is not answered.
+  outdated_kept,        // What was built is kept although its parts have changed meanwhile.
+  merged_rank,          // A scope is laid where its settings say, not where it was declared.
+  merged_allow,         // A scope contributes only to the names that its settings allow.
+  merged_level,         // Each step of a merged read is as strict as the read.
+  merged_whole,         // A fragment that cannot be read is an error, and not left out.
+  leased_first,         // What is granted was leased of the ledger before.
+  lease_end,            // What was leased is granted only until its lease ends.
+  ticket_first,  // A figure contains what was reported when its ticket was drawn, and no more.
+  dead_share,    // What a silent instance has taken counts until it must be in the figure.
+  figure_incarnation,  // A figure that was written into another incarnation of the store is none.
+  signal_first,        // A signal is answered by a read of the source that began after it.
   last,
 };
+static_assert(static_cast<unsigned>(Mechanism::last) <= 64);  // A bit for each.
 
 [[nodiscard]] constexpr std::string_view name_of(Mechanism mechanism) noexcept {
   constexpr std::array<std::string_view, static_cast<std::size_t>(Mechanism::last)> names{
@@ -107,6 +123,21 @@ enum class Mechanism : std::uint8_t {
       "feed_bound",
       "feed_loss",
       "feed_heard",
+      "revisions_first",
+      "revision_compared",
+      "wanted_revision",
+      "stale_bound",
+      "outdated_kept",
+      "merged_rank",
+      "merged_allow",
+      "merged_level",
+      "merged_whole",
+      "leased_first",
+      "lease_end",
+      "ticket_first",
+      "dead_share",
+      "figure_incarnation",
+      "signal_first",
   };
   return names[static_cast<std::size_t>(mechanism)];
 }

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/mutants.h"
+
 namespace headrace::merge {
 
 namespace {
@@ -61,7 +63,7 @@ std::string Layer::settings_entity() const {
 void Layer::set(ScopeSettings given) {
   assert(!fault);
   settings = std::move(given);
-  rank = settings.rank.value_or(scope->options.rank);
+  if (!removed(Mechanism::merged_rank)) rank = settings.rank.value_or(scope->options.rank);
 }
 
 Result<std::vector<Layer>> layers_of(const Definition& definition, const Caller& caller,

@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "core/mutants.h"
 #include "headrace/merge.h"
 #include "merge/definition.h"
 #include "merge/documents.h"
@@ -74,6 +75,7 @@ class Reading {
   [[nodiscard]] Task<void> ask_settings();
   [[nodiscard]] Task<Answers> ask_fragments();
   [[nodiscard]] static bool is_asked(const Layer& layer, std::string_view name) {
+    if (removed(Mechanism::merged_allow)) return !layer.fault;
     return !layer.fault && layer.settings.allows(name);
   }
   // `fragments`: of the layers that are asked for `name`, in their order.
@@ -91,6 +93,8 @@ class Reading {
 };
 
 Task<std::vector<AnyResult>> Reading::ask(std::vector<Question> questions) {
+  ReadOptions options = options_;
+  if (removed(Mechanism::merged_level) && layers_.empty()) options.level.reset();
   std::map<std::string_view, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < questions.size(); ++i) groups[questions[i].policy].push_back(i);
   std::vector<std::optional<AnyLookup>> lookups(questions.size());
@@ -100,7 +104,7 @@ Task<std::vector<AnyResult>> Reading::ask(std::vector<Question> questions) {
     std::vector<std::string> entities;
     entities.reserve(members.size());
     for (const std::size_t i : members) entities.push_back(std::move(questions[i].entity));
-    std::vector<AnyLookup> begun = engine_.read_many(policy, entities, options_);
+    std::vector<AnyLookup> begun = engine_.read_many(policy, entities, options);
     for (std::size_t i = 0; i < members.size(); ++i) lookups[members[i]] = std::move(begun[i]);
   }
   std::vector<AnyResult> answers;
@@ -202,6 +206,7 @@ Result<MergedAnswer> Reading::merged(std::string_view name,
     const auto fault = [&scope](const Error& error) {
       return std::unexpected(met_at("scope \"" + scope.name + "\"", scope.policy, error));
     };
+    if (!said && removed(Mechanism::merged_whole)) continue;
     if (!said) return fault(said.error());
     take_note(answer, *said);
     if (said->kind() == Kind::absent) continue;

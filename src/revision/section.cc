@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/hash.h"
+#include "core/mutants.h"
 #include "revision/section_text.h"
 
 namespace headrace {
@@ -74,26 +75,42 @@ Task<Result<Loaded>> Section::build_noted(std::shared_ptr<Section> self, Fetch f
   co_return loaded;
 }
 
+Task<Result<std::string>> Section::present_revision(std::shared_ptr<Section> self,
+                                                    std::string entity) {
+  if (self->parts() == 0) co_return self->revision_at({});
+  auto asked = RevisionReader::read(self->reader_, self->parts_of(entity));
+  const auto seen = co_await std::move(asked);
+  if (!seen) co_return std::unexpected(seen.error());
+  co_return self->revision_at(seen->revisions);
+}
+
 // The revisions are read first, so that what is built is of those or of later ones: never of
 // earlier ones.
 Task<Result<Loaded>> Section::build(std::shared_ptr<Section> self, Fetch fetch, Build when) {
-  std::string revision = self->revision_at({});
-  if (self->parts() > 0) {
-    auto asked = RevisionReader::read(self->reader_, self->parts_of(fetch.entity));
-    const auto seen = co_await std::move(asked);
-    if (!seen) co_return std::unexpected(seen.error());
-    revision = self->revision_at(seen->revisions);
-    if (when == Build::if_changed && fetch.revision == revision) {
-      co_return Loaded{.unchanged = true, .revision = revision, .billed = 0};
-    }
+  const std::string entity = fetch.entity;
+  auto asking = present_revision(self, entity);
+  Result<std::string> revision = co_await std::move(asking);
+  if (!revision) co_return std::unexpected(std::move(revision.error()));
+  const bool is_same = self->parts() > 0 && fetch.revision == *revision;
+  if (when == Build::if_changed && is_same) {
+    co_return Loaded{.unchanged = true, .revision = *std::move(revision), .billed = 0};
   }
   const WallTime began = self->clock_.wall_now();
   fetch.revision.clear();
   auto asked = self->options_.source->fetch(std::move(fetch));
   Result<Fetched> fetched = co_await std::move(asked);
   if (!fetched) co_return std::unexpected(std::move(fetched.error()));
+  if (removed(Mechanism::revisions_first) || removed(Mechanism::outdated_kept)) {
+    auto again = present_revision(self, entity);
+    Result<std::string> later = co_await std::move(again);
+    const bool is_outdated = !later || *later != *revision;
+    if (is_outdated && removed(Mechanism::outdated_kept)) {
+      co_return failure(Code::source_failed, "its parts have changed meanwhile");
+    }
+    if (later) revision = std::move(later);
+  }
   Loaded loaded{.kind = fetched->kind,
-                .revision = std::move(revision),
+                .revision = *std::move(revision),
                 .billed = fetched->billed,
                 .empty = fetched->empty};
   if (loaded.kind == Kind::value) {

@@ -85,6 +85,9 @@ class Section : public std::enable_shared_from_this<Section> {
   [[nodiscard]] Loader loader(Build when);
 
  private:
+  // That its parts have now.
+  static Task<Result<std::string>> present_revision(std::shared_ptr<Section> self,
+                                                    std::string entity);
   static Task<Result<Loaded>> build(std::shared_ptr<Section> self, Fetch fetch, Build when);
   static Task<Result<Loaded>> build_noted(std::shared_ptr<Section> self, Fetch fetch, Build when);
 

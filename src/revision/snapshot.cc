@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "core/mutants.h"
 #include "headrace/revision.h"
 #include "revision/confirmations.h"
 #include "revision/revision_reader.h"
@@ -198,7 +199,8 @@ Duration RevisionSnapshot::outdated_for(const Reading& reading, const Wanted& wa
   if (!wanted.section->is_own(revision)) return Duration::max();
   if (wanted.section->parts() == 0) return Duration::zero();
   Instant held = answer.entry().read_at();
-  if (wanted.checked && revision == wanted.revision) held = std::max(held, *wanted.checked);
+  const bool is_same = revision == wanted.revision || removed(Mechanism::revision_compared);
+  if (wanted.checked && is_same) held = std::max(held, *wanted.checked);
   const auto noted = confirmations_.last(wanted.section->name(), reading.entity, revision);
   if (noted) held = std::max(held, *noted);
   return std::max(Duration::zero(), reading.arrived - held);
@@ -231,7 +233,8 @@ Task<AnyResult> RevisionSnapshot::settle(Self self, std::shared_ptr<Reading> rea
   for (int tries = 0;; ++tries) {
     if (!answer) co_return answer;
     outdated = self->outdated_for(*reading, reading->wanted[n], *answer);
-    if (outdated <= std::max(self->options_.stale_for, reading->lag)) co_return answer;
+    const Duration limit = std::max(self->options_.stale_for, reading->lag);
+    if (outdated <= limit || removed(Mechanism::stale_bound)) co_return answer;
     if (tries == tries_max || reading->unchecked) break;
     // A build has failed, and the next one is not due.
     if (self->ports_.clock.now().time_since_epoch().count() < answer->entry().retry_at_ns()) break;
