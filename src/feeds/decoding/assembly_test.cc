@@ -200,7 +200,7 @@ TEST(SnapshotTest, WhatIsNoneIsDamaged) {
 }
 
 Transaction transaction(std::uint32_t number, std::size_t changes) {
-  Transaction one{.number = number, .commit = number * 10u, .committed_at = number};
+  Transaction one{.number = number, .commit = LogPlace{number} * 10, .committed_at = number};
   for (std::size_t i = 0; i < changes; ++i) {
     one.changes.push_back({.entity = std::to_string(number) + "." + std::to_string(i)});
   }

@@ -278,7 +278,7 @@ TEST_F(DecodingFeedTest, WhatIsNotAcknowledgedIsToldAgainAndNothingIsProved) {
   ear_.fail(false);
   EXPECT_TRUE(is_proved(ear_));
   EXPECT_THAT(ear_.acknowledged(), ElementsAre("public.users 7 -"));
-  EXPECT_TRUE(is_troubled(feed, ""));
+  EXPECT_TRUE(is_well(feed));
 }
 
 TEST_F(DecodingFeedTest, ALossThatIsNotAcknowledgedIsToldAgain) {
@@ -354,11 +354,25 @@ TEST_F(DecodingFeedTest, ASlotThatIsGoneIsALossAndSoIsTheNext) {
   EXPECT_TRUE(has_lost(3));
   EXPECT_TRUE(is_proved(ear_));
   EXPECT_TRUE(is_proved(other_));
-  EXPECT_TRUE(is_troubled(feed, ""));
+  EXPECT_TRUE(is_well(feed));
   EXPECT_EQ(other_.losses(), 0);
   EXPECT_THAT(ear_.told(), IsEmpty()) << "that was before the slot";
   run("INSERT INTO users VALUES (8)");
   EXPECT_TRUE(is_acknowledged("public.users 8 -"));
+}
+
+TEST_F(DecodingFeedTest, AFeedThatHasSeenHalfAnInstallationBeginsAfterTheOtherHalf) {
+  ASSERT_TRUE(uninstall_postgres_decoding(login(), "headrace", runtime_));
+  const Feed& feed = follow(options(), ear_);
+  EXPECT_TRUE(is_troubled(feed, "install the feed"));
+  const auto sql = postgres_decoding_sql(login(), decoding_, runtime_);
+  ASSERT_TRUE(sql);
+  run(sql->substr(0, sql->rfind("SET statement_timeout")));
+  EXPECT_TRUE(is_troubled(feed, "the slot " + slot() + " is gone"));
+  let_pass(milliseconds(100));
+  run(sql->substr(sql->rfind("SELECT pg_create")));
+  EXPECT_TRUE(is_proved(ear_));
+  EXPECT_TRUE(is_well(feed));
 }
 
 // What came in between is in neither.
@@ -467,7 +481,7 @@ TEST_F(DecodingFeedTest, ARoleOfItsOwnNeedsNoMoreThanToReplicateAndWhatItIsGrant
   EXPECT_TRUE(is_proved(ear_));
   run("INSERT INTO users VALUES (7)");
   EXPECT_TRUE(is_acknowledged("public.users 7 -"));
-  EXPECT_TRUE(is_troubled(feed, ""));
+  EXPECT_TRUE(is_well(feed));
 }
 
 TEST_F(DecodingFeedTest, CloseWaitsForTheCallThatIsUnderWayAndThenNothingIsTold) {

@@ -142,6 +142,9 @@ class DecodingTest : public testing::Test {
   bool is_troubled(const Feed& feed, const std::string& words) {
     return eventually([&] { return feed.health().trouble.contains(words); });
   }
+  bool is_well(const Feed& feed) {
+    return eventually([&] { return feed.health().trouble.empty(); });
+  }
   // For what must not happen meanwhile.
   void let_pass(Duration duration) {
     const Instant until = runtime_.now() + duration;

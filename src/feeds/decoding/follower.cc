@@ -123,9 +123,8 @@ Result<void> Follower::take_a_look() {
   Result<Look> look = looking_->look();
   if (!look) return std::unexpected(std::move(look.error()));
   failures_ = 0;
-  if (!look->state.empty() && look->state != checked_state_) {
-    return check_installation(look->state);
-  }
+  if (!look->lack.empty()) checked_state_.clear();  // It may have looked at half an installation.
+  if (look->lack.empty() && look->state != checked_state_) return check_installation(look->state);
   if (look->lack.empty()) look->lack = lack_;
   if (look->lack.empty()) lost_for_.clear();
   look_at_ = asked_at + options_.poll_every;
