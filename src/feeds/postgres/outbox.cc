@@ -7,7 +7,7 @@
 #include "feeds/postgres/outbox_sql.h"
 #include "feeds/postgres/watched.h"
 #include "headrace/feeds/postgres.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 #include "postgres/session.h"
 
 namespace headrace {
