@@ -1,9 +1,9 @@
 // What may be called proved.  A look notes the time first and asks then: so all that could be read
 // at that time can be read at the look's moment, and has its row there or was acknowledged; and it
-// is all acknowledged once no row of that moment is left (reading.cc of each kind).  That holds for looks
-// at a whole installation in the state that was last recorded: what was changed before it had this
-// state is covered by the lost() that came before the record, which names the state of a look that
-// came before the lost().
+// is all acknowledged once no row of that moment is left (reading.cc of each kind).  That holds for
+// looks at a whole installation in the state that was last recorded: what was changed before it had
+// this state is covered by the lost() that came before the record, which names the state of a look
+// that came before the lost().
 #include "feeds/outbox/follower.h"
 
 #include <algorithm>

@@ -65,8 +65,8 @@ Result<std::unique_ptr<Feed>> open_postgres_feed(PostgresFeedOptions options, Cl
   auto open = [options = std::move(options), &clock](const io::Bell& bell) {
     return postgres::feed::Reading::open(options, clock, bell);
   };
-  auto follower = std::make_unique<outbox::Follower>(std::move(following), std::move(open), clock,
-                                                     executor);
+  auto follower =
+      std::make_unique<outbox::Follower>(std::move(following), std::move(open), clock, executor);
   if (!follower->is_made()) {
     return failure(Code::source_unavailable, "no descriptor is left for a feed of PostgreSQL");
   }
