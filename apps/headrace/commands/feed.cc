@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "config/config.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
+#include "headrace/feeds/sqlite.h"
 #include "headrace/runtime.h"
 #include "serve/environment.h"
 #include "serve/feeds.h"
@@ -35,17 +37,43 @@ const config::FeedConfig* find_feed(const config::Config& config, std::string_vi
   return found == config.feeds.end() ? nullptr : &*found;
 }
 
-int install(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
-  const Result<std::string> sql = postgres_outbox_sql(options.login, options.outbox, clock);
+// An outbox of whatever database, and what can be done with it.
+struct Outbox {
+  std::string name{};
+  std::function<Result<std::string>()> sql{};
+  std::function<Result<void>()> install{};
+  std::function<Result<std::string>()> check{};
+  std::function<Result<void>()> uninstall{};
+};
+
+Outbox outbox_of(const PostgresFeedOptions& options, const Clock& clock) {
+  return {.name = options.outbox.name,
+          .sql = [&] { return postgres_outbox_sql(options.login, options.outbox, clock); },
+          .install = [&] { return install_postgres_outbox(options.login, options.outbox, clock); },
+          .check = [&] { return check_postgres_outbox(options.login, options.outbox, clock); },
+          .uninstall =
+              [&] { return uninstall_postgres_outbox(options.login, options.outbox.name, clock); }};
+}
+
+Outbox outbox_of(const SqliteFeedOptions& options) {
+  return {.name = options.outbox.name,
+          .sql = [&] { return sqlite_outbox_sql(options.path, options.outbox); },
+          .install = [&] { return install_sqlite_outbox(options.path, options.outbox); },
+          .check = [&] { return check_sqlite_outbox(options.path, options.outbox); },
+          .uninstall = [&] { return uninstall_sqlite_outbox(options.path, options.outbox.name); }};
+}
+
+int install(const FeedCommand& command, const Outbox& outbox) {
+  const Result<std::string> sql = outbox.sql();
   if (!sql) return complain(sql.error());
   fmt::print("{}", *sql);
   if (command.print) return exit_ok;
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Install feed {}?", options.outbox.name));
+    const auto agreed = is_agreed(fmt::format("Install feed {}?", outbox.name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = install_postgres_outbox(options.login, options.outbox, clock);
+  const auto done = outbox.install();
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -57,13 +85,13 @@ int show(const Result<std::string>& lacking) {
   return lacking->empty() ? exit_ok : exit_absent;
 }
 
-int uninstall(const FeedCommand& command, const PostgresFeedOptions& options, const Clock& clock) {
+int uninstall(const FeedCommand& command, const Outbox& outbox) {
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Remove feed {}?", options.outbox.name));
+    const auto agreed = is_agreed(fmt::format("Remove feed {}?", outbox.name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = uninstall_postgres_outbox(options.login, options.outbox.name, clock);
+  const auto done = outbox.uninstall();
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -77,15 +105,23 @@ int run(const FeedCommand& command, const FirestoreFeedOptions& options, Runtime
   return exit_ok;
 }
 
-int run(const FeedCommand& command, PostgresFeedOptions options, const Clock& clock) {
+int run(const FeedCommand& command, const Outbox& outbox) {
+  if (command.stage == "install") return install(command, outbox);
+  if (command.stage == "uninstall") return uninstall(command, outbox);
+  return show(outbox.check());
+}
+
+int run(const FeedCommand& command, const SqliteFeedOptions& options, Runtime&) {
+  return run(command, outbox_of(options));
+}
+
+int run(const FeedCommand& command, PostgresFeedOptions options, Runtime& runtime) {
   if (!command.connection.empty()) {
     options.login.connection = command.connection;
     options.login.password.clear();
     options.outbox.role = command.role;
   }
-  if (command.stage == "install") return install(command, options, clock);
-  if (command.stage == "uninstall") return uninstall(command, options, clock);
-  return show(check_postgres_outbox(options.login, options.outbox, clock));
+  return run(command, outbox_of(options, runtime));
 }
 
 }  // namespace
@@ -107,9 +143,9 @@ int feed(const FeedCommand& command) {
   }
   const auto options = feed_options(*config, *meant);
   if (!options) return complain(options.error());
-  const bool is_firestore = std::holds_alternative<FirestoreFeedOptions>(*options);
-  if (is_firestore && !command.connection.empty()) {
-    return complain("--connection is of PostgreSQL, and this feed is one of Firestore", exit_usage);
+  const bool is_postgres = std::holds_alternative<PostgresFeedOptions>(*options);
+  if (!is_postgres && !command.connection.empty()) {
+    return complain("--connection is of PostgreSQL, and this feed is not", exit_usage);
   }
   Runtime runtime({.threads = 1});
   const int code = std::visit(

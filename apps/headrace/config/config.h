@@ -27,6 +27,7 @@
 #include "headrace/feed_cover.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
+#include "headrace/feeds/sqlite.h"
 #include "headrace/journals/file.h"
 #include "headrace/merge.h"
 #include "headrace/policy.h"
@@ -241,13 +242,14 @@ struct AllowanceConfig {
   }
 };
 
-using FeedOptions = std::variant<PostgresFeedOptions, FirestoreFeedOptions>;
+using FeedOptions = std::variant<PostgresFeedOptions, FirestoreFeedOptions, SqliteFeedOptions>;
 
 // A feed of a source's changes, and the policies that it covers.
 struct FeedConfig {
   std::string name{};
   std::string source{};
-  // Of the source's kind.  Login and database are left to the caller, as those of the source.
+  // Of the source's kind.  Login, path and database are left to the caller, as those of the
+  // source.
   FeedOptions options{};
   FeedCoverOptions cover{};  // `database` is left to the caller.
   Place place{};

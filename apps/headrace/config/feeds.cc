@@ -23,9 +23,10 @@ const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, 
     for (const SourceConfig& one : config.sources) names.push_back(one.name);
     section.fail("source",
                  "there is no source \"" + feed.source + "\"" + nearest_hint(feed.source, names));
-  } else if (source->kind() != "postgres" && source->kind() != "firestore") {
-    section.fail("source", "\"" + source->name + "\" is of kind \"" + std::string(source->kind()) +
-                               "\"; a feed is one of PostgreSQL or Firestore");
+  } else if (source->kind() == "http") {
+    section.fail("source", "\"" + source->name +
+                               "\" is of kind \"http\"; a feed is one of PostgreSQL, SQLite or "
+                               "Firestore");
     return nullptr;
   }
   return source;
@@ -73,20 +74,42 @@ std::vector<std::string> columns_in(std::string_view tag) {
   return names;
 }
 
-PostgresFeedOptions& of_postgres(FeedConfig& feed) {
-  return std::get<PostgresFeedOptions>(feed.options);
+// What feeds with an outbox have in common.
+struct OutboxOptions {
+  std::string& name;
+  std::vector<OutboxTable>& tables;
+  std::size_t& batch_max;
+  std::size_t& backlog_max;
+  Duration& poll_every;
+};
+
+OutboxOptions outbox_of(FeedConfig& feed) {
+  const auto of = [](auto& options) -> OutboxOptions {
+    return {options.outbox.name, options.outbox.tables, options.batch_max, options.backlog_max,
+            options.poll_every};
+  };
+  auto* const sqlite = std::get_if<SqliteFeedOptions>(&feed.options);
+  return sqlite != nullptr ? of(*sqlite) : of(std::get<PostgresFeedOptions>(feed.options));
 }
 
-PostgresOutboxTable& table_of(FeedConfig& feed, const std::string& name) {
-  std::vector<PostgresOutboxTable>& tables = of_postgres(feed).outbox.tables;
-  const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
-  return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
+OutboxTable& table_of(FeedConfig& feed, const std::string& name) {
+  std::vector<OutboxTable>& tables = outbox_of(feed).tables;
+  const auto found = std::ranges::find(tables, name, &OutboxTable::table);
+  return found == tables.end() ? tables.emplace_back(OutboxTable{.table = name}) : *found;
+}
+
+// In SQL's spelling; of SQLite the name is the schema's own.
+std::string sql_name_of(const FeedConfig& feed, const std::string& table) {
+  if (!std::holds_alternative<SqliteFeedOptions>(feed.options)) return table;
+  std::string name = "\"";
+  for (const char c : table) name.append(c == '"' ? 2 : 1, c);
+  return name + "\"";
 }
 
 void read_table(FeedConfig& feed, const std::string& name, Section section) {
-  FeedCoverOptions::Tags tags{.table = name};
+  FeedCoverOptions::Tags tags{.table = sql_name_of(feed, name)};
   section.texts("tags", tags.tags);
-  PostgresOutboxTable& table = table_of(feed, name);
+  OutboxTable& table = table_of(feed, name);
   for (std::size_t n = 0; n < tags.tags.size(); ++n) {
     const std::string& tag = tags.tags[n];
     const auto braces = std::ranges::count(tag, '{') + std::ranges::count(tag, '}');
@@ -114,7 +137,7 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   section.each("tables", [&feed](const std::string& name, Section table) {
     read_table(feed, name, std::move(table));
   });
-  const std::size_t tables = of_postgres(feed).outbox.tables.size();
+  const std::size_t tables = outbox_of(feed).tables.size();
   if (tables == 0) {
     section.fail(
         "it names no tables: no policy of its source that it covers asks for one, and there is no "
@@ -126,9 +149,11 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
 }
 
 void read_times(FeedConfig& feed, Section& section) {
-  PostgresFeedOptions& options = of_postgres(feed);
-  section.truth("notify", options.outbox.notify);
-  section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
+  const OutboxOptions options = outbox_of(feed);
+  if (auto* const postgres = std::get_if<PostgresFeedOptions>(&feed.options)) {
+    section.truth("notify", postgres->outbox.notify);
+    section.count("rows_max", postgres->outbox.rows_max, 1, 1'000'000);
+  }
   section.count("batch_max", options.batch_max, 1, 10'000);
   section.count("backlog_max", options.backlog_max, 1, 10'000'000);
   if (section.duration("poll_every", options.poll_every) &&
@@ -149,21 +174,29 @@ void read_cover(FeedConfig& feed, Section& section) {
   }
 }
 
+// SQLite's names are the same in capitals.
 void read_outbox(FeedConfig& feed, Section& section) {
-  std::string& name = of_postgres(feed).outbox.name;
+  std::string& name = outbox_of(feed).name;
   section.text("outbox", name);
+  const bool has_capitals = !std::holds_alternative<SqliteFeedOptions>(feed.options);
   const bool is_sound = !name.empty() && name.size() <= outbox_name_bytes_max &&
-                        std::ranges::all_of(name, [](char c) {
-                          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                        std::ranges::all_of(name, [has_capitals](char c) {
+                          return (c >= '0' && c <= '9') || (has_capitals && c >= 'A' && c <= 'Z') ||
                                  (c >= 'a' && c <= 'z') || c == '_' || c == '-';
                         });
-  if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
+  if (!is_sound) {
+    section.fail("outbox", "must be 1 to 24 " + std::string(has_capitals ? "" : "lower-case ") +
+                               "letters, digits, \"-\" and \"_\"");
+  }
 }
 
 // What says which of those that have a feed is told, and the key that names it.
 std::pair<std::string_view, std::string_view> told_by(const FeedConfig& feed) {
   if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&feed.options)) {
     return {"lease", firestore->lease};
+  }
+  if (const auto* sqlite = std::get_if<SqliteFeedOptions>(&feed.options)) {
+    return {"outbox", sqlite->outbox.name};
   }
   return {"outbox", std::get<PostgresFeedOptions>(feed.options).outbox.name};
 }
@@ -186,8 +219,8 @@ void refuse_doubles(const Config& config, const FeedConfig& feed, Section& secti
   }
 }
 
-void read_postgres_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
-                        Section& section) {
+void read_outbox_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
+                      Section& section) {
   read_times(feed, section);
   read_outbox(feed, section);
   if (source != nullptr) read_tables(config, feed, section);
@@ -209,12 +242,13 @@ void read_feed(Config& config, std::string name, Section section) {
     feed.options = FirestoreFeedOptions{};
     feed.cover.bound = firestore_bound;
   }
+  if (source != nullptr && source->kind() == "sqlite") feed.options = SqliteFeedOptions{};
   read_policies(config, feed, section);
   read_cover(feed, section);
   if (is_firestore) {
     read_firestore_feed(config, feed, section);
   } else {
-    read_postgres_feed(config, source, feed, section);
+    read_outbox_feed(config, source, feed, section);
   }
   refuse_doubles(config, feed, section);
   section.finish();

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <functional>
@@ -92,6 +93,35 @@ TEST_F(SqliteFeedFaultsTest, AProofIsOfTheTimeBeforeItsLook) {
     EXPECT_LT(ear_.proved_at(), committed);
     ear_.fail(false);
     ASSERT_TRUE(is_proved(ear_));
+  }
+  (*feed)->close();
+}
+
+// Between any two of its steps: the row was told, or that something was lost.
+TEST_F(SqliteFeedFaultsTest, ARowThatIsRemovedBetweenTwoStepsIsNotMissed) {
+  EventfulClock clock(runtime_);
+  auto feed = open_sqlite_feed(options(), clock, runtime_);
+  ASSERT_TRUE(feed);
+  (*feed)->begin(ear_);
+  ASSERT_TRUE(is_proved(ear_));
+  Writer writer(path_);
+  for (int i = 0; i < 20; ++i) {
+    const int losses = ear_.losses();
+    const std::string first = std::to_string(10 * i);
+    std::atomic<bool> happened = false;
+    clock.before_next([&] {
+      writer.run("INSERT INTO users(id) VALUES (" + first + "), (" + first + " + 1), (" + first +
+                 " + 2)");
+      clock.before_next([&] {
+        writer.run("DELETE FROM headrace_outbox_headrace WHERE key = " + first + " + 1");
+        happened = true;
+      });
+    });
+    ASSERT_TRUE(eventually([&] { return happened.load(); }));
+    ASSERT_TRUE(is_proved(ear_));
+    const std::string middle = "users " + std::to_string(10 * i + 1) + " -";
+    const std::vector<std::string> told = ear_.acknowledged();
+    EXPECT_TRUE(std::ranges::count(told, middle) > 0 || ear_.losses() > losses) << middle;
   }
   (*feed)->close();
 }

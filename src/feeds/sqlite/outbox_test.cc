@@ -98,6 +98,17 @@ TEST_F(SqliteOutboxTest, ReplaceTellsTheRowsThatItRemoves) {
   EXPECT_EQ(taken(),
             "users|update|4|(nil)|'owner'='2' 'owner'='2' \n"
             "users|update|5|(nil)|'owner'='2' ");
+  // Without a rowid, and a unique constraint that fills in what is NULL.
+  watch("CREATE TABLE t(k TEXT PRIMARY KEY, v NOT NULL DEFAULT 'x' UNIQUE) WITHOUT ROWID", "t",
+        {"v"});
+  run("REPLACE INTO t VALUES ('a', NULL); REPLACE INTO t VALUES ('b', NULL)");
+  run("REPLACE INTO t VALUES ('b', 'y')");
+  EXPECT_EQ(taken(),
+            "t|insert|a|(nil)|'v'='x' \n"
+            "t|replace|a|(nil)|'v'='x' \n"
+            "t|insert|b|(nil)|'v'='x' \n"
+            "t|replace|b|(nil)|'v'='x' \n"
+            "t|insert|b|(nil)|'v'='y' ");
 }
 
 TEST_F(SqliteOutboxTest, UpsertsIgnoredOnesAndCascadesAreTold) {

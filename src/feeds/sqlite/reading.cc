@@ -360,8 +360,12 @@ Result<void> Reading::forget() {
   return !done && done.error().code == Code::source_failed ? Result<void>() : done;
 }
 
+// It rings for other reasons, too, after which there is nothing new to be seen.
 Result<bool> Reading::hear() {
-  return std::exchange(has_rung_, false);
+  if (!std::exchange(has_rung_, false) || !has_seen_) return false;
+  const Result<std::int64_t> version = data_version();
+  if (!version) return std::unexpected(version.error());
+  return *version != seen_.version;
 }
 
 void Reading::wait(Instant until) {

@@ -38,7 +38,7 @@ class Reading final : public outbox::Reading {
   [[nodiscard]] Result<void> remove_all(const std::string& moment) override;
   [[nodiscard]] Result<void> record(const std::string& state) override;
   [[nodiscard]] Result<void> forget() override;
-  // By the bell.
+  // Somebody has committed something, asked for when the bell has rung.
   [[nodiscard]] Result<bool> hear() override;
   void wait(Instant until) override;
 
