@@ -70,7 +70,7 @@ class SqliteFeedTest : public testing::Test {
         "CREATE TABLE orders(number INTEGER PRIMARY KEY, "
         "owner INTEGER REFERENCES users ON DELETE CASCADE ON UPDATE CASCADE);");
   }
-  ~SqliteFeedTest() override {
+  void TearDown() override {
     for (const auto& feed : feeds_) feed->close();
     feeds_.clear();
     runtime_.stop();
