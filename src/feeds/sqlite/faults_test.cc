@@ -214,9 +214,9 @@ TEST_F(SqliteFeedFaultsTest, AFileThatCannotBeReadProvesNothing) {
   ASSERT_TRUE(is_proved(ear_));
   run("BEGIN EXCLUSIVE; INSERT INTO users(id) VALUES (7)");
   EXPECT_TRUE(is_troubled(feed, "a writer held it for too long"));
-  const Instant before = ear_.proved_at();
+  const Instant troubled = runtime_.now();
   pass(milliseconds(100));
-  EXPECT_EQ(ear_.proved_at(), before);
+  EXPECT_LT(ear_.proved_at(), troubled);
   run("COMMIT");
   EXPECT_TRUE(is_proved(ear_));
   EXPECT_THAT(ear_.acknowledged(), ElementsAre("users 7 -"));
@@ -250,9 +250,10 @@ TEST_F(SqliteFeedFaultsTest, AnotherFileInItsPlaceIsALoss) {
   fs::copy_file(path_, folder_.file("later.db"));
   int losses = 1;
   for (const std::string copy : {"copy.db", "later.db"}) {
-    fs::rename(folder_.file(copy), path_);
+    // The log of the one is not that of the other.
     fs::remove(path_ + "-wal");
     fs::remove(path_ + "-shm");
+    fs::rename(folder_.file(copy), path_);
     EXPECT_TRUE(eventually([&] { return ear_.losses() == losses + 1; })) << copy;
     EXPECT_TRUE(is_proved(ear_));
     EXPECT_EQ(ear_.losses(), ++losses);
@@ -300,9 +301,9 @@ TEST_F(SqliteFeedFaultsTest, AFileThatIsAwayIsSaidUntilItIsBack) {
   fs::rename(path_, folder_.file("away.db"));
   EXPECT_TRUE(is_troubled(feed, "No such file or directory"));
   EXPECT_FALSE(feed.health().is_consumer);
-  const Instant before = ear_.proved_at();
+  const Instant troubled = runtime_.now();
   pass(milliseconds(100));
-  EXPECT_EQ(ear_.proved_at(), before);
+  EXPECT_LT(ear_.proved_at(), troubled);
   fs::rename(folder_.file("away.db"), path_);
   EXPECT_TRUE(is_proved(ear_));
   EXPECT_EQ(ear_.losses(), 1) << "it is the same";
