@@ -63,7 +63,6 @@ void Follower::give_up_session(const Error& error) {
   is_consumer_ = false;
   proof_.reset();
   told_ = {};
-  refusal_.clear();
   const std::scoped_lock lock(mutex_);
   health_.is_consumer = false;
   health_.trouble = error.what;
@@ -87,6 +86,8 @@ Result<void> Follower::turn() {
     is_consumer_ = *become;
   }
   prove(asked_at, *look);
+  // It outlives its session, for as long as there is something that was refused.
+  if (!is_consumer_ || (look->waiting == 0 && !has_lost(*look))) refusal_.clear();
   show(*look);
   return tell(*look);
 }
