@@ -9,7 +9,7 @@ foreach(library IN ITEMS allowance cache merge revision io stores_embedded store
                          stores_memcached
                          stores_valkey bus_loopback bus_postgres bus_valkey journals_file
                          sources_function sources_postgres sources_sqlite sources_http
-                         sources_firestore feeds_firestore feeds_postgres)
+                         sources_firestore feeds_firestore feeds_postgres feeds_sqlite)
   if(TARGET headrace_${library})
     target_link_libraries(headrace_public INTERFACE $<LINK_ONLY:headrace_${library}>)
   endif()

@@ -80,8 +80,8 @@ std::optional<Instant> Tables::true_until(const Build& build) const {
 
 Task<Result<PartRevisions>> TableRevisions::read(std::vector<Part> parts, Instant) {
   const Errand errand(errands_);
-  auto call = link_.call<PartRevisions>(
-      [this, asked = std::move(parts)]() -> Result<PartRevisions> {
+  auto call =
+      link_.call<PartRevisions>([this, asked = std::move(parts)]() -> Result<PartRevisions> {
         PartRevisions revisions;
         for (const Part& part : asked) revisions.push_back({.text = tables_.revision_of(part)});
         return revisions;

@@ -263,7 +263,8 @@ Session::Came Session::poll(short events, Instant until) const {
   while (true) {
     if (bell_.is_stopped()) return Came::stopped;
     pollfd watched[] = {{PQsocket(connection_.get()), events, 0}, {bell_.descriptor(), POLLIN, 0}};
-    const int count = ::poll(watched, std::size(watched), poll_milliseconds(until, clock_.now()));
+    const int count =
+        ::poll(watched, std::size(watched), io::poll_milliseconds(until, clock_.now()));
     if (bell_.is_stopped()) return Came::stopped;
     if (watched[1].revents != 0) {
       bell_.quiet();

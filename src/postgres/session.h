@@ -19,9 +19,11 @@
 #include "headrace/clock.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 
 namespace headrace::postgres {
+
+using io::Bell;
 
 struct Login {
   std::string connection{};              // As libpq reads it.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
+#include "headrace/feeds/sqlite.h"
 #include "headrace/runtime.h"
 #include "serve/environment.h"
 #include "serve/feeds.h"
@@ -36,54 +38,53 @@ const config::FeedConfig* find_feed(const config::Config& config, std::string_vi
   return found == config.feeds.end() ? nullptr : &*found;
 }
 
-// What is installed, for either way.
-PostgresOutbox& installation_of(PostgresFeedOptions& options) {
-  return options.outbox;
-}
-PostgresDecoding& installation_of(PostgresDecodingOptions& options) {
-  return options.decoding;
+// What a feed needs in its database, and what can be done with it.
+struct Installation {
+  std::string name{};
+  std::function<Result<std::string>()> sql{};
+  std::function<Result<void>()> install{};
+  std::function<Result<std::string>()> check{};
+  std::function<Result<void>()> uninstall{};
+};
+
+Installation installation_of(const PostgresFeedOptions& options, const Clock& clock) {
+  return {.name = options.outbox.name,
+          .sql = [&] { return postgres_outbox_sql(options.login, options.outbox, clock); },
+          .install = [&] { return install_postgres_outbox(options.login, options.outbox, clock); },
+          .check = [&] { return check_postgres_outbox(options.login, options.outbox, clock); },
+          .uninstall =
+              [&] { return uninstall_postgres_outbox(options.login, options.outbox.name, clock); }};
 }
 
-Result<std::string> sql_of(const PostgresFeedOptions& options, const Clock& clock) {
-  return postgres_outbox_sql(options.login, options.outbox, clock);
-}
-Result<std::string> sql_of(const PostgresDecodingOptions& options, const Clock& clock) {
-  return postgres_decoding_sql(options.login, options.decoding, clock);
-}
-
-Result<void> install_by(const PostgresFeedOptions& options, const Clock& clock) {
-  return install_postgres_outbox(options.login, options.outbox, clock);
-}
-Result<void> install_by(const PostgresDecodingOptions& options, const Clock& clock) {
-  return install_postgres_decoding(options.login, options.decoding, clock);
+Installation installation_of(const PostgresDecodingOptions& options, const Clock& clock) {
+  const PostgresLogin& login = options.login;
+  const PostgresDecoding& decoding = options.decoding;
+  return {.name = decoding.name,
+          .sql = [&] { return postgres_decoding_sql(login, decoding, clock); },
+          .install = [&] { return install_postgres_decoding(login, decoding, clock); },
+          .check = [&] { return check_postgres_decoding(login, decoding, clock); },
+          .uninstall = [&] { return uninstall_postgres_decoding(login, decoding.name, clock); }};
 }
 
-Result<std::string> check_by(const PostgresFeedOptions& options, const Clock& clock) {
-  return check_postgres_outbox(options.login, options.outbox, clock);
-}
-Result<std::string> check_by(const PostgresDecodingOptions& options, const Clock& clock) {
-  return check_postgres_decoding(options.login, options.decoding, clock);
-}
-
-Result<void> uninstall_by(const PostgresFeedOptions& options, const Clock& clock) {
-  return uninstall_postgres_outbox(options.login, options.outbox.name, clock);
-}
-Result<void> uninstall_by(const PostgresDecodingOptions& options, const Clock& clock) {
-  return uninstall_postgres_decoding(options.login, options.decoding.name, clock);
+Installation installation_of(const SqliteFeedOptions& options) {
+  return {.name = options.outbox.name,
+          .sql = [&] { return sqlite_outbox_sql(options.path, options.outbox); },
+          .install = [&] { return install_sqlite_outbox(options.path, options.outbox); },
+          .check = [&] { return check_sqlite_outbox(options.path, options.outbox); },
+          .uninstall = [&] { return uninstall_sqlite_outbox(options.path, options.outbox.name); }};
 }
 
-template <class Options>
-int install(const FeedCommand& command, Options& options, const Clock& clock) {
-  const Result<std::string> sql = sql_of(options, clock);
+int install(const FeedCommand& command, const Installation& installed) {
+  const Result<std::string> sql = installed.sql();
   if (!sql) return complain(sql.error());
   fmt::print("{}", *sql);
   if (command.print) return exit_ok;
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Install feed {}?", installation_of(options).name));
+    const auto agreed = is_agreed(fmt::format("Install feed {}?", installed.name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = install_by(options, clock);
+  const auto done = installed.install();
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -95,14 +96,13 @@ int show(const Result<std::string>& lacking) {
   return lacking->empty() ? exit_ok : exit_absent;
 }
 
-template <class Options>
-int uninstall(const FeedCommand& command, Options& options, const Clock& clock) {
+int uninstall(const FeedCommand& command, const Installation& installed) {
   if (!command.yes) {
-    const auto agreed = is_agreed(fmt::format("Remove feed {}?", installation_of(options).name));
+    const auto agreed = is_agreed(fmt::format("Remove feed {}?", installed.name));
     if (!agreed) return complain(nobody_there, exit_usage);
     if (!*agreed) return complain("nothing was done", exit_absent);
   }
-  const auto done = uninstall_by(options, clock);
+  const auto done = installed.uninstall();
   if (!done) return complain(done.error());
   fmt::print(stderr, "Done.\n");
   return exit_ok;
@@ -116,17 +116,32 @@ int run(const FeedCommand& command, const FirestoreFeedOptions& options, Runtime
   return exit_ok;
 }
 
-// Of PostgreSQL, in either way.
-template <class Options>
-int run(const FeedCommand& command, Options options, const Clock& clock) {
-  if (!command.connection.empty()) {
-    options.login.connection = command.connection;
-    options.login.password.clear();
-    installation_of(options).role = command.role;
-  }
-  if (command.stage == "install") return install(command, options, clock);
-  if (command.stage == "uninstall") return uninstall(command, options, clock);
-  return show(check_by(options, clock));
+int run(const FeedCommand& command, const Installation& installed) {
+  if (command.stage == "install") return install(command, installed);
+  if (command.stage == "uninstall") return uninstall(command, installed);
+  return show(installed.check());
+}
+
+int run(const FeedCommand& command, const SqliteFeedOptions& options, Runtime&) {
+  return run(command, installation_of(options));
+}
+
+// Of PostgreSQL: who owns the tables may do it for the role of the feed.
+void log_in_as(const FeedCommand& command, PostgresLogin& login, std::string& role) {
+  if (command.connection.empty()) return;
+  login.connection = command.connection;
+  login.password.clear();
+  role = command.role;
+}
+
+int run(const FeedCommand& command, PostgresFeedOptions options, Runtime& runtime) {
+  log_in_as(command, options.login, options.outbox.role);
+  return run(command, installation_of(options, runtime));
+}
+
+int run(const FeedCommand& command, PostgresDecodingOptions options, Runtime& runtime) {
+  log_in_as(command, options.login, options.decoding.role);
+  return run(command, installation_of(options, runtime));
 }
 
 }  // namespace
@@ -148,9 +163,10 @@ int feed(const FeedCommand& command) {
   }
   const auto options = feed_options(*config, *meant);
   if (!options) return complain(options.error());
-  const bool is_firestore = std::holds_alternative<FirestoreFeedOptions>(*options);
-  if (is_firestore && !command.connection.empty()) {
-    return complain("--connection is of PostgreSQL, and this feed is one of Firestore", exit_usage);
+  const bool is_postgres = std::holds_alternative<PostgresFeedOptions>(*options) ||
+                           std::holds_alternative<PostgresDecodingOptions>(*options);
+  if (!is_postgres && !command.connection.empty()) {
+    return complain("--connection is of PostgreSQL, and this feed is not", exit_usage);
   }
   Runtime runtime({.threads = 1});
   const int code = std::visit(

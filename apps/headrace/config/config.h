@@ -28,6 +28,7 @@
 #include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
+#include "headrace/feeds/sqlite.h"
 #include "headrace/journals/file.h"
 #include "headrace/merge.h"
 #include "headrace/policy.h"
@@ -244,14 +245,15 @@ struct AllowanceConfig {
   }
 };
 
-using FeedOptions =
-    std::variant<PostgresFeedOptions, PostgresDecodingOptions, FirestoreFeedOptions>;
+using FeedOptions = std::variant<PostgresFeedOptions, PostgresDecodingOptions, FirestoreFeedOptions,
+                                 SqliteFeedOptions>;
 
 // A feed of a source's changes, and the policies that it covers.
 struct FeedConfig {
   std::string name{};
   std::string source{};
-  // Of the source's kind.  Login and database are left to the caller, as those of the source.
+  // Of the source's kind.  Login, path and database are left to the caller, as those of the
+  // source.
   FeedOptions options{};
   FeedCoverOptions cover{};  // `database` is left to the caller.
   Place place{};

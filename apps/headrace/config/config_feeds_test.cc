@@ -265,12 +265,78 @@ TEST(ConfigFeeds, RefuseSnapshotsWhoseRevisionsTheyCannotKeep) {
               ElementsAre(HasSubstr("names more than 15 values")));
 }
 
+constexpr std::string_view sqlite = R"([policies.note]
+source = "file"
+table = "Notes"
+fields = ["text"]
+[policies.notes]
+source = "file"
+query = "SELECT text FROM Notes WHERE owner = ?"
+fields = ["text"]
+rows = "many"
+tags = ["notes:{entity}"]
+)";
+
+TEST(ConfigFeeds, OfSqliteHaveAnOutboxToo) {
+  const auto config = read(std::string(sqlite) + R"([feeds.file]
+source = "file"
+policies = ["note", "notes"]
+outbox = "own"
+poll_every = "10ms"
+batch_max = 7
+backlog_max = 8
+[feeds.file.tables.Notes]
+tags = ["notes:{owner}"]
+[feeds.file.tables.'an "odd" one']
+tags = ["odd"]
+)");
+  ASSERT_TRUE(config);
+  const FeedConfig& feed = config->feeds[0];
+  EXPECT_EQ(feed.cover.bound, std::chrono::seconds(2));
+  const auto& options = std::get<SqliteFeedOptions>(feed.options);
+  EXPECT_EQ(options.outbox.name, "own");
+  EXPECT_EQ(options.poll_every, std::chrono::milliseconds(10));
+  EXPECT_EQ(options.batch_max, 7u);
+  EXPECT_EQ(options.backlog_max, 8u);
+  EXPECT_THAT(options.outbox.tables,
+              testing::UnorderedElementsAre(OutboxTable{.table = "Notes", .values = {"owner"}},
+                                            OutboxTable{.table = "an \"odd\" one"}));
+  // Tags are found by the name as the schema has it.
+  std::vector<std::string> tables;
+  for (const FeedCoverOptions::Tags& one : feed.cover.tables) tables.push_back(one.table);
+  EXPECT_THAT(tables, testing::UnorderedElementsAre("\"Notes\"", "\"an \"\"odd\"\" one\""));
+  const auto plain = read(std::string(sqlite) + "[feeds.file]\nsource = \"file\"\n");
+  ASSERT_TRUE(plain);
+  EXPECT_THAT(plain->feeds[0].cover.policies, ElementsAre("note"));
+  EXPECT_EQ(std::get<SqliteFeedOptions>(plain->feeds[0].options).poll_every,
+            std::chrono::milliseconds(20));
+}
+
+TEST(ConfigFeeds, OfSqliteTellEveryFault) {
+  const std::string feed = std::string(sqlite) + "[feeds.file]\nsource = \"file\"\n";
+  EXPECT_THAT(faults_in(feed + "notify = false\n"),
+              ElementsAre(HasSubstr("h.toml:28:1: feeds.file.notify: unknown key")));
+  EXPECT_THAT(faults_in(feed + "rows_max = 5\n"),
+              ElementsAre(HasSubstr("h.toml:28:1: feeds.file.rows_max: unknown key")));
+  EXPECT_THAT(
+      faults_in(feed + "outbox = \"App\"\n"),
+      ElementsAre(HasSubstr("h.toml:28:10: feeds.file.outbox: must be 1 to 24 lower-case")));
+  EXPECT_THAT(faults_in(feed + "poll_every = \"6s\"\nbound = \"13s\"\n"),
+              ElementsAre(HasSubstr("h.toml:28:14: feeds.file.poll_every: must be 10ms to 5s")));
+  EXPECT_THAT(faults_in(feed + "poll_every = \"2s\"\n"),
+              ElementsAre(HasSubstr("at least twice poll_every")));
+  EXPECT_THAT(faults_in(feed + "[feeds.more]\nsource = \"file\"\n"),
+              ElementsAre(HasSubstr("feeds.more.outbox: is that of feed \"file\" too"),
+                          HasSubstr("policy \"note\" is covered by feed \"file\" too")));
+}
+
 TEST(ConfigFeeds, EveryFaultIsToldInItsPlace) {
   EXPECT_THAT(faults_in("[feeds.app]\n"),
               ElementsAre(HasSubstr("h.toml:16:1: feeds.app: source is missing")));
   EXPECT_THAT(faults_in("[feeds.app]\nsource = \"fil\"\n"), ElementsAre(HasSubstr("did you mean")));
-  EXPECT_THAT(faults_in("[feeds.app]\nsource = \"file\"\n"),
-              ElementsAre(HasSubstr("h.toml:17:10: feeds.app.source: \"file\" is of kind")));
+  EXPECT_THAT(faults_in("[sources.web]\nkind = \"http\"\nurl = \"http://h/{entity}\"\n"
+                        "[feeds.app]\nsource = \"web\"\n"),
+              Contains(HasSubstr("h.toml:20:10: feeds.app.source: \"web\" is of kind \"http\"")));
   const std::string feed = "[feeds.app]\nsource = \"db\"\n";
   EXPECT_THAT(faults_in(feed + "policies = [\"usr\"]\n"),
               Contains(HasSubstr("h.toml:18:13: feeds.app.policies: there is no policy")));

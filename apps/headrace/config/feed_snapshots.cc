@@ -50,6 +50,9 @@ std::string fault_of(const Config& config, const SnapshotConfig& snapshot, const
                                   : "depends on parts of source \"" + std::string(source) +
                                         "\", of which this feed tells nothing");
   }
+  if (std::holds_alternative<SqliteFeedOptions>(feed.options)) {
+    return name + "is of SQLite, where a question for revisions reads one pragma: it needs no feed";
+  }
   if (snapshot.vector) return name + "is that of another feed, or named twice";
   if (find_policy(config, policy) != nullptr ||
       std::ranges::any_of(snapshot.sections, is_so_named)) {
@@ -73,7 +76,7 @@ void add_part(FeedConfig& feed, const SnapshotConfig& snapshot, const Part& part
     if (std::ranges::count(all, one) == 0) all.push_back(std::move(one));
     tags.table = "\"" + part.table.substr(part.table.rfind('/') + 1) + "\"";
   } else {
-    PostgresOutboxTable& table = outbox_table(feed, part.table);
+    OutboxTable& table = outbox_table(feed, part.table);
     const bool is_new = !part.column.empty() && std::ranges::count(table.values, part.column) == 0;
     if (is_new) table.values.push_back(part.column);
   }

@@ -23,9 +23,10 @@ const SourceConfig* read_source_of_feed(const Config& config, FeedConfig& feed, 
     for (const SourceConfig& one : config.sources) names.push_back(one.name);
     section.fail("source",
                  "there is no source \"" + feed.source + "\"" + nearest_hint(feed.source, names));
-  } else if (source->kind() != "postgres" && source->kind() != "firestore") {
-    section.fail("source", "\"" + source->name + "\" is of kind \"" + std::string(source->kind()) +
-                               "\"; a feed is one of PostgreSQL or Firestore");
+  } else if (source->kind() == "http") {
+    section.fail("source", "\"" + source->name +
+                               "\" is of kind \"http\"; a feed is one of PostgreSQL, SQLite or "
+                               "Firestore");
     return nullptr;
   }
   return source;
@@ -73,14 +74,41 @@ std::vector<std::string> columns_in(std::string_view tag) {
   return names;
 }
 
+// What feeds with an outbox have in common.
+struct OutboxOptions {
+  std::string& name;
+  std::vector<OutboxTable>& tables;
+  std::size_t& batch_max;
+  std::size_t& backlog_max;
+  Duration& poll_every;
+};
+
+OutboxOptions outbox_of(FeedConfig& feed) {
+  const auto of = [](auto& options) -> OutboxOptions {
+    return {options.outbox.name, options.outbox.tables, options.batch_max, options.backlog_max,
+            options.poll_every};
+  };
+  auto* const sqlite = std::get_if<SqliteFeedOptions>(&feed.options);
+  return sqlite != nullptr ? of(*sqlite) : of(std::get<PostgresFeedOptions>(feed.options));
+}
+
+// Until it is known by which way it learns of changes.
 PostgresFeedOptions& of_postgres(FeedConfig& feed) {
   return std::get<PostgresFeedOptions>(feed.options);
 }
 
+// In SQL's spelling; of SQLite the name is the schema's own.
+std::string sql_name_of(const FeedConfig& feed, const std::string& table) {
+  if (!std::holds_alternative<SqliteFeedOptions>(feed.options)) return table;
+  std::string name = "\"";
+  for (const char c : table) name.append(c == '"' ? 2 : 1, c);
+  return name + "\"";
+}
+
 void read_table(FeedConfig& feed, const std::string& name, Section section) {
-  FeedCoverOptions::Tags tags{.table = name};
+  FeedCoverOptions::Tags tags{.table = sql_name_of(feed, name)};
   section.texts("tags", tags.tags);
-  PostgresOutboxTable& table = outbox_table(feed, name);
+  OutboxTable& table = outbox_table(feed, name);
   for (std::size_t n = 0; n < tags.tags.size(); ++n) {
     const std::string& tag = tags.tags[n];
     const auto braces = std::ranges::count(tag, '{') + std::ranges::count(tag, '}');
@@ -105,8 +133,8 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
   section.each("tables", [&feed](const std::string& name, Section table) {
     read_table(feed, name, std::move(table));
   });
-  const std::vector<PostgresOutboxTable>& all = of_postgres(feed).outbox.tables;
-  for (const PostgresOutboxTable& one : all) {
+  const std::vector<OutboxTable>& all = outbox_of(feed).tables;
+  for (const OutboxTable& one : all) {
     if (one.values.size() <= outbox_values_max) continue;
     section.fail("tags and snapshots name more than " + std::to_string(outbox_values_max) +
                  " columns of " + one.table);
@@ -124,8 +152,10 @@ void read_tables(const Config& config, FeedConfig& feed, Section& section) {
 
 // What the two ways have in common.
 void read_times(FeedConfig& feed, Section& section) {
-  PostgresFeedOptions& options = of_postgres(feed);
-  section.count("rows_max", options.outbox.rows_max, 1, 1'000'000);
+  const OutboxOptions options = outbox_of(feed);
+  if (auto* const postgres = std::get_if<PostgresFeedOptions>(&feed.options)) {
+    section.count("rows_max", postgres->outbox.rows_max, 1, 1'000'000);
+  }
   section.count("batch_max", options.batch_max, 1, 10'000);
   section.count("backlog_max", options.backlog_max, 1, 10'000'000);
   if (section.duration("poll_every", options.poll_every) &&
@@ -143,20 +173,26 @@ void read_cover(FeedConfig& feed, Section& section) {
   }
 }
 
+// SQLite's names are the same in capitals.
 void read_outbox(FeedConfig& feed, Section& section) {
-  const PostgresFeedOptions& options = of_postgres(feed);
-  section.truth("notify", of_postgres(feed).outbox.notify);
-  if (feed.cover.bound < 2 * options.poll_every) {
+  if (auto* const postgres = std::get_if<PostgresFeedOptions>(&feed.options)) {
+    section.truth("notify", postgres->outbox.notify);
+  }
+  if (feed.cover.bound < 2 * outbox_of(feed).poll_every) {
     section.fail("bound", "must be at least twice poll_every: each poll proves once");
   }
-  std::string& name = of_postgres(feed).outbox.name;
+  std::string& name = outbox_of(feed).name;
   section.text("outbox", name);
+  const bool has_capitals = !std::holds_alternative<SqliteFeedOptions>(feed.options);
   const bool is_sound = !name.empty() && name.size() <= outbox_name_bytes_max &&
-                        std::ranges::all_of(name, [](char c) {
-                          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                        std::ranges::all_of(name, [has_capitals](char c) {
+                          return (c >= '0' && c <= '9') || (has_capitals && c >= 'A' && c <= 'Z') ||
                                  (c >= 'a' && c <= 'z') || c == '_' || c == '-';
                         });
-  if (!is_sound) section.fail("outbox", "must be 1 to 24 letters, digits, \"-\" and \"_\"");
+  if (!is_sound) {
+    section.fail("outbox", "must be 1 to 24 " + std::string(has_capitals ? "" : "lower-case ") +
+                               "letters, digits, \"-\" and \"_\"");
+  }
 }
 
 // From here on the feed's options are those of this way.
@@ -189,6 +225,9 @@ std::pair<std::string_view, std::string_view> told_by(const FeedConfig& feed) {
   if (const auto* decoding = std::get_if<PostgresDecodingOptions>(&feed.options)) {
     return {"slot", decoding->decoding.name};
   }
+  if (const auto* sqlite = std::get_if<SqliteFeedOptions>(&feed.options)) {
+    return {"outbox", sqlite->outbox.name};
+  }
   return {"outbox", std::get<PostgresFeedOptions>(feed.options).outbox.name};
 }
 
@@ -210,10 +249,12 @@ void refuse_doubles(const Config& config, const FeedConfig& feed, Section& secti
   }
 }
 
-void read_postgres_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
-                        Section& section) {
+void read_outbox_feed(const Config& config, const SourceConfig* source, FeedConfig& feed,
+                      Section& section) {
+  const bool is_postgres = std::holds_alternative<PostgresFeedOptions>(feed.options);
   std::string by;
-  const bool decodes = section.choice("by", by, {"outbox", "decoding"}) && by == "decoding";
+  const bool decodes =
+      is_postgres && section.choice("by", by, {"outbox", "decoding"}) && by == "decoding";
   read_times(feed, section);
   if (source != nullptr) read_tables(config, feed, section);
   if (decodes) {
@@ -231,10 +272,10 @@ const PolicyConfig* find_policy(const Config& config, std::string_view name) {
   return found == config.policies.end() ? nullptr : &*found;
 }
 
-PostgresOutboxTable& outbox_table(FeedConfig& feed, const std::string& name) {
-  std::vector<PostgresOutboxTable>& tables = of_postgres(feed).outbox.tables;
-  const auto found = std::ranges::find(tables, name, &PostgresOutboxTable::table);
-  return found == tables.end() ? tables.emplace_back(PostgresOutboxTable{.table = name}) : *found;
+OutboxTable& outbox_table(FeedConfig& feed, const std::string& name) {
+  std::vector<OutboxTable>& tables = outbox_of(feed).tables;
+  const auto found = std::ranges::find(tables, name, &OutboxTable::table);
+  return found == tables.end() ? tables.emplace_back(OutboxTable{.table = name}) : *found;
 }
 
 void read_feed(Config& config, std::string name, Section section) {
@@ -245,13 +286,14 @@ void read_feed(Config& config, std::string name, Section section) {
     feed.options = FirestoreFeedOptions{};
     feed.cover.bound = firestore_bound;
   }
+  if (source != nullptr && source->kind() == "sqlite") feed.options = SqliteFeedOptions{};
   read_policies(config, feed, section);
   read_cover(feed, section);
   if (source != nullptr) read_snapshots_of_feed(config, feed, section);
   if (is_firestore) {
     read_firestore_feed(config, feed, section);
   } else {
-    read_postgres_feed(config, source, feed, section);
+    read_outbox_feed(config, source, feed, section);
   }
   refuse_doubles(config, feed, section);
   section.finish();

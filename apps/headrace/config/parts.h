@@ -41,8 +41,8 @@ void read_policy_keys(const Config& config, PolicyConfig& into, Section& section
 void read_firestore_feed(const Config& config, FeedConfig& feed, Section& section);
 // The key `snapshots` of a feed.  REQUIRES: all snapshots have been read, and what the feed covers.
 void read_snapshots_of_feed(Config& config, FeedConfig& feed, Section& section);
-// The table of a feed of PostgreSQL, which is added if it is new.
-[[nodiscard]] PostgresOutboxTable& outbox_table(FeedConfig& feed, const std::string& name);
+// The table of a feed with an outbox, which is added if it is new.
+[[nodiscard]] OutboxTable& outbox_table(FeedConfig& feed, const std::string& name);
 // [feeds.NAME].  REQUIRES: all sources, policies and snapshots have been read.
 void read_feed(Config& config, std::string name, Section section);
 // [snapshots.NAME].  REQUIRES: all sources and policies have been read.

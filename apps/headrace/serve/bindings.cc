@@ -219,6 +219,9 @@ std::shared_ptr<Source> Bindings::source_of(std::string_view policy) const {
 std::string Bindings::identity_of(std::string_view source) const {
   const Opened* opened = find_opened(source);
   if (opened == nullptr) return "";
+  if (const auto* sqlite = std::get_if<SqlitePointer>(&opened->where)) {
+    return headrace::identity_of(**sqlite);
+  }
   const auto* postgres = std::get_if<PostgresPointer>(&opened->where);
   return postgres == nullptr ? "" : headrace::identity_of(**postgres);
 }

@@ -38,7 +38,8 @@ class Bindings {
   // May return: what Engine::define() does; then the engine is as it was.
   [[nodiscard]] Result<void> apply(Engine& engine, const Bindings* before) const;
 
-  // By which a source's dependencies name its database; empty if it is none of PostgreSQL.
+  // By which a source's dependencies name its database; empty if it is none of SQLite or
+  // PostgreSQL.
   [[nodiscard]] std::string identity_of(std::string_view source) const;
   // What a policy asks; null if there is none of that name.
   [[nodiscard]] std::shared_ptr<Source> source_of(std::string_view policy) const;

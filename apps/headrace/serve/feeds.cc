@@ -8,6 +8,7 @@
 #include "headrace/feeds/decoding.h"
 #include "headrace/feeds/firestore.h"
 #include "headrace/feeds/postgres.h"
+#include "headrace/feeds/sqlite.h"
 #include "serve/log.h"
 #include "serve/passwords.h"
 
@@ -25,6 +26,9 @@ Result<std::unique_ptr<Feed>> open(const config::FeedOptions& options, Runtime& 
   if (const auto* decoding = std::get_if<PostgresDecodingOptions>(&options)) {
     return open_postgres_decoding(*decoding, runtime, runtime);
   }
+  if (const auto* sqlite = std::get_if<SqliteFeedOptions>(&options)) {
+    return open_sqlite_feed(*sqlite, runtime, runtime);
+  }
   return open_postgres_feed(std::get<PostgresFeedOptions>(options), runtime, runtime);
 }
 
@@ -36,6 +40,11 @@ Result<config::FeedOptions> feed_options(const config::Config& config,
   if (const auto* firestore = std::get_if<FirestoreFeedOptions>(&feed.options)) {
     FirestoreFeedOptions options = *firestore;
     options.database = std::get<FirestoreDatabaseOptions>(asked.options);
+    return options;
+  }
+  if (const auto* sqlite = std::get_if<SqliteFeedOptions>(&feed.options)) {
+    SqliteFeedOptions options = *sqlite;
+    options.path = std::get<SqliteDatabaseOptions>(asked.options).path;
     return options;
   }
   const auto& source = std::get<config::PostgresSourceConfig>(asked.options);
@@ -68,6 +77,8 @@ Result<std::vector<Feeds::Wanted>> Feeds::wanted_of(const config::Config& config
       wanted.cover.database = postgres->database = bindings.identity_of(feed.source);
     } else if (auto* const decoding = std::get_if<PostgresDecodingOptions>(&wanted.feed)) {
       wanted.cover.database = decoding->database = bindings.identity_of(feed.source);
+    } else if (auto* const sqlite = std::get_if<SqliteFeedOptions>(&wanted.feed)) {
+      wanted.cover.database = sqlite->database = bindings.identity_of(feed.source);
     } else {
       wanted.cover.database = identity_of(std::get<FirestoreFeedOptions>(wanted.feed).database);
     }

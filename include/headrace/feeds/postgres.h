@@ -26,25 +26,15 @@
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/feed.h"
+#include "headrace/feeds/outbox.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
 
 namespace headrace {
 
-struct PostgresOutboxTable {
-  // In SQL's own spelling: `users`, `shop.orders`, `"Odd Name"`.  With it come its partitions, and
-  // the tables that inherit from it.
-  std::string table{};
-  // Columns whose values are told as well, each if it has no more than outbox_value_bytes_max.
-  std::vector<std::string> values{};
-
-  friend bool operator==(const PostgresOutboxTable&, const PostgresOutboxTable&) = default;
-};
-
-inline constexpr std::size_t outbox_name_bytes_max = 24;
-inline constexpr std::size_t outbox_tables_max = 256;
-inline constexpr std::size_t outbox_values_max = 16;  // Of each table.
-inline constexpr std::size_t outbox_value_bytes_max = 1024;
+// In SQL's own spelling: `users`, `shop.orders`, `"Odd Name"`.  With a table come its partitions,
+// and the tables that inherit from it.
+using PostgresOutboxTable = OutboxTable;
 
 // What is installed in the database.  All who have the same feed say the same here.
 struct PostgresOutbox {

@@ -55,6 +55,9 @@ struct SqliteDatabaseOptions {
   friend bool operator==(const SqliteDatabaseOptions&, const SqliteDatabaseOptions&) = default;
 };
 
+// By which its sources' dependencies name it: the same for all databases of one file.
+[[nodiscard]] const std::string& identity_of(const SqliteDatabase& database);
+
 // A query's parameter is `?` or `:entity`.
 using SqliteQuestion = SqlQuestion;
 

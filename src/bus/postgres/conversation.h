@@ -23,8 +23,8 @@
 #include "headrace/bus.h"
 #include "headrace/bus/postgres.h"
 #include "headrace/runtime.h"
+#include "io/bell.h"
 #include "io/wakeup.h"
-#include "postgres/bell.h"
 #include "postgres/session.h"
 
 namespace headrace::postgres {

@@ -41,7 +41,7 @@ std::int64_t microseconds(Duration duration) {
 void Follower::begin(FeedListener& listener) {
   const std::scoped_lock lock(mutex_);
   assert(!teller_);
-  teller_ = std::make_shared<feed::Teller>(listener, executor_, bell_);
+  teller_ = std::make_shared<outbox::Teller>(listener, executor_, bell_);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -51,7 +51,7 @@ FeedHealth Follower::health() const {
 }
 
 void Follower::close() {
-  std::shared_ptr<feed::Teller> teller;
+  std::shared_ptr<outbox::Teller> teller;
   std::thread thread;
   {
     const std::scoped_lock lock(mutex_);
@@ -211,7 +211,7 @@ Result<void> Follower::pass_gate() {
 
 void Follower::tell() {
   if (teller_->is_busy()) return;
-  feed::Telling telling;
+  outbox::Telling telling;
   if (is_consumer_ && clock_.now() >= retry_at_) {
     if (loss_) {
       telling.lost = options_.database;

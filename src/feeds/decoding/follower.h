@@ -22,12 +22,12 @@
 #include "feeds/decoding/backlog.h"
 #include "feeds/decoding/looking.h"
 #include "feeds/decoding/stream.h"
-#include "feeds/postgres/teller.h"
+#include "feeds/outbox/teller.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/feed.h"
 #include "headrace/feeds/decoding.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 
 namespace headrace::postgres::decoding {
 
@@ -101,7 +101,7 @@ class Follower final : public Feed {
   Executor& executor_;
   Bell bell_;
   std::thread thread_;
-  std::shared_ptr<feed::Teller> teller_;
+  std::shared_ptr<outbox::Teller> teller_;
 
   mutable std::mutex mutex_;
   FeedHealth health_;

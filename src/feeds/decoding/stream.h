@@ -18,7 +18,7 @@
 #include "headrace/feeds/decoding.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 #include "postgres/session.h"
 
 namespace headrace::postgres::decoding {

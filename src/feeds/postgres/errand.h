@@ -15,7 +15,7 @@
 #include "headrace/feeds/postgres.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 #include "postgres/session.h"
 
 namespace headrace::postgres::feed {

@@ -3,7 +3,8 @@
 #include <memory>
 #include <utility>
 
-#include "feeds/postgres/follower.h"
+#include "feeds/outbox/follower.h"
+#include "feeds/postgres/reading.h"
 #include "feeds/postgres/watched.h"
 #include "headrace/feeds/postgres.h"
 
@@ -60,7 +61,16 @@ Result<std::unique_ptr<Feed>> open_postgres_feed(PostgresFeedOptions options, Cl
   if (Result<void> sound = postgres::feed::check(options); !sound) {
     return std::unexpected(std::move(sound.error()));
   }
-  auto follower = std::make_unique<postgres::feed::Follower>(std::move(options), clock, executor);
+  outbox::FollowerOptions following{.database = options.database,
+                                    .poll_every = options.poll_every,
+                                    .backlog_max = options.backlog_max,
+                                    .retry_after = options.retry_after,
+                                    .retry_after_max = options.retry_after_max};
+  auto open = [options = std::move(options), &clock](const io::Bell& bell) {
+    return postgres::feed::Reading::open(options, clock, bell);
+  };
+  auto follower =
+      std::make_unique<outbox::Follower>(std::move(following), std::move(open), clock, executor);
   if (!follower->is_made()) {
     return failure(Code::source_unavailable, "no descriptor is left for a feed of PostgreSQL");
   }

@@ -94,8 +94,8 @@ std::string milliseconds(Duration time) {
 
 }  // namespace
 
-Result<std::unique_ptr<Reading>> Reading::open(const PostgresFeedOptions& options,
-                                               const Clock& clock, const Bell& bell) {
+Result<std::unique_ptr<outbox::Reading>> Reading::open(const PostgresFeedOptions& options,
+                                                       const Clock& clock, const Bell& bell) {
   auto opened =
       Session::open({.connection = options.login.connection, .password = options.login.password},
                     clock, bell, clock.now() + options.login.connect_within);
@@ -146,7 +146,7 @@ Result<Look> Reading::look(const std::string& snapshot) {
                                               functions_pattern(options_.outbox.name),
                                               std::to_string(options_.backlog_max + 1), snapshot};
     done = session_->ask_prepared(look_name, parameters, until(), [&](const Row& row) {
-      look.snapshot = text_of(row, 0);
+      look.moment = text_of(row, 0);
       look.state = history_ + " " + text_of(row, 1);
       look.recorded = text_of(row, 2);
       look.waiting = number_of(row, 3);
@@ -182,8 +182,8 @@ Result<Portion> Reading::read() {
   Result<void> done =
       session_->ask(read_sql, {options_.outbox.name, std::to_string(options_.batch_max)}, until(),
                     [&](const Row& row) {
-                      portion.ids += portion.ids.empty() ? "{" : ",";
-                      portion.ids += row.at(0).value_or("0");
+                      portion.rows += portion.rows.empty() ? "{" : ",";
+                      portion.rows += row.at(0).value_or("0");
                       portion.changes.push_back(change_of({.database = options_.database,
                                                            .collection = text_of(row, 1),
                                                            .key = row.at(2),
@@ -191,14 +191,14 @@ Result<Portion> Reading::read() {
                                                            .values = row.at(4).value_or("null")}));
                     });
   if (!done) return std::unexpected(std::move(done.error()));
-  portion.ids += portion.ids.empty() ? "{}" : "}";
+  portion.rows += portion.rows.empty() ? "{}" : "}";
   return portion;
 }
 
 Result<Removed> Reading::remove(const Portion& portion) {
   Removed removed;
   Result<void> done =
-      session_->ask(remove_sql, {options_.outbox.name, portion.ids}, until(), [&](const Row& row) {
+      session_->ask(remove_sql, {options_.outbox.name, portion.rows}, until(), [&](const Row& row) {
         removed.rows = number_of(row, 0);
         removed.lag = std::chrono::microseconds(number_of(row, 1));
         removed.lag_max = std::chrono::microseconds(number_of(row, 2));

@@ -1,75 +1,46 @@
 // feeds/postgres/reading.h: a session that reads from the outbox, and removes what is done with.
 //
 // Threads:   belongs to one thread.
-// Errors:    source_unavailable, with the server's words: the session is of no use any more.  A
-//            server that refuses because something is not there, or not allowed, is no error of
-//            look(): it says so.
-// Lifetimes: borrows what it is made of.
+// Errors:    as outbox::Reading.
+// Lifetimes: borrows clock and bell.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "feeds/outbox/reading.h"
 #include "headrace/clock.h"
-#include "headrace/feed.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 #include "postgres/session.h"
 
 namespace headrace::postgres::feed {
 
-// What there is at one moment: all of it is of one snapshot.
-struct Look {
-  std::string lack{};         // Why nothing can be seen; then nothing of the rest is set.
-  std::string state{};        // Of the installation; never the same again once it was another.
-  std::string recorded{};     // The state that was last acknowledged; empty: none was.
-  std::string snapshot{};     // The moment itself, as the server names it.
-  std::uint64_t waiting = 0;  // Rows in the outbox, to one more than backlog_max.
-  bool some_left = false;     // Of the rows that could be read at the moment that was asked about.
-};
+using outbox::Look;  // All of it is of one snapshot, which is its moment.
+using outbox::Portion;
+using outbox::Removed;
 
-struct Portion {
-  std::string ids{};  // As the server takes a list.
-  std::vector<SourceChange> changes{};
-};
-
-struct Removed {
-  std::uint64_t rows = 0;
-  Duration lag{0};  // Of the last.
-  Duration lag_max{0};
-};
-
-class Reading {
+class Reading final : public outbox::Reading {
  public:
   // Opens a session with a primary.
-  [[nodiscard]] static Result<std::unique_ptr<Reading>> open(const PostgresFeedOptions& options,
-                                                             const Clock& clock, const Bell& bell);
+  [[nodiscard]] static Result<std::unique_ptr<outbox::Reading>> open(
+      const PostgresFeedOptions& options, const Clock& clock, const Bell& bell);
 
-  // `snapshot`: an earlier look's, to ask what is left of it; empty: nothing is asked.
-  [[nodiscard]] Result<Look> look(const std::string& snapshot);
-  // What is lacking, in detail; empty: nothing.
-  [[nodiscard]] Result<std::string> lack();
-  // Whether this one is the consumer now: as long as the session lasts.  It is woken then.
-  [[nodiscard]] Result<bool> become_consumer();
-
-  // The oldest batch_max rows that can be seen, or fewer.
-  [[nodiscard]] Result<Portion> read();
-  [[nodiscard]] Result<Removed> remove(const Portion& portion);
-  // All that could be read at that moment.
-  [[nodiscard]] Result<void> remove_all(const std::string& snapshot);
-  // That everything is acknowledged that was changed before the installation had that state.
-  [[nodiscard]] Result<void> record(const std::string& state);
-  // That nothing is, as far as that can be written down.
-  [[nodiscard]] Result<void> forget();
-
-  // Whether a notification has come meanwhile.
-  [[nodiscard]] Result<bool> hear();
-  // Returns when something has come, the bell has rung, or at `until`.
-  void wait(Instant until) const { session_->wait(until); }
+  [[nodiscard]] Result<Look> look(const std::string& snapshot) override;
+  [[nodiscard]] Result<std::string> lack() override;
+  // It is woken then.
+  [[nodiscard]] Result<bool> become_consumer() override;
+  [[nodiscard]] Result<Portion> read() override;
+  [[nodiscard]] Result<Removed> remove(const Portion& portion) override;
+  [[nodiscard]] Result<void> remove_all(const std::string& snapshot) override;
+  [[nodiscard]] Result<void> record(const std::string& state) override;
+  [[nodiscard]] Result<void> forget() override;
+  // By notifications.
+  [[nodiscard]] Result<bool> hear() override;
+  void wait(Instant until) override { session_->wait(until); }
 
   // Use open().
   Reading(const PostgresFeedOptions& options, const Clock& clock, std::unique_ptr<Session> session)
@@ -80,7 +51,7 @@ class Reading {
   [[nodiscard]] Result<void> prepare_look();
   [[nodiscard]] Instant until() const { return clock_.now() + options_.login.answer_within; }
 
-  const PostgresFeedOptions& options_;
+  const PostgresFeedOptions options_;
   const Clock& clock_;
   const std::unique_ptr<Session> session_;
   std::string history_;  // Which server's, and since which failover.

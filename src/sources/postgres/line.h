@@ -13,8 +13,8 @@
 #include "headrace/clock.h"
 #include "headrace/result.h"
 #include "headrace/time.h"
+#include "io/bell.h"
 #include "io/breaker.h"
-#include "postgres/bell.h"
 #include "postgres/session.h"
 
 namespace headrace::postgres {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "headrace/sources/postgres.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 #include "sources/postgres/line.h"
 #include "sources/postgres/revision_sql.h"
 #include "sources/postgres/states.h"

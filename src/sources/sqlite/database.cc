@@ -11,7 +11,7 @@ namespace {
 
 // A file may be opened twice, under two sources' names or by two paths: what changes in it changes
 // for both.
-std::string identity_of(const std::string& path) {
+std::string identity_of_file(const std::string& path) {
   std::error_code fault;
   const std::filesystem::path real = std::filesystem::weakly_canonical(path, fault);
   return "sqlite " + (fault ? path : real.string());
@@ -43,7 +43,7 @@ Instant sqlite::Revising::delay(Instant due) {
 
 SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Executor& executor)
     : options_(std::move(options)),
-      identity_(identity_of(options_.path)),
+      identity_(identity_of_file(options_.path)),
       clock_(clock),
       executor_(executor),
       queue_(options_.queue_max) {
@@ -53,6 +53,10 @@ SqliteDatabase::SqliteDatabase(SqliteDatabaseOptions options, Clock& clock, Exec
     writer_ =
         std::make_unique<sqlite::Writer>(options_.path, options_.queue_max, clock_, executor_);
   }
+}
+
+const std::string& identity_of(const SqliteDatabase& database) {
+  return database.identity();
 }
 
 SqliteDatabase::~SqliteDatabase() {

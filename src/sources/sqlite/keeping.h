@@ -9,14 +9,13 @@
 // Lifetimes: values.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "headrace/result.h"
 #include "headrace/revisions.h"
-#include "sources/sqlite/connection.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 
@@ -41,16 +40,5 @@ struct Keeping {
 
 // By the schema as it is now: another one may want other triggers.
 [[nodiscard]] Result<Keeping> keeping_of(const Part& part, Connection& connection);
-
-// Whether the schema has something of this very text.
-[[nodiscard]] Result<bool> has_sql(std::string_view sql, Connection& connection);
-
-// The rows of a small answer; NULL is empty.
-using Texts = std::vector<std::string>;
-using Rows = std::vector<Texts>;
-[[nodiscard]] Result<Rows> ask(Connection& connection, std::string_view sql,
-                               std::initializer_list<std::string_view> parameters);
-
-[[nodiscard]] std::string literal(std::string_view text);
 
 }  // namespace headrace::sqlite

@@ -14,7 +14,7 @@
 
 #include "headrace/source.h"
 #include "headrace/sources/sqlite.h"
-#include "sources/sqlite/connection.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 

@@ -16,10 +16,10 @@
 #include "headrace/clock.h"
 #include "headrace/revisions.h"
 #include "headrace/source.h"
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
 #include "sources/sqlite/revisions.h"
 #include "sql/rows.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 

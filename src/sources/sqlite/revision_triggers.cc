@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "headrace/sources/sqlite.h"
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/keeping.h"
 #include "sql/part.h"
 #include "sql/question.h"
+#include "sqlite/schema.h"
 
 namespace headrace {
 

@@ -6,6 +6,7 @@
 #include "headrace/sources/sqlite.h"
 #include "sources/sqlite/database.h"
 #include "sql/part.h"
+#include "sqlite/schema.h"
 
 namespace headrace {
 

@@ -16,8 +16,8 @@
 
 #include "headrace/result.h"
 #include "headrace/revisions.h"
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/keeping.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "headrace/result.h"
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 

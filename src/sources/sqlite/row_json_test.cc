@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sources/sqlite/connection.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 namespace {

@@ -4,11 +4,11 @@
 #include <cassert>
 #include <utility>
 
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/database.h"
 #include "sources/sqlite/question.h"
 #include "sources/sqlite/row.h"
 #include "sources/sqlite/writer.h"
+#include "sqlite/connection.h"
 
 namespace headrace {
 

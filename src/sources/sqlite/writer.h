@@ -20,8 +20,8 @@
 #include "headrace/executor.h"
 #include "headrace/source.h"
 #include "io/job_queue.h"
-#include "sources/sqlite/connection.h"
 #include "sources/sqlite/question.h"
+#include "sqlite/connection.h"
 
 namespace headrace::sqlite {
 

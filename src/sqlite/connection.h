@@ -1,4 +1,4 @@
-// sources/sqlite/connection.h: one connection and its statements, freed by themselves.
+// sqlite/connection.h: one connection and its statements, freed by themselves.
 //
 // Threads:   a connection belongs to one thread at a time.
 // Errors:    source_unavailable (no file, no database, locked), invalid_argument (a constraint that

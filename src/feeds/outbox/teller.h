@@ -1,4 +1,4 @@
-// feeds/postgres/teller.h: calls a listener on the executor, one call after another.
+// feeds/outbox/teller.h: calls a listener on the executor, one call after another.
 //
 // Threads:   tell(), is_busy() and take() from one thread; close() from any but the executor's.
 // Errors:    the listener's own.
@@ -18,9 +18,9 @@
 #include "headrace/result.h"
 #include "headrace/task.h"
 #include "headrace/time.h"
-#include "postgres/bell.h"
+#include "io/bell.h"
 
-namespace headrace::postgres::feed {
+namespace headrace::outbox {
 
 // In this order; what is not set is not told.
 struct Telling {
@@ -31,7 +31,7 @@ struct Telling {
 
 class Teller : public std::enable_shared_from_this<Teller> {
  public:
-  Teller(FeedListener& listener, Executor& executor, const Bell& bell)
+  Teller(FeedListener& listener, Executor& executor, const io::Bell& bell)
       : listener_(listener), executor_(executor), bell_(bell) {}
 
   // The bell rings when all is told.  REQUIRES: it is not busy.
@@ -50,7 +50,7 @@ class Teller : public std::enable_shared_from_this<Teller> {
 
   FeedListener& listener_;
   Executor& executor_;
-  const Bell& bell_;
+  const io::Bell& bell_;
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;
@@ -60,4 +60,4 @@ class Teller : public std::enable_shared_from_this<Teller> {
   std::optional<Result<void>> outcome_;
 };
 
-}  // namespace headrace::postgres::feed
+}  // namespace headrace::outbox

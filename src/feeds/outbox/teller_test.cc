@@ -1,12 +1,12 @@
 // One call after another, and none after the end; no server is needed.
-#include "feeds/postgres/teller.h"
+#include "feeds/outbox/teller.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "kit/pump.h"
 
-namespace headrace::postgres::feed {
+namespace headrace::outbox {
 namespace {
 
 using testing::ElementsAre;
@@ -38,7 +38,7 @@ class TellerTest : public testing::Test {
   }
 
   kit::Pump pump_;
-  Bell bell_;
+  io::Bell bell_;
   Notes notes_;
   std::shared_ptr<Teller> teller_ = std::make_shared<Teller>(notes_, pump_, bell_);
 };
@@ -74,4 +74,4 @@ TEST_F(TellerTest, WhatHadNotBegunWhenItWasClosedIsNotTold) {
 }
 
 }  // namespace
-}  // namespace headrace::postgres::feed
+}  // namespace headrace::outbox

@@ -1,4 +1,4 @@
-// feeds/postgres/follower.h: the thread that follows the outbox.
+// feeds/outbox/follower.h: the thread that follows an outbox.
 //
 // Each turn it looks: what waits, what is left of an earlier look, and whether the installation is
 // as it should be.  Who has the feed's lock reads, tells, and removes what was acknowledged; the
@@ -9,27 +9,38 @@
 // Lifetimes: as Feed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
-#include "feeds/postgres/reading.h"
-#include "feeds/postgres/teller.h"
+#include "feeds/outbox/reading.h"
+#include "feeds/outbox/teller.h"
 #include "headrace/clock.h"
 #include "headrace/executor.h"
 #include "headrace/feed.h"
-#include "headrace/feeds/postgres.h"
-#include "postgres/bell.h"
+#include "headrace/result.h"
+#include "headrace/time.h"
+#include "io/bell.h"
 
-namespace headrace::postgres::feed {
+namespace headrace::outbox {
+
+struct FollowerOptions {
+  std::string database{};  // SourceChange::database.
+  Duration poll_every{};
+  std::size_t backlog_max = 0;  // With more waiting, it says lost() instead.
+  Duration retry_after{};       // The first pause after a failure; each is twice the last, ...
+  Duration retry_after_max{};   // ... to this.
+};
 
 class Follower final : public Feed {
  public:
-  Follower(PostgresFeedOptions options, Clock& clock, Executor& executor)
-      : options_(std::move(options)), clock_(clock), executor_(executor) {}
+  Follower(FollowerOptions options, OpenReading open, Clock& clock, Executor& executor)
+      : options_(std::move(options)), open_(std::move(open)), clock_(clock), executor_(executor) {}
   ~Follower() override { Follower::close(); }
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
@@ -38,12 +49,14 @@ class Follower final : public Feed {
   void begin(FeedListener& listener) override;
   [[nodiscard]] FeedHealth health() const override;
   void close() override;
+  // It is worth a look.
+  void wake() const noexcept { bell_.ring(); }
 
  private:
   // What is left to be acknowledged of a look, and when it began.
   struct Proof {
     Instant at{};
-    std::string snapshot{};
+    std::string moment{};
   };
   // What the listener has been told by the session that is open, and what follows when it is done.
   struct Told {
@@ -70,10 +83,11 @@ class Follower final : public Feed {
   void give_up_session(const Error& error);
   [[nodiscard]] Duration pause_after(int failures) const;
 
-  const PostgresFeedOptions options_;
+  const FollowerOptions options_;
+  const OpenReading open_;
   Clock& clock_;
   Executor& executor_;
-  Bell bell_;
+  io::Bell bell_;
   std::thread thread_;
   std::shared_ptr<Teller> teller_;
 
@@ -97,4 +111,4 @@ class Follower final : public Feed {
   int failures_ = 0;  // Of sessions.
 };
 
-}  // namespace headrace::postgres::feed
+}  // namespace headrace::outbox

@@ -1,9 +1,9 @@
-#include "feeds/postgres/teller.h"
+#include "feeds/outbox/teller.h"
 
 #include <cassert>
 #include <utility>
 
-namespace headrace::postgres::feed {
+namespace headrace::outbox {
 
 void Teller::tell(Telling telling) {
   {
@@ -67,4 +67,4 @@ void Teller::close() {
   ended_.wait(lock, [this] { return !calling_; });
 }
 
-}  // namespace headrace::postgres::feed
+}  // namespace headrace::outbox

@@ -1,11 +1,11 @@
-#include "postgres/bell.h"
+#include "io/bell.h"
 
 #include <poll.h>
 
 #include <algorithm>
 #include <chrono>
 
-namespace headrace::postgres {
+namespace headrace::io {
 
 void Bell::rest(const Clock& clock, Instant until) const {
   while (!is_stopped() && clock.now() < until) {
@@ -20,4 +20,4 @@ int poll_milliseconds(Instant until, Instant now) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
 }
 
-}  // namespace headrace::postgres
+}  // namespace headrace::io

@@ -1,4 +1,4 @@
-#include "sources/sqlite/connection.h"
+#include "sqlite/connection.h"
 
 #include <utility>
 

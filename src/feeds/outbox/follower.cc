@@ -1,16 +1,16 @@
 // What may be called proved.  A look notes the time first and asks then: so all that could be read
-// at that time can be read in the look's snapshot, and has its row there or was acknowledged; and
-// it is all acknowledged once no row of that snapshot is left (reading.cc).  That holds for looks
-// at a whole installation in the state that was last recorded: what was changed before it had this
-// state is covered by the lost() that came before the record, which names the state of a look that
-// came before the lost().
-#include "feeds/postgres/follower.h"
+// at that time can be read at the look's moment, and has its row there or was acknowledged; and it
+// is all acknowledged once no row of that moment is left (reading.cc of each kind).  That holds for
+// looks at a whole installation in the state that was last recorded: what was changed before it had
+// this state is covered by the lost() that came before the record, which names the state of a look
+// that came before the lost().
+#include "feeds/outbox/follower.h"
 
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
-namespace headrace::postgres::feed {
+namespace headrace::outbox {
 
 void Follower::begin(FeedListener& listener) {
   const std::scoped_lock lock(mutex_);
@@ -49,21 +49,20 @@ void Follower::run() {
 }
 
 Result<void> Follower::connect() {
-  auto opened = Reading::open(options_, clock_, bell_);
+  auto opened = open_(bell_);
   if (!opened) return std::unexpected(std::move(opened.error()));
   reading_ = std::move(*opened);
   look_at_ = clock_.now();
   return {};
 }
 
-// Another server's snapshots, or one's after a failover, mean something else.  What the listener is
+// Another server's moments, or one's after a failover, mean something else.  What the listener is
 // at is told again by whoever is the consumer then.
 void Follower::give_up_session(const Error& error) {
   reading_.reset();
   is_consumer_ = false;
   proof_.reset();
   told_ = {};
-  refusal_.clear();
   const std::scoped_lock lock(mutex_);
   health_.is_consumer = false;
   health_.trouble = error.what;
@@ -74,7 +73,7 @@ Result<void> Follower::turn() {
   const Instant asked_at = clock_.now();
   if (asked_at < look_at_) return rest();
   worth_a_look_ = false;
-  Result<Look> look = reading_->look(proof_ ? proof_->snapshot : "");
+  Result<Look> look = reading_->look(proof_ ? proof_->moment : "");
   if (!look) return std::unexpected(std::move(look.error()));
   failures_ = 0;
   if (look->lack.empty() && look->state != checked_state_) return check_installation(look->state);
@@ -87,6 +86,8 @@ Result<void> Follower::turn() {
     is_consumer_ = *become;
   }
   prove(asked_at, *look);
+  // It outlives its session, for as long as there is something that was refused.
+  if (!is_consumer_ || (look->waiting == 0 && !has_lost(*look))) refusal_.clear();
   show(*look);
   return tell(*look);
 }
@@ -112,7 +113,7 @@ void Follower::prove(Instant asked_at, const Look& look) {
   if (look.waiting == 0) {
     proved_ = asked_at;
   } else if (!proof_) {
-    proof_ = Proof{.at = asked_at, .snapshot = look.snapshot};
+    proof_ = Proof{.at = asked_at, .moment = look.moment};
   }
 }
 
@@ -189,7 +190,7 @@ Result<void> Follower::acknowledge_loss(const Look& look) {
     lost_for_ = look.lack + look.state;
     return reading_->forget();
   }
-  if (Result<void> removed = reading_->remove_all(look.snapshot); !removed) return removed;
+  if (Result<void> removed = reading_->remove_all(look.moment); !removed) return removed;
   return reading_->record(look.state);
 }
 
@@ -197,7 +198,7 @@ void Follower::show(const Look& look) {
   const std::scoped_lock lock(mutex_);
   health_.is_consumer = is_consumer_;
   health_.waiting = look.waiting;
-  health_.position = look.snapshot;
+  health_.position = look.moment;
   health_.trouble = look.lack.empty() ? refusal_ : look.lack;
 }
 
@@ -231,4 +232,4 @@ Duration Follower::pause_after(int failures) const {
   return std::min(pause, options_.retry_after_max);
 }
 
-}  // namespace headrace::postgres::feed
+}  // namespace headrace::outbox

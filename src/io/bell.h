@@ -1,4 +1,4 @@
-// postgres/bell.h: wakes the one thread that waits for a descriptor.
+// io/bell.h: wakes the one thread that waits for a descriptor.
 //
 // Threads:   ring() and stop() from any thread; the rest from the one that waits.
 // Errors:    is_made() is false if the system had no descriptor left; nobody is woken then.
@@ -14,7 +14,7 @@
 #include "headrace/clock.h"
 #include "headrace/time.h"
 
-namespace headrace::postgres {
+namespace headrace::io {
 
 class Bell {
  public:
@@ -55,4 +55,4 @@ class Bell {
 // What poll() takes; rounded up, so that the moment has come when it has waited.  An hour at most.
 [[nodiscard]] int poll_milliseconds(Instant until, Instant now);
 
-}  // namespace headrace::postgres
+}  // namespace headrace::io
