@@ -91,21 +91,21 @@ std::size_t World::ledgers() {
 void World::spend_all() {
   if (plan_.allowance.is_none() || oracle_.violation()) return;
   const AllowancePolicy& policy = plan_.allowance.policy;
-  const Duration at_most = 2 * (policy.lease_lasts + policy.reported_within) +
-                           4 * policy.refresh_after + 2 * policy.retry_after_max + seconds(2);
+  const Duration at_most_each = 2 * (policy.lease_lasts + policy.reported_within) +
+                                4 * policy.refresh_after + 2 * policy.retry_after_max + seconds(2);
+  const Duration at_most = at_most_each * static_cast<Duration::rep>(meter_.entities());
   const Instant end = timeline_.now() + at_most;
-  const auto is_spent = [this] {
-    for (EntityNumber entity = 0; entity < meter_.entities(); ++entity) {
-      if (allowance_judge_.total(entity) < meter_.plan(entity)) return false;
+  const auto next = [this] {  // None is left: the number of all.
+    EntityNumber entity = 0;
+    while (entity < meter_.entities() && allowance_judge_.total(entity) >= meter_.plan(entity)) {
+      ++entity;
     }
-    return true;
+    return entity;
   };
+  const auto is_spent = [this, next] { return next() == meter_.entities(); };
   while (!is_spent() && timeline_.now() < end && !oracle_.violation()) {
-    for (const auto& instance : instances_) {
-      for (EntityNumber entity = 0; entity < meter_.entities(); ++entity) {
-        ask_for_more(*instance, entity, 1, Duration::zero());
-      }
-    }
+    const EntityNumber entity = next();
+    for (const auto& instance : instances_) ask_for_more(*instance, entity, 1, Duration::zero());
     run_for(spends_every);
   }
   run_until([this] { return under_way_.empty(); }, 2 * policy.spend_within);

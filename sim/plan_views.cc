@@ -67,7 +67,8 @@ void draw_snapshot(std::uint64_t seed, Plan& plan) {
   snapshot.build_takes_max =
       chance.between(milliseconds(2), chance.percent(70) ? milliseconds(60) : milliseconds(300));
   snapshot.steady_every = snapshot.build_takes_max / 4 + milliseconds(2);
-  snapshot.builds_are_alone = plan.calm && !invalidates_everything(plan);
+  const bool forces = chance.percent(60);  // Who does that has builds beside those of others.
+  snapshot.builds_are_alone = plan.calm && !forces && !invalidates_everything(plan);
   snapshot.keeps_all = plan.bytes_max > 4096 && snapshot.policy.fresh_for > std::chrono::hours(1);
   const std::uint64_t reads = 10 + chance.below(50);
   for (std::uint64_t i = 0; i < reads; ++i) {
@@ -76,7 +77,7 @@ void draw_snapshot(std::uint64_t seed, Plan& plan) {
               .host = chance.below(plan.hosts),
               .entity = chance.below(snapshot.entities),
               .length = chance.between(milliseconds(1), milliseconds(500)),
-              .extra = chance.bits()};
+              .extra = chance.bits() << (forces ? 0 : 8)};
     plan.steps.push_back(step);
     if (chance.percent(50)) continue;
     // While it is read or built, and somebody else asks.
@@ -84,6 +85,7 @@ void draw_snapshot(std::uint64_t seed, Plan& plan) {
     step.what = chance.percent(70) ? Step::What::change_rows : Step::What::read_snapshot;
     step.host = chance.below(plan.hosts);
     step.extra = chance.bits();
+    if (!forces && step.what == Step::What::read_snapshot) step.extra <<= 8;
     plan.steps.push_back(step);
   }
   std::ranges::sort(plan.steps, {}, &Step::at);
@@ -184,6 +186,7 @@ void add_absence(Chance& chance, Plan& plan) {
 // spent meanwhile one alone lives, who did not do it all.
 void add_relapse(Chance& chance, Plan& plan) {
   plan.features.emplace_back("an older ledger");
+  plan.bus_is_known = false;
   std::erase_if(plan.steps, [](const Step& step) {  // It is the only loss.
     using What = Step::What;
     return step.what == What::replicate || step.what == What::fail_over ||
@@ -226,7 +229,9 @@ void draw_allowance(std::uint64_t seed, Plan& plan) {
   allowance.balance.fetch_within = chance.between(milliseconds(300), seconds(2));
   allowance.balance.load_within = allowance.balance.fetch_within;
   allowance.balance.gather_within = Duration::zero();
-  allowance.entities = 1;
+  allowance.entities = 1 + chance.below(3);
+  // The first is watched, and never goes; the others may have to make room for each other.
+  if (allowance.entities == 3 && chance.percent(60)) allowance.policy.entities_max = 2;
   allowance.first = static_cast<Amount>(10 + chance.below(80));
   const std::uint64_t spends = 20 + chance.below(80);
   for (std::uint64_t i = 0; i < spends; ++i) {

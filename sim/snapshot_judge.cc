@@ -78,6 +78,7 @@ void SnapshotJudge::judge(const Read& read, std::size_t number, const SectionAns
 }
 
 void SnapshotJudge::build_began(HostId host, std::size_t section, EntityNumber entity) {
+  ++builds_;
   if (++building_[{host, section, entity}] == 1 || !plan_.builds_are_alone) return;
   oracle_.violated(fmt::format("one build: instance {} builds section {} of {} twice at once", host,
                                section, entity));

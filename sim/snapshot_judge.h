@@ -8,7 +8,7 @@
 //   stale          what is was true at most `outdated_for` before, and that is at most stale_for;
 //   state          the state of the whole, its age and its bound are those of its sections;
 //   generated      it says when the build of each began, by the builder's calendar;
-//   one build      an instance builds a section of an entity once at a time;
+//   one build      an instance builds a section of an entity once at a time, if nobody forces it;
 //   steady         and with changes that never stop, and no faults, every read is answered;
 //   rebuilt        with none, and no faults, nothing is built that is kept.
 //
@@ -39,6 +39,8 @@ class SnapshotJudge {
 
   void build_began(HostId host, std::size_t section, EntityNumber entity);
   void build_ended(HostId host, std::size_t section, EntityNumber entity);
+  // That have begun so far.
+  [[nodiscard]] std::uint64_t builds() const noexcept { return builds_; }
 
  private:
   void judge(const Read& read, std::size_t number, const SectionAnswer& section);
@@ -47,6 +49,7 @@ class SnapshotJudge {
   const Tables& tables_;
   const SnapshotPlan& plan_;
   std::map<std::tuple<HostId, std::size_t, EntityNumber>, int> building_;
+  std::uint64_t builds_ = 0;
 };
 
 // Tells of the builds of one host.

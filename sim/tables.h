@@ -41,7 +41,6 @@ class Tables {
 
   // Of what is true now; returns its number.
   [[nodiscard]] std::uint64_t build(std::vector<Part> parts, WallTime generated_at);
-  [[nodiscard]] std::uint64_t builds() const noexcept { return builds_.size(); }
   // Null: there was no such build.
   [[nodiscard]] const Build* find(std::uint64_t number) const;
   // Until when all that it has seen was true; none: it still is.

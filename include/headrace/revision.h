@@ -116,7 +116,8 @@ struct SnapshotAnswer {
 [[nodiscard]] std::string json_of(const SnapshotAnswer& answer);
 
 struct SnapshotRead {
-  bool refresh = false;  // Build all sections now, still one build of each at a time.
+  // Build all sections now: once however many ask for that, and beside a build that had begun.
+  bool refresh = false;
   std::optional<Duration>
       within{};  // Of the whole, if that is shorter than the limits of its parts.
 };
