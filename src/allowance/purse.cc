@@ -356,9 +356,9 @@ void Purse::touch_failed(Instant now) {
 // Without the store this instance goes on with what it knows: what it has leased, as long as that
 // lasts, and if it may, a lease that nobody knows of.
 void Purse::go_on_alone(Instant now) {
-  const Amount taken = taken_;
+  const Amount leased = std::max(taken_ - grants_.total(), Amount(0));
   Ledger ledger = ledger_;
-  (void)write(ledger, now);
+  (void)write(ledger, now);  // A share that begins anew begins at zero, and its grants with it.
   adopt(std::move(ledger), now);
   ticket_.reset();
   if (fetched_) {
@@ -368,7 +368,7 @@ void Purse::go_on_alone(Instant now) {
     fetched_.reset();
   }
   const Amount limit = std::max(free(ledger_), Amount(0));
-  taken_ = std::min(std::max(taken, grants_.total()), grants_.total() + limit);
+  taken_ = grants_.total() + std::min(leased, limit);
   if (policy_.without_store != WithoutStore::spend_on) return;
   if (limit == 0 || now < lease_without_store_at_) return;
   taken_ = grants_.total() + std::min(policy_.lease_amount, limit);

@@ -145,6 +145,33 @@ TEST_F(PurseTest, AFigureFromBeforeItsTimeIsReadAgainBeforeAnythingIsGranted) {
   EXPECT_EQ(late.next(world.now()).step, Purse::Step::read);
 }
 
+// Its share is wholly in the figure, and begins anew: what it had leased before is not leased now.
+TEST_F(PurseTest, AShareThatBeginsAnewWhileTheStoreIsAwayHasNoLease) {
+  policy.without_store = WithoutStore::refuse;
+  Purse purse{policy, world, world.token(), true, world.now()};
+  (void)purse.spend(0, world.now());
+  settle(purse, Amount(20));
+  purse.wait(10);
+  settle(purse, Amount(20));
+  purse.leave(10);
+  ASSERT_EQ(purse.spend(10, world.now())->granted, 10);
+  world.advance(policy.reported_within + seconds(1));
+  draw_ticket(purse);
+  purse.begin_read(world.now());
+  (void)other.spend(0, world.now());
+  other.wait(10);
+  settle(other, Amount(10));  // All that is left.
+  other.leave(10);
+  purse.begin_touch();
+  purse.touch_failed(world.now());
+  purse.read(Amount(10), world.now());
+  purse.begin_touch();
+  purse.touch_failed(world.now());
+  const auto spent = purse.spend(5, world.now());
+  EXPECT_EQ(spent ? spent->granted : 0, 0);
+  EXPECT_EQ(other.spend(10, world.now())->granted, 10);
+}
+
 TEST_F(PurseTest, ATicketOfALedgerThatIsLostIsNone) {
   draw_ticket(one);
   one.begin_read(world.now());
