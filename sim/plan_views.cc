@@ -69,8 +69,8 @@ void draw_snapshot(std::uint64_t seed, Plan& plan) {
   snapshot.steady_every = snapshot.build_takes_max / 4 + milliseconds(2);
   const bool forces = chance.percent(60);  // Who does that has builds beside those of others.
   // So has who reads after an invalidation: he does not join what began before it.
-  snapshot.builds_are_alone = plan.calm && !forces && snapshot.policy.tags.empty() &&
-                              !invalidates_everything(plan);
+  snapshot.builds_are_alone =
+      plan.calm && !forces && snapshot.policy.tags.empty() && !invalidates_everything(plan);
   snapshot.keeps_all = plan.bytes_max > 4096 && snapshot.policy.fresh_for > std::chrono::hours(1);
   const std::uint64_t reads = 10 + chance.below(50);
   for (std::uint64_t i = 0; i < reads; ++i) {

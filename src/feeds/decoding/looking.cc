@@ -74,10 +74,6 @@ std::uint64_t number_of(const Row& row, int column) {
   return number;
 }
 
-std::string milliseconds(Duration duration) {
-  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
-}
-
 std::string lack_of(const Row& row, const std::string& slot, const std::string& feed) {
   if (slot.empty()) return "feed " + feed + " is not installed; install the feed";
   if (!row.at(9)) return "the slot " + slot + " is gone; install the feed again";
@@ -95,42 +91,12 @@ std::string lack_of(const Row& row, const std::string& slot, const std::string& 
 
 }  // namespace
 
+// Nobody waits for a standby here: it may be the one that a commit is waiting for.
 Result<std::unique_ptr<Looking>> Looking::open(const PostgresDecodingOptions& options,
                                                const Clock& clock, const Bell& bell) {
-  const Instant until = clock.now() + options.login.connect_within;
-  auto opened =
-      Session::open({.connection = options.login.connection, .password = options.login.password},
-                    clock, bell, until);
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  auto looking = std::make_unique<Looking>(options, clock, std::move(*opened));
-  Result<void> done = looking->set_up();
-  if (!done) return std::unexpected(std::move(done.error()));
-  return looking;
-}
-
-// Nobody waits for a standby here: it may be the one that a commit is waiting for.
-Result<void> Looking::set_up() {
-  const std::string settings =
-      "SET default_transaction_isolation = 'read committed'; "
-      "SET default_transaction_read_only = off; SET synchronous_commit = local; "
-      "SET statement_timeout = " +
-      milliseconds(options_.login.answer_within);
-  if (Result<void> set = session_->run(settings, {}, until()); !set) return set;
-  // From version 14 on.
-  const std::string silence = "SET idle_session_timeout = " + milliseconds(options_.silent_max);
-  Result<void> noticed = session_->run(silence, {}, until());
-  if (!noticed && session_->is_lost()) return noticed;
-  bool is_standby = true;
-  const Result<void> asked = session_->ask("SELECT pg_is_in_recovery()", {}, until(),
-                                           [&](const Row& row) { is_standby = row.at(0) == "t"; });
-  if (!asked) return asked;
-  if (is_standby) {
-    return failure(Code::source_unavailable,
-                   "PostgreSQL is a standby there, where what can be read is not known; name the "
-                   "primary, or say target_session_attrs=primary with all hosts");
-  }
-  return session_->ask(feed::history_sql, {}, until(),
-                       [&](const Row& row) { history_ = text_of(row, 0); });
+  auto primary = feed::open_primary(options.login, "local", options.silent_max, clock, bell);
+  if (!primary) return std::unexpected(std::move(primary.error()));
+  return std::make_unique<Looking>(options, clock, std::move(*primary));
 }
 
 Result<void> Looking::prepare_look() {

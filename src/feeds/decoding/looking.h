@@ -15,6 +15,7 @@
 
 #include "feeds/decoding/assembly.h"
 #include "feeds/decoding/snapshot.h"
+#include "feeds/postgres/primary.h"
 #include "headrace/clock.h"
 #include "headrace/feeds/decoding.h"
 #include "headrace/result.h"
@@ -69,19 +70,20 @@ class Looking {
   void wait(Instant until) { session_->wait(until); }
 
   // Use open().
-  Looking(const PostgresDecodingOptions& options, const Clock& clock,
-          std::unique_ptr<Session> session)
-      : options_(options), clock_(clock), session_(std::move(session)) {}
+  Looking(const PostgresDecodingOptions& options, const Clock& clock, feed::Primary primary)
+      : options_(options),
+        clock_(clock),
+        session_(std::move(primary.session)),
+        history_(std::move(primary.history)) {}
 
  private:
-  [[nodiscard]] Result<void> set_up();
   [[nodiscard]] Result<void> prepare_look();
   [[nodiscard]] Instant until() const { return clock_.now() + options_.login.answer_within; }
 
   const PostgresDecodingOptions& options_;
   const Clock& clock_;
   const std::unique_ptr<Session> session_;
-  std::string history_;  // Which server's, and since which failover.
+  const std::string history_;  // Which server's, and since which failover.
   bool is_prepared_ = false;
 };
 

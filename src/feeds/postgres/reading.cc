@@ -88,46 +88,13 @@ std::string text_of(const Row& row, int column) {
   return std::string(row.at(column).value_or(""));
 }
 
-std::string milliseconds(Duration time) {
-  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count());
-}
-
 }  // namespace
 
 Result<std::unique_ptr<outbox::Reading>> Reading::open(const PostgresFeedOptions& options,
                                                        const Clock& clock, const Bell& bell) {
-  auto opened =
-      Session::open({.connection = options.login.connection, .password = options.login.password},
-                    clock, bell, clock.now() + options.login.connect_within);
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  auto reading = std::make_unique<Reading>(options, clock, std::move(*opened));
-  Result<void> done = reading->set_up();
-  if (!done) return std::unexpected(std::move(done.error()));
-  return reading;
-}
-
-Result<void> Reading::set_up() {
-  const std::string settings =
-      "SET default_transaction_isolation = 'read committed'; "
-      "SET default_transaction_read_only = off; SET synchronous_commit = off; "
-      "SET statement_timeout = " +
-      milliseconds(options_.login.answer_within);
-  if (Result<void> set = session_->run(settings, {}, until()); !set) return set;
-  // From version 14 on.
-  const std::string silence = "SET idle_session_timeout = " + milliseconds(options_.silent_max);
-  Result<void> noticed = session_->run(silence, {}, until());
-  if (!noticed && session_->is_lost()) return noticed;
-  bool is_standby = true;
-  const Result<void> asked = session_->ask("SELECT pg_is_in_recovery()", {}, until(),
-                                           [&](const Row& row) { is_standby = row.at(0) == "t"; });
-  if (!asked) return asked;
-  if (is_standby) {
-    return failure(Code::source_unavailable,
-                   "PostgreSQL is a standby there, which cannot be read from as a feed; name the "
-                   "primary, or say target_session_attrs=primary with all hosts");
-  }
-  return session_->ask(history_sql, {}, until(),
-                       [&](const Row& row) { history_ = text_of(row, 0); });
+  auto primary = open_primary(options.login, "off", options.silent_max, clock, bell);
+  if (!primary) return std::unexpected(std::move(primary.error()));
+  return std::make_unique<Reading>(options, clock, std::move(*primary));
 }
 
 Result<void> Reading::prepare_look() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "feeds/outbox/reading.h"
+#include "feeds/postgres/primary.h"
 #include "headrace/clock.h"
 #include "headrace/feeds/postgres.h"
 #include "headrace/result.h"
@@ -43,18 +44,20 @@ class Reading final : public outbox::Reading {
   void wait(Instant until) override { session_->wait(until); }
 
   // Use open().
-  Reading(const PostgresFeedOptions& options, const Clock& clock, std::unique_ptr<Session> session)
-      : options_(options), clock_(clock), session_(std::move(session)) {}
+  Reading(const PostgresFeedOptions& options, const Clock& clock, Primary primary)
+      : options_(options),
+        clock_(clock),
+        session_(std::move(primary.session)),
+        history_(std::move(primary.history)) {}
 
  private:
-  [[nodiscard]] Result<void> set_up();
   [[nodiscard]] Result<void> prepare_look();
   [[nodiscard]] Instant until() const { return clock_.now() + options_.login.answer_within; }
 
   const PostgresFeedOptions options_;
   const Clock& clock_;
   const std::unique_ptr<Session> session_;
-  std::string history_;  // Which server's, and since which failover.
+  const std::string history_;  // Which server's, and since which failover.
   bool is_prepared_ = false;
 };
 
