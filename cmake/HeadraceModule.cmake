@@ -71,9 +71,11 @@ function(headrace_module name)
 endfunction()
 
 # headrace_test(NAME SOURCES ... DEPS ... LIBRARIES ... [MUTANTS]): one GoogleTest program.
-# MUTANTS links the builds of the mind from which mechanisms can be taken out.
+# MUTANTS links the builds of the mind from which mechanisms can be taken out.  TIMEOUT, in seconds,
+# and PROCESSORS are of each of its tests: 300 and 1.
 function(headrace_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "MUTANTS" "" "SOURCES;DEPS;LIBRARIES;DEFINES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MUTANTS" "TIMEOUT;PROCESSORS"
+                        "SOURCES;DEPS;LIBRARIES;DEFINES")
   add_executable(${name} ${arg_SOURCES})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${name} PRIVATE -Wno-dangling-else)  # An EXPECT_EQ after an if.
@@ -96,5 +98,12 @@ function(headrace_test name)
       target_link_libraries(${name} PRIVATE headrace_${dep})
     endif()
   endforeach()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  if(NOT arg_PROCESSORS)
+    set(arg_PROCESSORS 1)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+                       PROPERTIES TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS})
 endfunction()
