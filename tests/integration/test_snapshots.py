@@ -82,7 +82,7 @@ class Session:
 @unittest.skipUnless((POSTGRES / "postgres").exists(), "there is no PostgreSQL 15 here")
 class Snapshots(Case):
     def start(self, stale_for, more=""):
-        self.truth = Postgres()
+        self.truth = Postgres(["wal_level=logical"] if "decoding" in more else [])
         self.addCleanup(self.truth.end)
         self.truth.run(TABLES)
         self.truth.run("ALTER SYSTEM SET track_functions = 'all'")
@@ -258,8 +258,9 @@ class Snapshots(Case):
             return self.counts(server)["vector_hits"] > before
         self.wait_until(is_kept, "kept revisions")
 
-    def test_while_a_feed_proves_a_hit_asks_the_source_nothing(self):
-        server = self.start("0s", FEED)
+    def start_kept(self, feed):
+        """A server whose hits ask nothing, and that sees what anybody changes all the same."""
+        server = self.start("0s", feed)
         self.wait_until(lambda: not self.is_behind(server), "the feed is not behind")
         self.wait_kept(server)
         asked = self.counts(server)["revision_reads"]
@@ -288,6 +289,13 @@ class Snapshots(Case):
               flush=True)
         self.assertLess(max(lags), 1.0 + 2 * 0.2 + 0.5)
 
+        return server
+
+    def test_by_decoding_a_hit_asks_the_source_nothing_too(self):
+        self.start_kept(FEED + 'by = "decoding"\n')
+
+    def test_while_a_feed_proves_a_hit_asks_the_source_nothing(self):
+        server = self.start_kept(FEED)
         # Without the feed each read asks, and is exact again.
         name = self.truth.run("SELECT tgname FROM pg_trigger WHERE tgrelid = 'totals'::regclass "
                               "AND tgname LIKE 'headrace_outbox%update'")
