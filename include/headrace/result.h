@@ -31,6 +31,7 @@ enum class Code : std::uint8_t {
   damaged,              // Bytes that cannot be decoded.
   cancelled,            // Nobody waits for this any more.
   not_allowed,          // The policy does not allow this; the text says what it does allow.
+  over_quota,           // What is kept is at its quota; the text names it.  Remove something.
   closed,               // close() was called.
 };
 

@@ -22,6 +22,7 @@ std::string_view name_of(Code code) noexcept {
     case Code::damaged: return "damaged";
     case Code::cancelled: return "cancelled";
     case Code::not_allowed: return "not-allowed";
+    case Code::over_quota: return "over-quota";
     case Code::closed: return "closed";
   }
   return "unknown";

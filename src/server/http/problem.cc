@@ -28,6 +28,10 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"no-puts", 403, false, "The policy takes no puts",
      "What is put has no order among the writes of a policy whose level is linearizable or "
      "critical.  Write through PATCH /v1/source, or write to the source and invalidate."},
+    {"storage-quota-exceeded", 403, false, "The tenant keeps as much as it may",
+     "Waiting does not help: remove what is no longer needed, or ask for a larger quota.  Reads "
+     "and "
+     "removals still work."},
     {"precondition-failed", 412, true, "The entity is not as you expect it",
      "Somebody has changed it since you read it, and nothing was changed now. Read it again with "
      "GET /v1/source/{policy}/{entity}, decide again, and send its new ETag."},
@@ -131,6 +135,7 @@ std::string_view problem_code_of(Code code) noexcept {
     case Code::refused: return "overloaded";
     case Code::too_large: return "value-too-large";
     case Code::not_allowed: return "not-writable";
+    case Code::over_quota: return "storage-quota-exceeded";
     case Code::closed: return "draining";
     case Code::store_unavailable: return "store-unavailable";
     case Code::bus_unavailable:

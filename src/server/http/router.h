@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "headrace/task.h"
+#include "headrace/tenants.h"
 #include "server/http/counters.h"
 #include "server/http/problem.h"
 #include "wire/http_message.h"
@@ -26,6 +27,7 @@ struct Call {
   wire::Request request{};
   std::vector<std::string> captures{};  // Decoded; what stood where the pattern has "{...}".
   std::string request_id{};
+  IdentityRef who{};  // Null where the server keeps no records of clients.
 };
 
 struct Answered {

@@ -14,10 +14,12 @@
 #include <string>
 
 #include "headrace/engine.h"
+#include "headrace/keyspace.h"
 #include "headrace/merge.h"
 #include "headrace/result.h"
 #include "headrace/runtime.h"
 #include "headrace/store.h"
+#include "headrace/tenants.h"
 #include "headrace/time.h"
 #include "io/address.h"
 #include "server/http/allowance_routes.h"
@@ -38,6 +40,10 @@ struct ServerOptions {
   http::FeedViews feeds{};  // May be empty.
   MergedViews merged{};
   http::AllowanceTable allowances{};
+  // The cache service: records of clients, and who they are.  Both or neither; they must outlive
+  // the server.
+  Keyspace* keyspace = nullptr;
+  Doorkeeper* doorkeeper = nullptr;
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.

@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include "headrace/keyspace.h"
+#include "kit/plain_records.h"
+#include "kit/world.h"
+
+namespace headrace {
+namespace {
+
+using namespace std::chrono_literals;
+
+class KeyspaceTest : public testing::Test {
+ protected:
+  WallTime in(Duration later) {
+    return world.wall_now() + std::chrono::duration_cast<std::chrono::milliseconds>(later);
+  }
+  void put(const std::string& key, Record record) {
+    const auto done = edit(key, [&](Workspace& work) {
+      work.put(0, record);
+      return true;
+    });
+    ASSERT_TRUE(done) << done.error().what;
+  }
+  Result<std::vector<RecordRef>> edit(const std::string& key, Keyspace::Operation operation) {
+    return world.run(keyspace.edit({key_of(key)}, std::move(operation), {})).value();
+  }
+  RecordRef get(const std::string& key) {
+    return world.run(keyspace.read({key_of(key)})).value().value()[0];
+  }
+  static RecordKey key_of(const std::string& key) { return RecordKey(1, "s", key); }
+
+  kit::World world;
+  kit::PlainRecords records;
+  Keyspace keyspace{{}, {.records = records, .clock = world, .executor = world}};
+};
+
+TEST_F(KeyspaceTest, WhatIsPutIsThereUntilItsEnd) {
+  put("a", {.value = "1", .expires = in(10s)});
+  world.advance(9999ms);
+  EXPECT_EQ(get("a")->value, "1");
+  EXPECT_EQ((*keyspace.peek(key_of("a").bytes()))->value, "1");
+  world.advance(1ms);
+  EXPECT_EQ(get("a"), nullptr);
+  EXPECT_EQ(*keyspace.peek(key_of("a").bytes()), nullptr);
+}
+
+TEST_F(KeyspaceTest, MemoryThatDoesNotKnowIsNotAnAbsence) {
+  put("a", {.value = "1"});
+  records.peeks = false;
+  EXPECT_FALSE(keyspace.peek(key_of("a").bytes()).has_value());
+  EXPECT_EQ(get("a")->value, "1");
+}
+
+TEST_F(KeyspaceTest, AnOutageIsAnError) {
+  put("a", {.value = "1"});
+  records.fails = true;
+  const auto read = world.run(keyspace.read({key_of("a")})).value();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::store_unavailable);
+  EXPECT_FALSE(keyspace.peek(key_of("a").bytes()).has_value());
+}
+
+TEST_F(KeyspaceTest, AnOperationMayBeMadeSeveralTimesAndCountsOnce) {
+  put("n", {.value = "5"});
+  records.editor_calls = 3;
+  const auto left = edit("n", [](Workspace& work) {
+    work.change(0).value += "1";
+    return true;
+  });
+  EXPECT_EQ((*left)[0]->value, "51");
+}
+
+TEST_F(KeyspaceTest, AnOperationThatSaysNoChangesNothing) {
+  put("a", {.value = "1"});
+  const auto left = edit("a", [](Workspace& work) {
+    work.remove(0);
+    return false;
+  });
+  EXPECT_EQ((*left)[0]->value, "1");
+}
+
+TEST_F(KeyspaceTest, ListsWhatIsLive) {
+  put("a", {.value = "1", .expires = in(1s)});
+  put("b", {.value = "1"});
+  world.advance(1s);
+  const auto page = world.run(keyspace.list(RecordKey(1, "s", ""), "", 10)).value();
+  ASSERT_EQ(page->keys.size(), 1U);
+  EXPECT_EQ(page->keys[0].key(), "b");
+}
+
+TEST_F(KeyspaceTest, SweepingFreesWhatHasExpiredAndNothingElse) {
+  for (int i = 0; i < 1000; ++i) put("e" + std::to_string(i), {.expires = in(1s)});
+  put("stays", {.value = "1", .expires = in(2s)});
+  world.advance(1s);
+  EXPECT_EQ(world.run(keyspace.sweep()).value().value(), 1000U);
+  EXPECT_EQ(records.size(), 1U);
+  EXPECT_EQ(get("stays")->value, "1");
+}
+
+}  // namespace
+}  // namespace headrace
