@@ -34,6 +34,7 @@
 #include "serve/mismatch_log.h"
 #include "serve/moving.h"
 #include "serve/passwords.h"
+#include "serve/service.h"
 #include "serve/signals.h"
 #include "serve/stores.h"
 #include "server/http/server.h"
@@ -126,6 +127,7 @@ class Server {
   [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
+  std::optional<int> open_service();
   std::optional<int> bind();
   std::optional<int> listen();
   void greet() const;
@@ -150,6 +152,7 @@ class Server {
   MismatchLog mismatch_log_;
   std::unique_ptr<OpenAllowances> allowances_;
   http::Snapshots snapshots_;
+  std::unique_ptr<Service> service_;  // May be null.
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
   // What watch() has seen last.
@@ -241,6 +244,16 @@ std::optional<int> Server::open_journal() {
   return std::nullopt;
 }
 
+std::optional<int> Server::open_service() {
+  if (!config_.service) return std::nullopt;
+  auto opened = Service::open(config_, runtime_, [](const std::string& what) {
+    log_warning("records: " + what);
+  });
+  if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
+  service_ = std::move(*opened);
+  return std::nullopt;
+}
+
 std::optional<int> Server::bind() {
   auto bindings = Bindings::open(config_, command_.config, runtime_, nullptr);
   if (!bindings) return complain(bindings.error());
@@ -272,6 +285,10 @@ std::optional<int> Server::listen() {
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
   options.shutdown_within = config_.shutdown_timeout;
+  if (service_) {
+    options.keyspace = &service_->keyspace();
+    options.doorkeeper = &service_->doorkeeper();
+  }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));
   auto server = HttpServer::make(std::move(options), runtime_, *engine_, kept_in());
@@ -304,6 +321,7 @@ std::optional<int> Server::start() {
   if (const auto started = allowances_->start(config_, *bindings_); !started) {
     return refuse(started.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
+  if (auto refused = open_service()) return refused;
   if (auto refused = listen()) return refused;
   greet();
   began_ = runtime_.now();
@@ -323,10 +341,11 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
                        bindings_->policies(), bindings_->sources(), store_text(),
                        name_of(config_.bus),
-                       journal_ ? "in " + config_.journal.path : std::string("none")));
+                       journal_ ? "in " + config_.journal.path : std::string("none"),
+                       place_of_records(config_)));
 }
 
 // What is read at the start alone, and as which text it was given.
@@ -479,6 +498,7 @@ void Server::drain(Signals& signals) {
 void Server::end() {
   if (server_) server_->drain();
   server_.reset();
+  service_.reset();
   snapshots_.clear();
   feeds_.reset();
   allowances_.reset();
