@@ -5,8 +5,8 @@ add_library(headrace_public INTERFACE)
 add_library(headrace::headrace ALIAS headrace_public)
 target_compile_features(headrace_public INTERFACE cxx_std_23)
 target_include_directories(headrace_public INTERFACE ${PROJECT_SOURCE_DIR}/include)
-foreach(library IN ITEMS allowance cache merge revision io stores_embedded stores_firestore
-                         stores_memcached
+foreach(library IN ITEMS allowance cache merge revision io records_embedded stores_embedded
+                         stores_firestore stores_memcached
                          stores_valkey bus_loopback bus_postgres bus_valkey journals_file
                          sources_function sources_postgres sources_sqlite sources_http
                          sources_firestore feeds_firestore feeds_postgres feeds_sqlite)

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,9 +46,9 @@ class PlainRecords final : public Records {
     const auto before = kept_;
     const Usage used = usage_of(keys.front().tenant());
     for (std::size_t i = 0; i < keys.size(); ++i) make(keys[i], std::move((*changes)[i]));
-    if (is_over(used, usage_of(keys.front().tenant()), ceiling)) {
+    if (const auto over = over_quota(used, usage_of(keys.front().tenant()), ceiling)) {
       kept_ = before;
-      co_return failure(Code::over_quota, "over the quota");
+      co_return failure(Code::over_quota, "over " + *over);
     }
     if (kept_ != before) ++edits;
     co_return found(keys);
@@ -91,12 +92,14 @@ class PlainRecords final : public Records {
   static std::unexpected<Error> failed() {
     return failure(Code::store_unavailable, "the test has taken the records away");
   }
-  static bool is_over(const Usage& before, const Usage& after, const Ceiling& ceiling) {
+  static std::optional<std::string> over_quota(const Usage& before, const Usage& after,
+                                               const Ceiling& ceiling) {
     const auto over = [](std::uint64_t was, std::uint64_t is, std::uint64_t max) {
       return max != 0 && is > max && is > was;
     };
-    return over(before.records, after.records, ceiling.records_max) ||
-           over(before.bytes, after.bytes, ceiling.bytes_max);
+    if (over(before.records, after.records, ceiling.records_max)) return "records_max";
+    if (over(before.bytes, after.bytes, ceiling.bytes_max)) return "bytes_max";
+    return std::nullopt;
   }
 
   RecordRef find(std::string_view key) const {
