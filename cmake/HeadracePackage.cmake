@@ -29,3 +29,16 @@ if(HEADRACE_TESTS AND NOT HEADRACE_SANITIZE AND TARGET headrace_cache AND TARGET
       --test-command consumer)
   set_tests_properties(package_add_subdirectory PROPERTIES RUN_SERIAL TRUE TIMEOUT 1200)
 endif()
+
+# The packages of the program, made of the one that is built here; and what the image is made of.
+if(HEADRACE_TESTS AND NOT HEADRACE_SANITIZE AND TARGET headrace)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  foreach(part IN ITEMS debian.Contents debian.Installed debian.Lintian debian.Unit image manual)
+    add_test(NAME package_${part}
+             COMMAND Python3::Interpreter -m unittest -v test_${part}
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/package)
+    set_tests_properties(package_${part} PROPERTIES TIMEOUT 600
+      ENVIRONMENT "HEADRACE_TEST_BINARY=$<TARGET_FILE:headrace>;PYTHONDONTWRITEBYTECODE=1"
+      SKIP_REGULAR_EXPRESSION "skipped '(there is no|only root)")
+  endforeach()
+endif()

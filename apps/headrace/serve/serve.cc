@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -37,6 +38,7 @@
 #include "serve/service.h"
 #include "serve/signals.h"
 #include "serve/stores.h"
+#include "serve/supervisor.h"
 #include "server/http/server.h"
 #include "terminal.h"
 #include "version.h"
@@ -106,13 +108,21 @@ Result<MergedViews> merged_of(const Config& config, Engine& engine) {
   return views;
 }
 
+std::string notify_socket() {
+  const char* const socket = std::getenv("NOTIFY_SOCKET");
+  return socket == nullptr ? std::string() : std::string(socket);
+}
+
 // What a bus that works needs at most, beside its bound, until the first proof.
 constexpr Duration first_proof_within = std::chrono::seconds(3);
 
 class Server {
  public:
   Server(const ServeCommand& command, Config config)
-      : command_(command), config_(std::move(config)), runtime_({.threads = config_.threads}) {}
+      : command_(command),
+        supervisor_(notify_socket()),
+        config_(std::move(config)),
+        runtime_({.threads = config_.threads}) {}
   ~Server() { end(); }
 
   // The exit code of a start that is refused; none if it serves.
@@ -139,6 +149,7 @@ class Server {
   void end();
 
   const ServeCommand& command_;
+  Supervisor supervisor_;
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
@@ -324,6 +335,7 @@ std::optional<int> Server::start() {
   if (auto refused = open_service()) return refused;
   if (auto refused = listen()) return refused;
   greet();
+  supervisor_.ready();
   began_ = runtime_.now();
   return std::nullopt;
 }
@@ -477,7 +489,11 @@ void Server::run(Signals& signals) {
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:
-      case Event::file_changed: reload(); break;
+      case Event::file_changed:
+        supervisor_.reloading();
+        reload();
+        supervisor_.ready();
+        break;
       case Event::stop: return drain(signals);
     }
   }
@@ -485,6 +501,7 @@ void Server::run(Signals& signals) {
 
 void Server::drain(Signals& signals) {
   signals.end_at_once();
+  supervisor_.stopping();
   log_info("draining: /readyz says 503 from here on");
   server_->announce_drain();
   std::promise<void> delayed;
