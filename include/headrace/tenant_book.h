@@ -151,7 +151,7 @@ class TenantBook final : public Doorkeeper {
   [[nodiscard]] Result<IdentityRef> admit(std::string_view key) override;
   [[nodiscard]] IdentityRef anonymous() const override;
   [[nodiscard]] Result<IdentityRef> renew(IdentityRef who) override;
-  [[nodiscard]] RateDecision refused_from(std::string_view address) override;
+  [[nodiscard]] RateDecision refused(std::string_view key, std::string_view address) override;
 
   // What changes return is so here when they do, and everywhere within `sure_for`.
   [[nodiscard]] Task<Result<Tenant>> create_tenant(std::string name, TenantChange with,
@@ -178,10 +178,11 @@ class TenantBook final : public Doorkeeper {
   };
   struct Stats {
     std::vector<TenantStats> tenants{};  // By their ids: the eldest first.
-    std::uint64_t admitted = 0;
-    std::uint64_t refused = 0;   // Keys that do not hold ...
-    std::uint64_t mistyped = 0;  // ... and texts that are none.
-    std::uint64_t unsure = 0;    // Nobody could say.
+    // As refused() was told: keys that do not hold, texts that are none, and those of them that
+    // came from where too many had come from.
+    std::uint64_t refused = 0;
+    std::uint64_t mistyped = 0;
+    std::uint64_t limited = 0;
     std::uint64_t generation = 0;
     bool is_sure = false;
   };

@@ -130,8 +130,11 @@ class Doorkeeper {
     if (who->has_ended) return failure(Code::not_allowed, "the key does not hold any more");
     return who;
   }
-  // Counts a refused key that came from this address; whether one more may be looked at.
-  [[nodiscard]] virtual RateDecision refused_from([[maybe_unused]] std::string_view address) {
+  // Counts a key that was not admitted against the address that it came from.  Not allowed: it has
+  // sent too many, and is to wait.  Keys that hold are admitted from there all the same: others may
+  // be behind the same address.
+  [[nodiscard]] virtual RateDecision refused([[maybe_unused]] std::string_view key,
+                                             [[maybe_unused]] std::string_view address) {
     return {};
   }
 };

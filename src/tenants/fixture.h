@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <coroutine>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,53 @@ inline std::string digest_of(std::string_view text) {
   const Hash128 hash = hash128(text);
   return std::to_string(hash.high) + "." + std::to_string(hash.low);
 }
+
+// Records whose reads are true when they begin and answered later.
+class SlowRecords final : public Records {
+ public:
+  SlowRecords(kit::PlainRecords& of, kit::World& world) : of_(of), world_(world) {}
+  Duration takes{0};
+  std::function<void()> on_list{};  // Called once, when a list has been read.
+
+  Task<Result<std::vector<RecordRef>>> read(std::vector<RecordKey> keys) override {
+    auto reading = of_.read(std::move(keys));
+    auto found = co_await std::move(reading);
+    Rest rest{*this};
+    co_await rest;
+    co_return found;
+  }
+  Task<Result<std::vector<RecordRef>>> edit(std::vector<RecordKey> keys, Editor editor,
+                                            Ceiling ceiling) override {
+    return of_.edit(std::move(keys), std::move(editor), ceiling);
+  }
+  Task<Result<Page>> list(RecordKey prefix, std::string from, std::size_t keys_max) override {
+    auto listing = of_.list(std::move(prefix), std::move(from), keys_max);
+    auto page = co_await std::move(listing);
+    if (const auto call = std::exchange(on_list, nullptr)) call();
+    co_return page;
+  }
+  Task<Result<std::vector<RecordKey>>> expired(WallTime at, std::size_t keys_max) override {
+    return of_.expired(at, keys_max);
+  }
+  Task<Result<Usage>> usage(TenantId tenant) override { return of_.usage(tenant); }
+  bool is_shared() const noexcept override { return true; }
+  Health health() const override { return of_.health(); }
+  void close() override {}
+
+ private:
+  struct Rest {
+    SlowRecords& records;
+    [[nodiscard]] bool await_ready() const noexcept { return records.takes == Duration(0); }
+    void await_suspend(std::coroutine_handle<> awaiting) const {
+      records.world_.post_at(records.world_.now() + records.takes,
+                             [awaiting] { awaiting.resume(); });
+    }
+    void await_resume() const noexcept {}
+  };
+
+  kit::PlainRecords& of_;
+  kit::World& world_;
+};
 
 class TenantBookFixture : public testing::Test {
  protected:

@@ -29,6 +29,7 @@ class TenantBook::Impl : public std::enable_shared_from_this<Impl> {
 
   [[nodiscard]] Result<IdentityRef> admit(std::string_view key);
   [[nodiscard]] Result<IdentityRef> renew(const IdentityRef& who);
+  [[nodiscard]] RateDecision refused(std::string_view key, std::string_view address);
   [[nodiscard]] IdentityRef stranger() const;
   [[nodiscard]] bool is_sure() const;
   [[nodiscard]] Stats stats() const;
@@ -97,10 +98,9 @@ class TenantBook::Impl : public std::enable_shared_from_this<Impl> {
   std::atomic<Duration::rep> read_began_{0};  // Of the last read that found this generation.
   std::mutex showing_;
 
-  mutable std::atomic<std::uint64_t> admitted_{0};
-  mutable std::atomic<std::uint64_t> refused_{0};
-  mutable std::atomic<std::uint64_t> mistyped_{0};
-  mutable std::atomic<std::uint64_t> unsure_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> mistyped_{0};
+  std::atomic<std::uint64_t> limited_{0};
 
   std::mutex rounds_;
   bool is_closed_ = false;

@@ -51,6 +51,18 @@ TEST_F(KeeperTest, ChangesThatMeetAreMadeOneAfterAnother) {
   EXPECT_EQ(again.error().code, Code::not_allowed);
 }
 
+// A change between the lists of a load would leave half of the one book and half of the other.
+TEST_F(KeeperTest, ABookThatChangesWhileItIsReadIsReadAgain) {
+  (void)make("a");
+  SlowRecords hooked(records, world);
+  hooked.on_list = [this] { (void)make("b"); };
+  Keyspace other({}, {.records = hooked, .clock = world, .executor = world});
+  Keeper reader(other, 5);
+  const auto book = run(reader.load()).value();
+  EXPECT_EQ(book->generation, 2U);
+  EXPECT_EQ(book->tenants.size(), 2U);
+}
+
 TEST_F(KeeperTest, AnEditMayBeTriedSeveralTimesAndCountsOnce) {
   records.editor_calls = 3;
   (void)make("a");

@@ -91,23 +91,20 @@ IdentityRef TenantBook::Impl::holder_of(const KeyText& key, std::string_view dig
 
 Result<IdentityRef> TenantBook::Impl::admit(std::string_view key) {
   const std::string digest = ports_.digest(key.substr(0, key_text_max));
-  if (IdentityRef who = operator_of(digest); who && key.size() <= key_text_max) {
-    ++admitted_;
-    return who;
-  }
+  if (IdentityRef who = operator_of(digest); who && key.size() <= key_text_max) return who;
   const auto text = KeyText::parse(key);
-  if (!text) {
-    ++mistyped_;
-    return not_a_key();
-  }
+  if (!text) return not_a_key();
   IdentityRef who = holder_of(*text, digest);
-  if (!is_sure()) {
-    ++unsure_;
-    return not_sure();
-  }
-  ++(who ? admitted_ : refused_);
+  if (!is_sure()) return not_sure();
   if (!who) return not_a_key();
   return who;
+}
+
+RateDecision TenantBook::Impl::refused(std::string_view key, std::string_view address) {
+  ++(KeyText::parse(key) ? refused_ : mistyped_);
+  const RateDecision decision = refusals_.spend(address, clock_.now());
+  if (!decision.allowed) ++limited_;
+  return decision;
 }
 
 Result<IdentityRef> TenantBook::Impl::renew(const IdentityRef& who) {
@@ -272,11 +269,8 @@ bool TenantBook::Impl::end(std::coroutine_handle<> closer) {
 }
 
 TenantBook::Stats TenantBook::Impl::stats() const {
-  Stats stats{.admitted = admitted_,
-              .refused = refused_,
-              .mistyped = mistyped_,
-              .unsure = unsure_,
-              .is_sure = is_sure()};
+  Stats stats{
+      .refused = refused_, .mistyped = mistyped_, .limited = limited_, .is_sure = is_sure()};
   look([&stats](const Picture& picture) {
     stats.generation = picture.book().generation;
     std::map<TenantId, TenantStats> by_id;
@@ -313,8 +307,8 @@ IdentityRef TenantBook::anonymous() const {
 Result<IdentityRef> TenantBook::renew(IdentityRef who) {
   return impl_->renew(who);
 }
-RateDecision TenantBook::refused_from(std::string_view address) {
-  return impl_->refusals_.spend(address, impl_->clock_.now());
+RateDecision TenantBook::refused(std::string_view key, std::string_view address) {
+  return impl_->refused(key, address);
 }
 TenantBook::Stats TenantBook::stats() const {
   return impl_->stats();
