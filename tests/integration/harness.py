@@ -51,17 +51,18 @@ def policy(name="user", more=""):
 def clean_environment():
     """The environment without what would steer the program, and the test's runner."""
     return {k: v for k, v in os.environ.items()
-            if not k.startswith("HEADRACE_") and k != "PORT"}
+            if not k.startswith("HEADRACE_") and k not in ("PORT", "NOTIFY_SOCKET")}
 
 
 class Server:
-    def __init__(self, folder, config, **popen):
+    def __init__(self, folder, config, notify=None, **popen):
         self.folder = folder
         self.log_path = folder / "serve.log"
         with open(self.log_path, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--config", config], text=True, stdout=subprocess.PIPE,
-                stderr=log, env=clean_environment(), start_new_session=True, **popen)
+                stderr=log, env=clean_environment() | ({"NOTIFY_SOCKET": notify} if notify else {}),
+                start_new_session=True, **popen)
         self.port = self._port()
 
     def _port(self):
