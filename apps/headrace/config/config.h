@@ -335,6 +335,9 @@ using Configured = std::expected<Config, std::vector<ConfigError>>;
                                      const Environment& environment, const Flags& flags = {},
                                      const FirestoreCheck& check = {});
 
+// Whether only this machine can reach "tcp://HOST:PORT"; none: the text is not of that form.
+[[nodiscard]] std::optional<bool> listens_on_loopback(std::string_view listen);
+
 // Every key there is, with * for the names of sources and policies: "policies.*.fresh_for".
 [[nodiscard]] std::vector<std::string> known_keys();
 // Every variable that is read from the environment.

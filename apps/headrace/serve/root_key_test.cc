@@ -14,8 +14,8 @@ namespace {
 class RootKeyTest : public testing::Test {
  protected:
   kit::World world;
-  kit::Folder folder;
-  const std::string file = folder.path() + "/root.key";
+  kit::TemporaryFolder folder;
+  const std::string file = folder.file("root.key");
 };
 
 TEST_F(RootKeyTest, IsMadeOnceForItsOwnerAlone) {
@@ -48,7 +48,7 @@ TEST_F(RootKeyTest, AnEmptyFileIsNoKey) {
 }
 
 TEST_F(RootKeyTest, AFolderThatIsNotThereIsSaid) {
-  const auto made = read_or_make_root_key(folder.path() + "/none/root.key", world);
+  const auto made = read_or_make_root_key(folder.file("none/root.key"), world);
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().what.find("cannot be made"), std::string::npos);
 }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "commands/commands.h"
-#include "config/parts.h"
 #include "headrace/meter.h"
 #include "headrace/records/embedded.h"
 #include "headrace/sync.h"
