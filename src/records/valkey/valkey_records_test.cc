@@ -167,7 +167,7 @@ TEST_F(ValkeyRecordsTest, AFullServerMakesNothingHalfAndLetsRecordsGo) {
   EXPECT_EQ(failed.error().code, Code::store_unavailable);
   EXPECT_THAT(failed.error().what, HasSubstr("OOM"));
   EXPECT_EQ(wait(records->usage(7)).value().records, 1U);
-  EXPECT_EQ(wait(records->list({7, "", ""}, "", 10)).value().keys.size(), 1U);
+  EXPECT_EQ(wait(records->list({7, "space", ""}, "", 10)).value().keys.size(), 1U);
   const auto removed =
       edit([](const Found&) { return Changes{{.what = Change::What::remove, .record = {}}}; });
   EXPECT_TRUE(removed.has_value()) << removed.error().what;
