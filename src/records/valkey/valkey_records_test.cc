@@ -148,7 +148,7 @@ TEST_F(ValkeyRecordsTest, AServerThatIsAwayIsNoAbsence) {
 
 TEST_F(ValkeyRecordsTest, AScriptThatTheServerHasLostIsSentAgain) {
   KIT_START(server, ValkeyServer::start());
-  open(*server);
+  open({.address = server->address(), .connections = 1});  // Another would load it.
   ASSERT_TRUE(put("a").has_value());
   ASSERT_EQ(server->command({"SCRIPT", "FLUSH"}), "OK");
   const auto left = put("b");
