@@ -22,7 +22,7 @@ Opened open_embedded(const config::Config& config, Runtime& runtime, const Servi
   if (service.survives_power_loss) {
     options.durability = EmbeddedRecordsOptions::Durability::power;
   }
-  auto opened = open_embedded_records(std::move(options), runtime, runtime);
+  auto opened = open_embedded_records(std::move(options), runtime);
   if (opened) return *std::move(opened);
   return std::unexpected(
       Refusal{.what = opened.error().what,
