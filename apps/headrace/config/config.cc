@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <tuple>
@@ -24,8 +23,9 @@ struct Variable {
   std::string_view name;
   std::string_view key;  // Empty: for other commands than the server's.
 };
-constexpr std::array<Variable, 11> variables = {{
+constexpr std::array<Variable, 12> variables = {{
     {"HEADRACE_HTTP_LISTEN", "listen"},
+    {"HEADRACE_RESP_LISTEN", "resp_listen"},
     {"HEADRACE_DATA_DIR", "data_dir"},
     {"HEADRACE_MAX_MEMORY", "max_memory"},
     {"HEADRACE_THREADS", "threads"},
@@ -65,32 +65,14 @@ Overrides overrides_of(const Environment& environment, const Flags& flags) {
   return overrides;
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
-// "tcp://HOST:PORT" in host and port.
-std::optional<std::pair<std::string_view, int>> split_listen(std::string_view listen) {
-  if (!listen.starts_with("tcp://")) return std::nullopt;
-  listen.remove_prefix(6);
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const std::string_view digits = listen.substr(colon + 1);
-  int port = -1;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  const bool sound =
-      fault == std::errc{} && end == digits.data() + digits.size() && port >= 0 && port <= 65535;
-  if (!sound) return std::nullopt;
-  return std::pair(listen.substr(0, colon), port);
-}
-
+// With [service] there are keys beyond the loopback, whatever else is said.
 void read_listen(Config& config, Section& top) {
   top.text("listen", config.listen);
   top.path("api_key_file", config.api_key_file);
-  const auto parts = split_listen(config.listen);
-  if (!parts) {
+  const std::optional<bool> is_loopback = listens_on_loopback(config.listen);
+  if (!is_loopback) {
     top.fail("listen", "must be like \"tcp://127.0.0.1:8080\", not \"" + config.listen + "\"");
-  } else if (!is_loopback(parts->first) && config.api_key_file.empty()) {
+  } else if (!*is_loopback && config.api_key_file.empty() && !top.has("service")) {
     top.fail("listen", "\"" + config.listen +
                            "\" can be reached from other machines; set api_key_file, or listen on "
                            "127.0.0.1");
@@ -150,6 +132,8 @@ void read_top(Config& config, Section top, const FirestoreCheck& check) {
       bus.has("kind") || bus.has("address") || bus.has("cluster") || bus.has("sentinels");
   read_bus(config, bus, store.place_of("kind"));
   read_journal(config, top.section("journal"));
+  read_service(config, top.section("service"), top.has("service"));
+  read_resp_listen(config, top);
   read_prices(config, top.section("prices"));
   top.each("sources", [&config](std::string name, Section section) {
     read_source(config, std::move(name), std::move(section));
@@ -260,6 +244,11 @@ constexpr std::string_view postgres_bus = R"(
 [bus]
 kind = "postgres"
 connection = "host=127.0.0.1"
+)";
+
+constexpr std::string_view serving = R"(
+data_dir = "d"
+[service]
 )";
 
 constexpr std::string_view merging = R"(
@@ -374,7 +363,8 @@ Configured load_config(const std::string& path, const Environment& environment, 
 std::vector<std::string> known_keys() {
   Report report;
   for (const std::string_view text :
-       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating, merging}) {
+       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating, serving,
+        merging}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <map>
@@ -100,6 +101,23 @@ struct MigrationConfig {
   StoreConfig to{};
   // How long each server has to be in `dual` before it goes to `new`.
   Duration new_after{0};
+};
+
+// The cache service: what keeps clients' records, and how they are asked for.
+struct ServiceConfig {
+  enum class Records : std::uint8_t {
+    embedded,  // In data_dir, of this process alone.
+    memory,    // Of this process alone, and gone with it.
+    valkey,    // Where [store] is, shared by all instances.
+  };
+  Records records = Records::embedded;
+  bool survives_power_loss = false;            // Else a death of the process alone.
+  std::size_t memory_bytes_max = 128 << 20;    // Of records in front of the disk.
+  std::size_t value_bytes_max = 1 << 20;       // Of one record, where a tenant has no other limit.
+  bool keys_required = false;                  // On the loopback too; elsewhere they always are.
+  std::string root_key_file{};                 // Made at the first start if it is not there.
+  std::string pepper_file{};
+  std::string resp_listen{};                   // Empty: no RESP.
 };
 
 struct ValkeyBusConfig {
@@ -281,6 +299,7 @@ struct Config : StoreConfig {
   Engine::Limits engine{.bytes_max = 256 << 20};  // bytes_max is the key max_memory.
   ServerLimits server{};
   std::optional<MigrationConfig> migration{};
+  std::optional<ServiceConfig> service{};
   BusConfig bus{};
   FileJournalOptions journal{};  // Without a `path` there is none.  `notice` is left to the caller.
   Prices prices{};

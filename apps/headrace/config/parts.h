@@ -3,6 +3,7 @@
 // Threads: belong to one thread.  Errors: go into the report.  Lifetimes: nothing is kept.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,12 @@ void read_postgres_login(Section& section, std::string& connection, std::string&
 void read_store(StoreConfig& into, const std::string& emulator, Section store);
 void read_bus(Config& config, Section bus, Place store);
 void read_journal(Config& config, Section journal);
+
+// Whether only this machine can reach "tcp://HOST:PORT"; none: the text is not of that form.
+[[nodiscard]] std::optional<bool> listens_on_loopback(std::string_view listen);
+// [service]; then `resp_listen`.  REQUIRES: [store] has been read.
+void read_service(Config& config, Section service, bool is_wanted);
+void read_resp_listen(Config& config, Section& top);
 
 // [migration].  `is_bus_named`: [bus] says where it is.  REQUIRES: all else has been read.
 void read_migration(Config& config, Section migration, bool is_bus_named);

@@ -2,8 +2,8 @@
 //
 // Threads:   one at a time for a connection and its statements.
 // Errors:    damaged if SQLite says that the file is corrupt or no database; else
-// store_unavailable. Lifetimes: statements must not outlive their database; bound blobs must
-// outlive the step.
+//            store_unavailable.
+// Lifetimes: statements must not outlive their database; bound blobs must outlive the step.
 #pragma once
 
 #include <cstdint>
@@ -70,6 +70,11 @@ class Database {
   [[nodiscard]] Result<void> run(const std::string& sql);
   // The first column of the first row of `sql`; 0 if it has none.
   [[nodiscard]] Result<std::int64_t> number(std::string_view sql);
+  // Whether the file is of this kind and version (true) or has nothing in it yet (false).
+  [[nodiscard]] Result<bool> is_of(std::int64_t application_id, std::int64_t version);
+  // Has changes written to a log beside the file, so that readers and the writer do not wait for
+  // each other.
+  [[nodiscard]] Result<void> use_log();
   // Leaves the open transaction, if there is one, without its changes.
   void roll_back() noexcept;
   // Copies what the log holds into the file; with `restart` waits for readers, so that it is

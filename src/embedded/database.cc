@@ -1,4 +1,4 @@
-#include "stores/embedded/database.h"
+#include "embedded/database.h"
 
 #include <sqlite3.h>
 
@@ -10,10 +10,10 @@ constexpr int busy_ms_max = 2000;  // A reader or checkpoint waits this long for
 
 std::string_view remedy(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return "free some space on its disk, or lower bytes_max";
+    case SQLITE_FULL: return "free some space on its disk";
     case SQLITE_IOERR: return "check its disk and file system";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return "it is set aside when it is opened again";
+    case SQLITE_NOTADB: return "its bytes are damaged";
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -140,6 +140,38 @@ Result<std::int64_t> Database::number(std::string_view sql) {
   const auto row = statement->step();
   if (!row) return std::unexpected(row.error());
   return *row ? statement->number(0) : 0;
+}
+
+Result<bool> Database::is_of(std::int64_t application_id, std::int64_t version) {
+  const auto id = number("PRAGMA application_id");
+  if (!id) return std::unexpected(id.error());
+  const auto found = number("PRAGMA user_version");
+  if (!found) return std::unexpected(found.error());
+  const auto objects = number("SELECT COUNT(*) FROM sqlite_schema");
+  if (!objects) return std::unexpected(objects.error());
+  if (*id == 0 && *found == 0 && *objects == 0) return false;
+  if (*id != application_id) {
+    return failure(Code::store_unavailable,
+                   "it is the database of another program (application_id " + std::to_string(*id) +
+                       "); give Headrace a path of its own");
+  }
+  if (*found != version) {
+    return failure(Code::damaged, "it has version " + std::to_string(*found) +
+                                      "; this program knows version " + std::to_string(version));
+  }
+  return true;
+}
+
+Result<void> Database::use_log() {
+  auto statement = prepare("PRAGMA journal_mode = WAL");
+  if (!statement) return std::unexpected(statement.error());
+  const auto row = statement->step();
+  if (!row) return std::unexpected(row.error());
+  if (!*row || statement->blob(0) != "wal") {
+    return failure(Code::store_unavailable,
+                   "its file system has no shared memory for SQLite's WAL mode; use a local disk");
+  }
+  return {};
 }
 
 void Database::roll_back() noexcept {

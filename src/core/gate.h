@@ -1,4 +1,4 @@
-// cache/gate.h: counts the work that is under way, so that close() can wait for its end.
+// core/gate.h: counts the work that is under way, so that close() can wait for its end.
 //
 // Threads: any member from any thread.
 #pragma once

@@ -1,0 +1,115 @@
+// The cache service in a configuration.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "config/config.h"
+
+namespace headrace::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Kept = ServiceConfig::Records;
+
+Config read(const std::string& text, const Environment& environment = {}) {
+  const Configured config = read_config(text, "/c/h.toml", environment);
+  if (config) return *config;
+  for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
+  return {};
+}
+
+std::vector<std::string> faults(const std::string& text) {
+  const Configured config = read_config(text, "h.toml", {});
+  std::vector<std::string> texts;
+  if (config) return texts;
+  for (const ConfigError& error : config.error()) texts.push_back(to_string(error));
+  return texts;
+}
+
+TEST(ConfigService, WithoutItsSectionThereIsNone) {
+  EXPECT_FALSE(read("data_dir = \"d\"\n").service.has_value());
+}
+
+TEST(ConfigService, AnEmptySectionKeepsRecordsInTheDataFolder) {
+  const Config config = read("data_dir = \"d\"\n[service]\n");
+  ASSERT_TRUE(config.service.has_value());
+  EXPECT_EQ(config.service->records, Kept::embedded);
+  EXPECT_EQ(config.service->root_key_file, "/c/d/root.key");
+  EXPECT_FALSE(config.service->keys_required);
+  EXPECT_EQ(config.service->resp_listen, "");
+}
+
+TEST(ConfigService, ReadsEveryKey) {
+  const Config config = read(R"(data_dir = "d"
+resp_listen = "tcp://127.0.0.1:6380"
+[service]
+records = "embedded"
+durability = "power"
+memory = "1GiB"
+value_bytes_max = "2MiB"
+keys_required = true
+root_key_file = "keys/root"
+pepper_file = "/etc/pepper"
+)");
+  const ServiceConfig& service = config.service.value();
+  EXPECT_TRUE(service.survives_power_loss);
+  EXPECT_EQ(service.memory_bytes_max, 1u << 30);
+  EXPECT_EQ(service.value_bytes_max, 2u << 20);
+  EXPECT_TRUE(service.keys_required);
+  EXPECT_EQ(service.root_key_file, "/c/keys/root");
+  EXPECT_EQ(service.pepper_file, "/etc/pepper");
+  EXPECT_EQ(service.resp_listen, "tcp://127.0.0.1:6380");
+}
+
+TEST(ConfigService, RecordsAreWhereTheStoreIs) {
+  const std::string valkey = "[store]\nkind = \"valkey\"\naddress = \"127.0.0.1:6379\"\n";
+  EXPECT_EQ(read(valkey + "[service]\n").service->records, Kept::valkey);
+  EXPECT_EQ(read("data_dir = \"d\"\n" + valkey + "[service]\nrecords = \"embedded\"\n")
+                .service->records,
+            Kept::embedded);
+  EXPECT_THAT(
+      faults("data_dir = \"d\"\n[service]\nrecords = \"valkey\"\n"),
+      ElementsAre("h.toml:3:11: service.records: \"valkey\" is where [store] is: set its kind to "
+                  "\"valkey\" too"));
+}
+
+TEST(ConfigService, RecordsNeedAPlaceThatIsNamed) {
+  EXPECT_THAT(faults("[service]\n"),
+              ElementsAre("h.toml:1:1: service: clients' records need a place: set data_dir; or "
+                          "records = \"memory\", and they are gone with the process"));
+  EXPECT_EQ(read("[service]\nrecords = \"memory\"\n").service->records, Kept::memory);
+  EXPECT_EQ(read("[service]\nrecords = \"memory\"\n").service->root_key_file, "");
+}
+
+TEST(ConfigService, DurabilityIsOfADiskOfItsOwn) {
+  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\ndurability = \"power\"\n"),
+              ElementsAre(HasSubstr("h.toml:3:14: service.durability: is of records = ")));
+}
+
+TEST(ConfigService, LimitsAreSound) {
+  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nvalue_bytes_max = \"65MiB\"\n"),
+              ElementsAre("h.toml:3:19: service.value_bytes_max: must be 64MiB or less"));
+  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nmemory = \"1KiB\"\n"),
+              ElementsAre(HasSubstr("service.memory")));
+}
+
+TEST(ConfigService, RespIsOfTheService) {
+  EXPECT_THAT(faults("resp_listen = \"tcp://127.0.0.1:6379\"\n"),
+              ElementsAre(HasSubstr("resp_listen: serves clients' records: there must be")));
+  EXPECT_THAT(faults("resp_listen = \"6379\"\n[service]\nrecords = \"memory\"\n"),
+              ElementsAre(HasSubstr("resp_listen: must be like")));
+  const Config config = read("[service]\nrecords = \"memory\"\n",
+                             {{"HEADRACE_RESP_LISTEN", "tcp://127.0.0.1:7000"}});
+  EXPECT_EQ(config.service->resp_listen, "tcp://127.0.0.1:7000");
+}
+
+TEST(ConfigService, BeyondTheLoopbackItHasKeysOfItsOwn) {
+  EXPECT_THAT(faults("listen = \"tcp://0.0.0.0:80\"\n"), testing::SizeIs(1));
+  EXPECT_EQ(read("listen = \"tcp://0.0.0.0:80\"\n[service]\nrecords = \"memory\"\n").listen,
+            "tcp://0.0.0.0:80");
+}
+
+}  // namespace
+}  // namespace headrace::config
