@@ -63,6 +63,7 @@ TEST(GcraTest, MoreThanABurstNeverPassesUnlessItIsLent) {
   const auto refused = ten_a_second.spend(paid, 11, start);
   EXPECT_FALSE(refused.allowed);
   EXPECT_EQ(refused.retry_after, RateDecision::never);
+  EXPECT_EQ(paid, RateTime{});
   Gcra lending = ten_a_second;
   lending.lends = true;
   EXPECT_TRUE(lending.spend(paid, 30, start).allowed);

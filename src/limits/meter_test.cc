@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -98,6 +100,33 @@ TEST(MeterTest, ExactUnderContention) {
   EXPECT_EQ(meter.counts().spent, passed);
   meter.set({.burst = burst});
   EXPECT_EQ(meter.look(start).remaining, burst - passed);
+}
+
+// Two find the last of the second policy at once: who comes late gives back what it took of the
+// first.  Each round is one such meeting.
+TEST(MeterTest, WhoComesTooLateGivesBack) {
+  constexpr int rounds = 20'000;
+  std::vector<std::unique_ptr<Meter>> meters;
+  for (int i = 0; i < rounds; ++i) {
+    meters.push_back(std::make_unique<Meter>(Rates{.burst = 1000, .sustained = 1}));
+  }
+  std::atomic<int> passed{0};
+  std::atomic<int> at{0};
+  const auto spend_all = [&] {
+    for (int i = 0; i < rounds; ++i) {
+      ++at;  // Nobody begins a round before both are there.
+      while (at < 2 * (i + 1)) std::this_thread::yield();
+      if (meters[static_cast<std::size_t>(i)]->spend(1, start).allowed) ++passed;
+    }
+  };
+  std::jthread other(spend_all);
+  spend_all();
+  other.join();
+  EXPECT_EQ(passed, rounds);
+  for (const auto& meter : meters) {
+    meter->set({.burst = 1000});
+    ASSERT_EQ(meter->look(start).remaining, 999U);
+  }
 }
 
 }  // namespace
