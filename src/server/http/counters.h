@@ -24,6 +24,11 @@ enum class Route : std::uint8_t {
   source,
   explain,
   guard,
+  kv,
+  kv_batch,
+  kv_list,
+  counter,
+  ratelimit,
   allowance,
   gate,
   snapshot,
@@ -32,7 +37,7 @@ enum class Route : std::uint8_t {
   health,
   other,
 };
-inline constexpr std::size_t route_count = 15;
+inline constexpr std::size_t route_count = 20;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.
