@@ -16,6 +16,7 @@
 #include "headrace/clock.h"
 #include "headrace/engine.h"
 #include "headrace/random.h"
+#include "server/http/admission.h"
 #include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/guard_routes.h"
@@ -28,6 +29,7 @@
 #include "server/http/server.h"
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
+#include "server/http/tenant_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -49,7 +51,7 @@ class Api final : public Service {
 
   [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request,
                                                std::string& out) override;
-  [[nodiscard]] Task<Reply> answer(wire::Request request) override;
+  [[nodiscard]] Task<Reply> answer(wire::Request request, std::string peer) override;
   [[nodiscard]] Reply refuse(const wire::HttpFault& fault) override;
   void count(const Said& said, Duration took) override;
   [[nodiscard]] bool is_draining() const noexcept override { return draining_; }
@@ -77,10 +79,12 @@ class Api final : public Service {
     std::string path{};
     std::string request_id{};
     bool head = false;
+    wire::Headers headers{};  // That every answer to who asks has.
   };
   static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
-  [[nodiscard]] Outcome<void> admit(const wire::Request& request) const;
-  [[nodiscard]] bool is_key(std::string_view authorization) const noexcept;
+  // Whether who asks may do this now; it is paid for from here on.
+  [[nodiscard]] Outcome<void> permit(const IdentityRef& who, const Router::Entry& entry) const;
+  [[nodiscard]] Task<Outcome<Answered>> handle(const Router::Entry* entry, Call call);
   [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
 
   void add_health_routes();
@@ -92,6 +96,7 @@ class Api final : public Service {
 
   ServerOptions options_;
   Parts parts_;
+  Admission admission_;
   SnapshotRoutes snapshots_;
   ReadRoutes reads_;
   MergedRoutes merged_;
@@ -101,6 +106,7 @@ class Api final : public Service {
   GuardRoutes guards_;
   PolicyRoutes policies_;
   MigrationRoutes migration_;
+  TenantRoutes tenants_;
   Router router_;
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;
