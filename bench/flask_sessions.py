@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a session costs a request of Flask: medians over the loopback, one caller.
 
-    PYTHONPATH=clients/python/src python3 bench/flask_sessions.py --binary build/release/.../headrace
+    PYTHONPATH=clients/python/src python3 bench/flask_sessions.py --binary .../headrace
 
 Flask must be there.  Three figures: a read by the client alone, a request of a view that reads its
 session, and the same view without one.
@@ -55,7 +55,8 @@ def app_with(interface):
 def measure(url, rounds):
     client = SessionClient(Endpoint(url, timeout=10), "bench")
     begun = client.create({"user": "ada", "roles": ["reader", "writer"]})
-    print(f"read by the client:          {median_us(lambda: client.read(begun.id), rounds):7.0f} us")
+    read = median_us(lambda: client.read(begun.id), rounds)
+    print(f"read by the client:          {read:7.0f} us")
     browser = app_with(HeadraceSessionInterface(client)).test_client()
     browser.post("/login", base_url=ORIGIN)
     with_session = median_us(lambda: browser.get("/read", base_url=ORIGIN), rounds)

@@ -1,6 +1,7 @@
 "use strict";
 // An application of Express that keeps what its paths say; its sessions are in the program.  Prints
-// its port.  `POST /hold/...` waits, once its session is read, until `GET /release` is asked.
+// its port.  `POST /hold/...` waits, once its session is read, until `GET /release` is asked.  Each
+// answer has a body, for express-session lets one without any out before its session is kept.
 
 const express = require("express");
 const session = require("express-session");
@@ -21,7 +22,7 @@ app.get("/held", (request, response) => response.send(String(isHeld)));
 app.get("/release", (request, response) => {
   isHeld = false;
   release();
-  response.send("");
+  response.send("ok");
 });
 
 app.use(session({
@@ -40,26 +41,26 @@ app.post("/hold/:name/:value", (request, response, next) => {
 app.post("/set/:name/:value", put);
 function put(request, response) {
   request.session[request.params.name] = JSON.parse(request.params.value);
-  response.send("");
+  response.send("ok");
 }
 app.post("/note/:text", (request, response) => {
   (request.session.notes ??= []).push(request.params.text);
-  response.send("");
+  response.send("ok");
 });
 app.post("/login/:user", (request, response, next) => {
   request.session.regenerate((error) => {
     if (error) return next(error);
     request.session.user = request.params.user;
-    response.send("");
+    response.send("ok");
   });
 });
 app.post("/remember/:ms", (request, response) => {
   request.session.cookie.maxAge = Number(request.params.ms);
   request.session.remembered = true;
-  response.send("");
+  response.send("ok");
 });
 app.post("/logout", (request, response, next) =>
-  request.session.destroy((error) => (error ? next(error) : response.send(""))));
+  request.session.destroy((error) => (error ? next(error) : response.send("ok"))));
 app.use((error, request, response, next) => {
   if (response.headersSent) return next(error);
   response.status(error.status ?? 500).send(error.name);

@@ -31,7 +31,6 @@ def set_up_app(client, **options):
     @app.before_request
     def wait():
         from flask import request
-        session.get("user")  # It has been opened, and this is what it read.
         if request.path in app.holds:
             reached, release = app.holds.pop(request.path)
             reached.set()

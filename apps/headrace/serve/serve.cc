@@ -257,8 +257,9 @@ std::optional<int> Server::open_journal() {
 
 std::optional<int> Server::open_service() {
   if (!config_.service) return std::nullopt;
-  auto opened = Service::open(config_, runtime_,
-                              [](const std::string& what) { log_warning("records: " + what); });
+  auto opened = Service::open(config_, runtime_, [](const std::string& what) {
+    log_warning("records: " + what);
+  });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   service_ = std::move(*opened);
   return std::nullopt;
@@ -352,10 +353,11 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format(
-      "serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
-      bindings_->policies(), bindings_->sources(), store_text(), name_of(config_.bus),
-      journal_ ? "in " + config_.journal.path : std::string("none"), place_of_records(config_)));
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
+                       bindings_->policies(), bindings_->sources(), store_text(),
+                       name_of(config_.bus),
+                       journal_ ? "in " + config_.journal.path : std::string("none"),
+                       place_of_records(config_)));
 }
 
 // What is read at the start alone, and as which text it was given.

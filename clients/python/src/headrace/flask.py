@@ -203,7 +203,7 @@ class HeadraceSessionInterface(SessionInterface):
 
     def revoke(self, subject: str, keep: Optional[HeadraceSession] = None) -> int:
         """Ends all sessions of a subject, but that one."""
-        kept = keep.id if keep else None
+        kept = None if keep is None else keep.id  # An empty session is false.
         return _asked(lambda: self._client.revoke(subject, kept))
 
     # The cookie.
