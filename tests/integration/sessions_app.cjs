@@ -62,7 +62,10 @@ app.post("/remember/:ms", (request, response) => {
 app.post("/logout", (request, response, next) =>
   request.session.destroy((error) => (error ? next(error) : response.send("ok"))));
 app.use((error, request, response, next) => {
-  if (response.headersSent) return next(error);
+  if (response.headersSent) {
+    console.error(error.name);
+    return next(error);
+  }
   response.status(error.status ?? 500).send(error.name);
 });
 

@@ -115,6 +115,7 @@ class ExpressSessions(harness.Case):
 
     def test_two_requests_at_once_keep_what_both_have_changed(self):
         browser = self.logged_in()
+        self.post(browser, "/set/fast/1")  # Which the slow one reads, and does not change.
         self.crossed(browser, "/hold/slow/1", lambda: self.post(browser, "/set/fast/2"))
         self.assertEqual(browser.get("/get/slow"), "1")
         self.assertEqual(browser.get("/get/fast"), "2")
@@ -127,6 +128,7 @@ class ExpressSessions(harness.Case):
         self.assertEqual(answer[0], 200)
         self.assertEqual(self.browser(cookie).get(), "nobody")
         self.assertEqual(self.browser(cookie).get("/get/late"), "undefined")
+        self.assertEqual((self.folder / "app.log").read_text(encoding="utf-8"), "")
 
     def test_a_login_has_a_new_id_and_the_old_one_is_dead(self):
         browser = self.browser()

@@ -4,6 +4,7 @@ when somebody brings an id of their own, and when the program is away.
 
 import contextlib
 import datetime
+import pathlib
 import re
 import sys
 import threading
@@ -14,6 +15,7 @@ import harness
 from resp_server import CLIENTS, need
 
 sys.path[:0] = [str(path) for path in CLIENTS.glob("python/lib/python3*/site-packages")]
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 ORIGIN = "https://app.example"
 COOKIE = "__Host-session"
 
@@ -161,6 +163,7 @@ class FlaskSessions(harness.Case):
 
     def test_two_requests_at_once_keep_what_both_have_changed(self):
         browser = self.logged_in()
+        self.post(browser, "/set/fast/1")  # Which the slow one reads, and does not change.
         with self.crossed(self.id_of(browser), "/set/slow/1"):
             self.post(browser, "/set/fast/2")
         self.assertEqual(self.get(browser, "/get/slow").text, "'1'")
@@ -189,6 +192,7 @@ class FlaskSessions(harness.Case):
         self.assertEqual(self.get(browser).text, "nobody")
         self.post(browser, "/set/color/blue")
         self.assertNotEqual(self.id_of(browser), planted)
+        self.assertEqual(self.get(browser, "/get/color").text, "'blue'")
         self.assertIsNone(self.client.read(planted))
 
     def test_a_login_has_a_new_id_and_the_old_one_is_dead(self):
@@ -275,6 +279,17 @@ class FlaskSessions(harness.Case):
         self.assertEqual(self.app.session_interface.revoke("ada", kept), 1)
         self.assertEqual(self.get(here).text, "ada")
         self.assertEqual(self.get(there).text, "nobody")
+
+    def test_the_quickstart_works_as_written(self):
+        text = (DOCS / "sessions.md").read_text(encoding="utf-8")
+        block = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+        written = {"__name__": "quickstart"}
+        exec(block.replace("http://127.0.0.1:8080", self.server.url), written)
+        browser = written["app"].test_client()
+        self.assertEqual(self.post(browser, "/login/ada").text, "welcome")
+        self.assertEqual(self.get(browser).text, "ada")
+        self.assertEqual(self.post(browser, "/logout").text, "good bye")
+        self.assertEqual(self.get(browser).text, "nobody")
 
     def test_values_come_back_as_they_went(self):
         from headrace.flask import HeadraceSession
