@@ -6,6 +6,9 @@
 #include <memory>
 
 #include "commands/commands.h"
+#include "commands/completions.h"
+#include "commands/grammar.h"
+#include "commands/manual.h"
 #include "version.h"
 
 namespace headrace::app {
@@ -103,6 +106,19 @@ void add_top(CLI::App& app, Run& run) {
       "On a terminal the screen is painted anew each second; elsewhere each second is a line.\n"
       "Ctrl-C ends it.\n"
       "Examples:\n  headrace top\n  headrace top --once\n  headrace top --once --json");
+}
+
+void add_probe(CLI::App& app, Run& run) {
+  auto command = std::make_shared<ProbeCommand>();
+  CLI::App* sub =
+      add(app, run, "probe", "Ask a server whether it is ready, or lives", command, probe);
+  sub->add_option("what", command->what, "readyz or livez")
+      ->check(CLI::IsMember({"readyz", "livez"}))
+      ->capture_default_str();
+  add_remote(*sub, command->remote);
+  sub->footer(
+      "Ends with 0 if it is, else with 5: for what watches over a container.\n"
+      "Examples:\n  headrace probe readyz\n  headrace probe livez --url http://10.0.0.1:8080");
 }
 
 void add_invalidate(CLI::App& app, Run& run) {
@@ -385,6 +401,35 @@ void add_feed(CLI::App& app, Run& run) {
                  "Example:\n  headrace feed uninstall --yes");
 }
 
+// They tell of the command line as it stands when all commands have been added.
+void add_completions(CLI::App& app, Run& run) {
+  auto shell = std::make_shared<std::string>();
+  CLI::App* sub =
+      app.add_subcommand("completions", "Print what a shell needs to complete this command line");
+  sub->add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  sub->footer("Example:\n  source <(headrace completions bash)");
+  sub->callback([&app, &run, shell] {
+    run = [&app, shell] {
+      const Shell one = *shell == "bash" ? Shell::bash : *shell == "zsh" ? Shell::zsh : Shell::fish;
+      fmt::print("{}", completions(grammar_of(app), one));
+      return exit_ok;
+    };
+  });
+}
+
+void add_manual(CLI::App& app, Run& run) {
+  CLI::App* sub = app.add_subcommand("manual", "Print the manual's page headrace(1)");
+  sub->footer("Example:\n  headrace manual | man -l -");
+  sub->callback([&app, &run] {
+    run = [&app] {
+      fmt::print("{}", manual(grammar_of(app), version));
+      return exit_ok;
+    };
+  });
+}
+
 int print_version() {
   fmt::print("headrace {}\n", version);
   return exit_ok;
@@ -405,10 +450,13 @@ int parse_and_run(int argc, char** argv) {
   add_allowance(app, run);
   add_policy(app, run);
   add_top(app, run);
+  add_probe(app, run);
   add_replay(app, run);
   add_migrate(app, run);
   add_revision(app, run);
   add_feed(app, run);
+  add_completions(app, run);
+  add_manual(app, run);
   app.add_subcommand("version", "Print the version")->callback([&run] { run = print_version; });
   app.set_version_flag("--version", std::string("headrace ") + version);
   app.footer(

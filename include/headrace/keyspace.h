@@ -7,6 +7,12 @@
 // Expiry goes by the calendar, for a record outlives the process: two machines' calendars may
 // differ, and a record is gone for one that much earlier.
 //
+// Every `sweep_every` a keyspace writes accesses down and removes what has expired, by itself,
+// until close().  An access is written down once in `access_every`, and to a sliding record as
+// often as it must be (operations.h); until then it counts in what this keyspace shows.  A crash
+// loses what was not written: an access time is older than the truth, and a sliding record still
+// lives at least `idle` after each access but those of the last `sweep_every`.
+//
 // Threads:   Keyspace: any member from any thread.  A Workspace belongs to its operation.
 // Errors:    those of Records.
 // Lifetimes: borrows its ports.  close() must have completed before it is destroyed.
@@ -48,6 +54,9 @@ class Workspace {
   [[nodiscard]] const Record* find(std::size_t at) const noexcept;
   // The record, to be changed; a new one, of this moment, if there is none.
   [[nodiscard]] Record& change(std::size_t at);
+  // The record, of which only times are to be changed: what clients compare stays as it is.
+  // REQUIRES: find(at) != nullptr.
+  [[nodiscard]] Record& touch(std::size_t at);
   // In its place, whatever was there; `created` is kept if there was one, `updated` is now.
   void put(std::size_t at, Record record);
   void remove(std::size_t at);
@@ -76,6 +85,7 @@ struct KeyspaceOptions {
   std::size_t sweep_keys_max = 256;                  // In one go.
   Duration access_every = std::chrono::seconds(60);  // An access time is written down.
   std::size_t accesses_max = 65536;                  // Waiting to be written; more are forgotten.
+  std::size_t access_writes_max = 4096;  // In one round, besides those to sliding records.
 };
 
 class Keyspace {
@@ -116,6 +126,7 @@ class Keyspace {
   // Removes expired records, and no others, until none is left; how many it was.
   [[nodiscard]] Task<Result<std::size_t>> sweep();
 
+  // Ends the work of its own, and writes down what waits for it.  Idempotent.
   [[nodiscard]] Task<void> close();
 
  private:

@@ -47,6 +47,10 @@ class RecordKey {
   RecordKey(TenantId tenant, std::string_view space, std::string_view key);
   // From bytes() of another.
   [[nodiscard]] static Result<RecordKey> parse(std::string_view bytes);
+  // What bytes() of such a key would be, in the place of what `into` held: for who asks often and
+  // will not allocate.
+  static void write(std::string& into, TenantId tenant, std::string_view space,
+                    std::string_view key);
 
   [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
   [[nodiscard]] TenantId tenant() const noexcept;
@@ -74,6 +78,9 @@ struct Record {
   // Given by the records when they keep it: it grows with each change of the key, and is never one
   // that the key had before, though it was removed in between.
   std::uint64_t version = 0;
+  // The version that its value, fields or content type were last changed at; zero: this one.  Kept
+  // as it is given.
+  std::uint64_t content_version = 0;
   WallTime created{};
   WallTime updated{};
   WallTime expires = never;
@@ -82,6 +89,11 @@ struct Record {
   WallTime accessed{};    // As last written down.
 };
 using RecordRef = std::shared_ptr<const Record>;  // Null: there is none.
+
+// What clients compare: it grows with what they wrote, and stays when only times moved.
+[[nodiscard]] inline std::uint64_t content_version_of(const Record& record) noexcept {
+  return record.content_version == 0 ? record.version : record.content_version;
+}
 
 // What a record counts in a tenant's bytes.
 [[nodiscard]] std::size_t charged_bytes(std::string_view key, const Record& record) noexcept;

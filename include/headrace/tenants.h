@@ -1,20 +1,24 @@
 // headrace/tenants.h: who asks, and what they may.
 //
 // Threads:   an Identity is immutable but for its end; a Doorkeeper may be asked from any thread.
-// Errors:    admit() returns not_allowed (a key that is none, unknown, expired or revoked: one
-//            text for all) or store_unavailable (nobody can say now whether it holds).
+// Errors:    admit() and renew() return not_allowed (a key that is none, unknown, expired or
+// revoked:
+//            one text for all) or store_unavailable (nobody can say now whether it holds).
 // Lifetimes: an Identity lives as long as somebody holds it, also after its key has ended.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "headrace/rate.h"
 #include "headrace/records.h"
 #include "headrace/result.h"
+#include "headrace/time.h"
 
 namespace headrace {
 
@@ -34,6 +38,7 @@ enum class Scope : std::uint32_t {
   usage_read = 1u << 12,
   admin = 1u << 13,
 };
+inline constexpr std::size_t scope_count = 14;
 // "kv:read", as keys are told their scopes.
 [[nodiscard]] std::string_view name_of(Scope scope) noexcept;
 
@@ -48,11 +53,44 @@ class Scopes {
     return Scopes(bits_ | static_cast<std::uint32_t>(scope));
   }
   [[nodiscard]] constexpr std::uint32_t bits() const noexcept { return bits_; }
+  [[nodiscard]] constexpr bool is_within(Scopes other) const noexcept {
+    return (bits_ & ~other.bits_) == 0;
+  }
   friend constexpr bool operator==(Scopes, Scopes) noexcept = default;
 
  private:
   std::uint32_t bits_ = 0;
 };
+
+inline constexpr Scopes no_scopes{};
+inline constexpr Scopes all_scopes{(1u << scope_count) - 1};
+// What an application needs of the service; reading through policies is asked for by name.
+inline constexpr Scopes app_scopes = no_scopes.with(Scope::kv_read)
+                                         .with(Scope::kv_write)
+                                         .with(Scope::kv_delete)
+                                         .with(Scope::kv_list)
+                                         .with(Scope::session_read)
+                                         .with(Scope::session_write)
+                                         .with(Scope::session_revoke)
+                                         .with(Scope::counter_write)
+                                         .with(Scope::ratelimit_check)
+                                         .with(Scope::watch)
+                                         .with(Scope::usage_read);
+// What a key that only reads may have at most; lists are not for it.
+inline constexpr Scopes read_scopes = no_scopes.with(Scope::kv_read)
+                                          .with(Scope::session_read)
+                                          .with(Scope::policy_read)
+                                          .with(Scope::usage_read);
+
+// In the order of their bits.
+[[nodiscard]] std::vector<std::string> names_of(Scopes scopes);
+// May return: invalid_argument, which says what is no scope.
+[[nodiscard]] Result<Scopes> parse_scopes(const std::vector<std::string>& names);
+
+// Whoever comes without a tenant's key is this one: the operator, and everybody where no keys are
+// wanted.
+inline constexpr TenantId default_tenant = 1;
+inline constexpr std::string_view default_tenant_name = "default";
 
 class Meter;  // limits: what a tenant has used of its rates.
 
@@ -67,9 +105,14 @@ struct Identity {
   Records::Ceiling ceiling{};
   std::size_t value_bytes_max = 1 << 20;
   std::shared_ptr<Meter> meter{};  // Shared by all keys of the tenant; null: no limits.
-  // Set when the key has ended, whatever the reason; whoever keeps an identity looks before each
-  // use.
+  WallTime expires = Record::never;
+  std::optional<WallTime> replaced{};  // By a new key, since then: this one is about to end.
+  // Set when this no longer holds: the key has ended, or something above is otherwise.  Whoever
+  // keeps an identity renews it before each use.
   mutable std::atomic<bool> has_ended{false};
+
+  // Whether the policy is one of those that it may read.
+  [[nodiscard]] bool may_read(std::string_view policy) const noexcept;
 };
 using IdentityRef = std::shared_ptr<const Identity>;
 
@@ -81,6 +124,19 @@ class Doorkeeper {
   [[nodiscard]] virtual Result<IdentityRef> admit(std::string_view key) = 0;
   // Who asks without a key; null: nobody may.
   [[nodiscard]] virtual IdentityRef anonymous() const = 0;
+  // For who keeps an identity from one use to the next: the same as long as it holds, another if
+  // the key holds and something about it is otherwise.
+  [[nodiscard]] virtual Result<IdentityRef> renew(IdentityRef who) {
+    if (who->has_ended) return failure(Code::not_allowed, "the key does not hold any more");
+    return who;
+  }
+  // Counts a key that was not admitted against the address that it came from.  Not allowed: it has
+  // sent too many, and is to wait.  Keys that hold are admitted from there all the same: others may
+  // be behind the same address.
+  [[nodiscard]] virtual RateDecision refused([[maybe_unused]] std::string_view key,
+                                             [[maybe_unused]] std::string_view address) {
+    return {};
+  }
 };
 
 }  // namespace headrace

@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "cache/gate.h"
+#include "core/gate.h"
 #include "headrace/executor.h"
 #include "headrace/result.h"
 #include "headrace/task.h"

@@ -13,15 +13,21 @@ constexpr std::size_t record_bytes = 64;  // Of a record's own, times and number
 }  // namespace
 
 RecordKey::RecordKey(TenantId tenant, std::string_view space, std::string_view key) {
+  write(bytes_, tenant, space, key);
+}
+
+void RecordKey::write(std::string& into, TenantId tenant, std::string_view space,
+                      std::string_view key) {
   assert(space.size() <= space_bytes_max);
   assert(key.size() <= key_bytes_max);
-  bytes_.reserve(space_at + space.size() + key.size());
+  into.clear();
+  into.reserve(space_at + space.size() + key.size());
   // The highest byte first, so that the keys of a tenant lie side by side wherever bytes are
   // sorted.
-  for (int shift = 24; shift >= 0; shift -= 8) bytes_.push_back(static_cast<char>(tenant >> shift));
-  bytes_.push_back(static_cast<char>(space.size()));
-  bytes_ += space;
-  bytes_ += key;
+  for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>(tenant >> shift));
+  into.push_back(static_cast<char>(space.size()));
+  into += space;
+  into += key;
 }
 
 Result<RecordKey> RecordKey::parse(std::string_view bytes) {

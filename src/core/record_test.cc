@@ -16,6 +16,19 @@ TEST(RecordKey, SaysWhatItWasMadeOf) {
   EXPECT_EQ(RecordKey::parse(made.bytes()).value(), made);
 }
 
+TEST(RecordKey, IsWrittenIntoTheRoomOfAnother) {
+  std::string room(RecordKey(1, "a", "a longer one that was there before").bytes());
+  const char* const begin = room.data();
+  RecordKey::write(room, 7, "web", "user:42");
+  EXPECT_EQ(room, RecordKey(7, "web", "user:42").bytes());
+  EXPECT_EQ(room.data(), begin);
+}
+
+TEST(Record, WhatClientsCompareIsTheVersionOfTheContent) {
+  EXPECT_EQ(content_version_of({.version = 9}), 9U);
+  EXPECT_EQ(content_version_of({.version = 9, .content_version = 7}), 7U);
+}
+
 TEST(RecordKey, IsInjective) {
   EXPECT_NE(RecordKey(1, "a", "bc"), RecordKey(1, "ab", "c"));
   EXPECT_NE(RecordKey(1, "", "abc"), RecordKey(1, "a", "bc"));

@@ -88,14 +88,5 @@ TEST_F(KeyspaceTest, ListsWhatIsLive) {
   EXPECT_EQ(page->keys[0].key(), "b");
 }
 
-TEST_F(KeyspaceTest, SweepingFreesWhatHasExpiredAndNothingElse) {
-  for (int i = 0; i < 1000; ++i) put("e" + std::to_string(i), {.expires = in(1s)});
-  put("stays", {.value = "1", .expires = in(2s)});
-  world.advance(1s);
-  EXPECT_EQ(world.run(keyspace.sweep()).value().value(), 1000U);
-  EXPECT_EQ(records.size(), 1U);
-  EXPECT_EQ(get("stays")->value, "1");
-}
-
 }  // namespace
 }  // namespace headrace

@@ -45,6 +45,17 @@ Record& Workspace::change(std::size_t at) {
   }
   slot.removed = false;
   slot.written->updated = now_;
+  slot.written->content_version = 0;
+  return *slot.written;
+}
+
+Record& Workspace::touch(std::size_t at) {
+  Slot& slot = slots_[at];
+  assert(find(at) != nullptr);
+  if (!slot.written) {
+    slot.written = *slot.found;
+    slot.written->content_version = content_version_of(*slot.found);
+  }
   return *slot.written;
 }
 
@@ -52,6 +63,7 @@ void Workspace::put(std::size_t at, Record record) {
   const Record* present = find(at);
   record.created = present == nullptr ? now_ : present->created;
   record.updated = record.accessed = now_;
+  record.content_version = 0;
   slots_[at].written = std::move(record);
   slots_[at].removed = false;
 }

@@ -96,8 +96,20 @@ class Commands(Case):
         self.assertEqual(self.run_it("policy", "set", "user").returncode, 2)
         self.assertEqual(self.run_it("policy", "set", "user", "--rollout", "maybe").returncode, 2)
 
+    def test_a_probe_tells_who_is_not_ready_by_its_end(self):
+        ready = self.run_it("probe")
+        self.assertEqual((ready.returncode, ready.stdout), (0, "ok\n"), ready.stderr)
+        self.assertEqual(self.run_it("probe", "livez").returncode, 0)
+        self.standard(top='drain_delay = "1m"\n')
+        self.wait_until(lambda: "reloaded: " in self.server.log(), "the reload")
+        self.server.signal(signal.SIGTERM)
+        self.wait_until(lambda: self.run_it("probe", "readyz").returncode == 5, "the announcement")
+        self.assertEqual(self.run_it("probe", "livez").returncode, 0)
+        self.assertEqual(self.run_headrace("probe", url="http://127.0.0.1:1").returncode, 5)
+        self.assertEqual(self.run_it("probe", "metrics").returncode, 2)
+
     def test_help_has_examples(self):
-        for command in ("serve", "read", "put", "invalidate", "explain", "replay"):
+        for command in ("serve", "read", "put", "probe", "invalidate", "explain", "replay"):
             shown = self.run_it(command, "--help")
             self.assertEqual(shown.returncode, 0)
             self.assertIn("Example", shown.stdout, command)

@@ -14,8 +14,8 @@ import unittest
 from harness import policy
 from test_merged import CONFIG, Merged
 
-JUDGES = pathlib.Path(os.environ.get("HEADRACE_JUDGES", ".cache/judges"))
-PYTHON = JUDGES / "bin/python"
+CLIENTS = pathlib.Path(os.environ.get("HEADRACE_CLIENTS") or "/nonexistent")
+PROGRAMS = CLIENTS / "python/bin"
 EXAMPLES_MAX = 8  # Of each operation and phase; about a minute in all.
 WITHIN_S = 240
 
@@ -72,13 +72,6 @@ depends_on = ["users"]
 """
 
 
-def why_not():
-    missing = pathlib.Path(str(JUDGES) + ".missing")
-    if not missing.exists():
-        return "see tools/judges.sh"
-    return missing.read_text(encoding="utf-8").strip()
-
-
 def closed(schema):
     """The schema of an answer, which takes no member that it does not name."""
     if isinstance(schema, list):
@@ -91,7 +84,7 @@ def closed(schema):
     return schema
 
 
-@unittest.skipUnless(PYTHON.exists(), f"there is no judge here: {why_not()}")
+@unittest.skipUnless((PROGRAMS / "schemathesis").exists(), "there is no schemathesis here")
 class Judged(Merged):
     def setUp(self):
         super().setUp()
@@ -110,8 +103,8 @@ class Judged(Merged):
         self.document = json.loads(body)
 
     def judge(self, *command):
-        return subprocess.run([PYTHON, *map(str, command)], cwd=self.folder, capture_output=True,
-                              text=True, timeout=WITHIN_S, check=False)
+        return subprocess.run([PROGRAMS / "python", *map(str, command)], cwd=self.folder,
+                              capture_output=True, text=True, timeout=WITHIN_S, check=False)
 
     def test_it_is_a_document(self):
         path = self.folder / "openapi.json"
@@ -126,7 +119,7 @@ class Judged(Merged):
         path.write_text(json.dumps(self.document), encoding="utf-8")
         rules = self.folder / "schemathesis.toml"
         rules.write_text(RULES, encoding="utf-8")
-        judged = self.judge(JUDGES / "bin/schemathesis", "--config-file", rules, "run", path,
+        judged = self.judge(PROGRAMS / "schemathesis", "--config-file", rules, "run", path,
                             "--url", self.server.url, "--checks", "all", "--warnings", "off",
                             "--generation-deterministic", "--max-examples", EXAMPLES_MAX)
         told = "\n".join(line[:400] for line in (judged.stdout + judged.stderr).splitlines())

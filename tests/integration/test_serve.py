@@ -1,10 +1,12 @@
 """Starting, refusing to start, reloading and ending the server."""
 
 import json
+import os
+import socket
 import threading
 import unittest
 
-from harness import SIGHUP, SIGTERM, SOURCE, Case, policy
+from harness import SECONDS_MAX, SIGHUP, SIGTERM, SOURCE, Case, policy
 
 
 class Start(Case):
@@ -117,6 +119,46 @@ class Reload(Case):
         self.wait_until(lambda: "not reloaded" in self.server.log(), "the refusal")
         self.assertTrue(self.has_policy("user"))
         self.assertFalse(self.has_policy("other"))
+
+
+class Supervised(Case):
+    """What systemd is told, over a socket as it makes them."""
+
+    def serve_under(self, address, name):
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(told.close)
+        told.bind(address)
+        told.settimeout(SECONDS_MAX)
+        server = self.serve(notify=name)
+        return server, lambda: told.recv(4096).decode()
+
+    def test_it_is_told_of_a_life(self):
+        self.standard()
+        path = str(self.folder / "notify")
+        server, told = self.serve_under(path, path)
+        self.assertEqual(told(), "READY=1")
+        self.standard(policies=policy() + policy("added"))
+        self.assertRegex(told(), r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+        self.assertEqual(told(), "READY=1")
+        self.assertEqual(server.ask("GET", "/v1/read/added/1")[0], 200)
+        server.signal(SIGTERM)
+        self.assertEqual(told(), "STOPPING=1")
+        self.assertEqual(server.ended(), 0)
+
+    def test_a_reload_that_fails_is_over_too(self):
+        self.standard()
+        name = f"headrace-{os.getpid()}"
+        server, told = self.serve_under("\0" + name, "@" + name)
+        self.assertEqual(told(), "READY=1")
+        self.configure("listen = 1")
+        server.signal(SIGHUP)
+        self.assertIn("RELOADING=1", told())
+        self.assertEqual(told(), "READY=1")
+
+    def test_nobody_there_changes_nothing(self):
+        self.standard()
+        server = self.serve(notify=str(self.folder / "nobody"))
+        self.assertEqual(server.read(1)[0]["id"], 1)
 
 
 class End(Case):

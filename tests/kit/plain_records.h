@@ -3,11 +3,14 @@
 // Correct, and as bad as the test wants: it can fail, know nothing by itself, and call an editor
 // several times.
 //
-// Threads: one.  Errors: as the test wants.  Lifetimes: values.
+// Threads: any.  Errors: as the test wants.  Lifetimes: values.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,38 +19,43 @@
 
 namespace headrace::kit {
 
-class PlainRecords final : public Records {
+class PlainRecords : public Records {
  public:
-  bool fails = false;
-  bool peeks = true;  // Memory knows all.
-  bool shared = false;
-  std::uint64_t reads = 0;
-  std::uint64_t edits = 0;       // That changed something.
-  std::size_t editor_calls = 1;  // For each edit, as where others come in between.
+  std::atomic<bool> fails = false;
+  std::atomic<bool> peeks = true;  // Memory knows all.
+  std::atomic<bool> shared = false;
+  std::atomic<bool> lie_apart = false;  // Several keys cannot be edited together.
+  std::atomic<std::uint64_t> reads = 0;
+  std::atomic<std::uint64_t> edits = 0;       // That changed something.
+  std::atomic<std::size_t> editor_calls = 1;  // For each edit, as where others come in between.
 
   std::optional<RecordRef> peek(std::string_view key) const noexcept override {
     if (!peeks || fails) return std::nullopt;
+    const std::scoped_lock lock(mutex_);
     return find(key);
   }
 
   Task<Result<std::vector<RecordRef>>> read(std::vector<RecordKey> keys) override {
     if (fails) co_return failed();
     ++reads;
+    const std::scoped_lock lock(mutex_);
     co_return found(keys);
   }
 
   Task<Result<std::vector<RecordRef>>> edit(std::vector<RecordKey> keys, Editor editor,
                                             Ceiling ceiling) override {
     if (fails) co_return failed();
+    if (lie_apart && keys.size() > 1) co_return failure(Code::not_allowed, "the keys lie apart");
+    const std::scoped_lock lock(mutex_);
     for (std::size_t i = 1; i < editor_calls; ++i) (void)editor(found(keys));
     auto changes = editor(found(keys));
     if (!changes) co_return found(keys);
     const auto before = kept_;
     const Usage used = usage_of(keys.front().tenant());
     for (std::size_t i = 0; i < keys.size(); ++i) make(keys[i], std::move((*changes)[i]));
-    if (is_over(used, usage_of(keys.front().tenant()), ceiling)) {
+    if (const auto over = over_quota(used, usage_of(keys.front().tenant()), ceiling)) {
       kept_ = before;
-      co_return failure(Code::over_quota, "over the quota");
+      co_return failure(Code::over_quota, "over " + *over);
     }
     if (kept_ != before) ++edits;
     co_return found(keys);
@@ -55,6 +63,7 @@ class PlainRecords final : public Records {
 
   Task<Result<Page>> list(RecordKey prefix, std::string from, std::size_t keys_max) override {
     if (fails) co_return failed();
+    const std::scoped_lock lock(mutex_);
     Page page;
     auto at = from.empty() ? kept_.lower_bound(prefix.bytes()) : kept_.upper_bound(from);
     for (; at != kept_.end() && at->first.starts_with(prefix.bytes()); ++at) {
@@ -69,6 +78,7 @@ class PlainRecords final : public Records {
 
   Task<Result<std::vector<RecordKey>>> expired(WallTime at, std::size_t keys_max) override {
     if (fails) co_return failed();
+    const std::scoped_lock lock(mutex_);
     std::vector<RecordKey> keys;
     for (const auto& [bytes, record] : kept_) {
       if (keys.size() == keys_max) break;
@@ -79,24 +89,30 @@ class PlainRecords final : public Records {
 
   Task<Result<Usage>> usage(TenantId tenant) override {
     if (fails) co_return failed();
+    const std::scoped_lock lock(mutex_);
     co_return usage_of(tenant);
   }
   bool is_shared() const noexcept override { return shared; }
   Health health() const override { return {.edits_total = edits}; }
   void close() override {}
 
-  [[nodiscard]] std::size_t size() const { return kept_.size(); }
+  [[nodiscard]] std::size_t size() const {
+    const std::scoped_lock lock(mutex_);
+    return kept_.size();
+  }
 
  private:
   static std::unexpected<Error> failed() {
     return failure(Code::store_unavailable, "the test has taken the records away");
   }
-  static bool is_over(const Usage& before, const Usage& after, const Ceiling& ceiling) {
+  static std::optional<std::string> over_quota(const Usage& before, const Usage& after,
+                                               const Ceiling& ceiling) {
     const auto over = [](std::uint64_t was, std::uint64_t is, std::uint64_t max) {
       return max != 0 && is > max && is > was;
     };
-    return over(before.records, after.records, ceiling.records_max) ||
-           over(before.bytes, after.bytes, ceiling.bytes_max);
+    if (over(before.records, after.records, ceiling.records_max)) return "records_max";
+    if (over(before.bytes, after.bytes, ceiling.bytes_max)) return "bytes_max";
+    return std::nullopt;
   }
 
   RecordRef find(std::string_view key) const {
@@ -126,6 +142,7 @@ class PlainRecords final : public Records {
     return usage;
   }
 
+  mutable std::mutex mutex_;
   std::map<std::string, RecordRef, std::less<>> kept_;
   std::uint64_t version_ = 0;
 };

@@ -111,6 +111,12 @@ struct TopCommand {
 };
 int top(const TopCommand& command);
 
+struct ProbeCommand {
+  Remote remote{};
+  std::string what = "readyz";  // Or "livez".
+};
+int probe(const ProbeCommand& command);
+
 struct ReplayCommand {
   std::string workload{};
   std::string make_source{};        // Only make a source database here.

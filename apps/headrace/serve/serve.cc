@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -34,8 +35,10 @@
 #include "serve/mismatch_log.h"
 #include "serve/moving.h"
 #include "serve/passwords.h"
+#include "serve/service.h"
 #include "serve/signals.h"
 #include "serve/stores.h"
+#include "serve/supervisor.h"
 #include "server/http/server.h"
 #include "terminal.h"
 #include "version.h"
@@ -105,13 +108,21 @@ Result<MergedViews> merged_of(const Config& config, Engine& engine) {
   return views;
 }
 
+std::string notify_socket() {
+  const char* const socket = std::getenv("NOTIFY_SOCKET");
+  return socket == nullptr ? std::string() : std::string(socket);
+}
+
 // What a bus that works needs at most, beside its bound, until the first proof.
 constexpr Duration first_proof_within = std::chrono::seconds(3);
 
 class Server {
  public:
   Server(const ServeCommand& command, Config config)
-      : command_(command), config_(std::move(config)), runtime_({.threads = config_.threads}) {}
+      : command_(command),
+        supervisor_(notify_socket()),
+        config_(std::move(config)),
+        runtime_({.threads = config_.threads}) {}
   ~Server() { end(); }
 
   // The exit code of a start that is refused; none if it serves.
@@ -126,6 +137,7 @@ class Server {
   [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
+  std::optional<int> open_service();
   std::optional<int> bind();
   std::optional<int> listen();
   void greet() const;
@@ -137,6 +149,7 @@ class Server {
   void end();
 
   const ServeCommand& command_;
+  Supervisor supervisor_;
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
@@ -150,6 +163,7 @@ class Server {
   MismatchLog mismatch_log_;
   std::unique_ptr<OpenAllowances> allowances_;
   http::Snapshots snapshots_;
+  std::unique_ptr<Service> service_;  // May be null.
   std::unique_ptr<HttpServer> server_;
   Instant began_{};  // To serve.
   // What watch() has seen last.
@@ -241,6 +255,19 @@ std::optional<int> Server::open_journal() {
   return std::nullopt;
 }
 
+std::optional<int> Server::open_service() {
+  if (!config_.service) return std::nullopt;
+  auto opened = Service::open(config_, runtime_, [](const std::string& what) {
+    log_warning("records: " + what);
+  });
+  if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
+  service_ = std::move(*opened);
+  if (const auto listens = service_->listen(config_, runtime_, *engine_); !listens) {
+    return refuse(listens.error().what, listens.error().advice, listens.error().code);
+  }
+  return std::nullopt;
+}
+
 std::optional<int> Server::bind() {
   auto bindings = Bindings::open(config_, command_.config, runtime_, nullptr);
   if (!bindings) return complain(bindings.error());
@@ -272,6 +299,10 @@ std::optional<int> Server::listen() {
   options.header_bytes_max = config_.server.headers_bytes_max;
   options.body_bytes_max = config_.server.body_bytes_max;
   options.shutdown_within = config_.shutdown_timeout;
+  if (service_) {
+    options.keyspace = &service_->keyspace();
+    options.doorkeeper = &service_->tenants();
+  }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));
   auto server = HttpServer::make(std::move(options), runtime_, *engine_, kept_in());
@@ -304,8 +335,10 @@ std::optional<int> Server::start() {
   if (const auto started = allowances_->start(config_, *bindings_); !started) {
     return refuse(started.error().what, "Mend it in " + command_.config + ".", exit_config);
   }
+  if (auto refused = open_service()) return refused;
   if (auto refused = listen()) return refused;
   greet();
+  supervisor_.ready();
   began_ = runtime_.now();
   return std::nullopt;
 }
@@ -318,15 +351,18 @@ std::string Server::store_text() const {
 
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
-  fmt::print("headrace {} listens on {}\n", version, url);
+  const std::string resp_url = service_ ? service_->resp_url() : "";
+  fmt::print("headrace {} listens on {}{}\n", version, url,
+             resp_url.empty() ? "" : " and " + resp_url);
   if (!config_.policies.empty()) {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}",
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
                        bindings_->policies(), bindings_->sources(), store_text(),
                        name_of(config_.bus),
-                       journal_ ? "in " + config_.journal.path : std::string("none")));
+                       journal_ ? "in " + config_.journal.path : std::string("none"),
+                       place_of_records(config_)));
 }
 
 // What is read at the start alone, and as which text it was given.
@@ -458,7 +494,11 @@ void Server::run(Signals& signals) {
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:
-      case Event::file_changed: reload(); break;
+      case Event::file_changed:
+        supervisor_.reloading();
+        reload();
+        supervisor_.ready();
+        break;
       case Event::stop: return drain(signals);
     }
   }
@@ -466,6 +506,7 @@ void Server::run(Signals& signals) {
 
 void Server::drain(Signals& signals) {
   signals.end_at_once();
+  supervisor_.stopping();
   log_info("draining: /readyz says 503 from here on");
   server_->announce_drain();
   std::promise<void> delayed;
@@ -478,7 +519,9 @@ void Server::drain(Signals& signals) {
 
 void Server::end() {
   if (server_) server_->drain();
+  if (service_) service_->drain();
   server_.reset();
+  service_.reset();
   snapshots_.clear();
   feeds_.reset();
   allowances_.reset();

@@ -61,6 +61,12 @@ Api::Api(const ServerOptions& options, Parts parts)
   guards_.add_to(router_);
   policies_.add_to(router_);
   migration_.add_to(router_);
+  if (options_.keyspace != nullptr) {
+    user_sessions_.emplace(
+        UserSessionRoutes::Ports{.keyspace = *options_.keyspace, .random = parts_.random},
+        options_.json_depth_max);
+    user_sessions_->add_to(router_);
+  }
   add_health_routes();
 }
 
@@ -131,7 +137,8 @@ Task<Reply> Api::answer(wire::Request request) {
   } else {
     Call call{.request = std::move(request),
               .captures = std::move(found->captures),
-              .request_id = frame.request_id};
+              .request_id = frame.request_id,
+              .who = options_.doorkeeper ? options_.doorkeeper->anonymous() : nullptr};
     answered = co_await found->entry->handler(std::move(call));
   }
   write(reply, std::move(answered), frame);
@@ -152,8 +159,9 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
     reply.said.status = outcome->response.status;
     return;
   }
-  wire::Response response = outcome ? std::move(outcome->response)
-                                    : response_of(outcome.error(), frame.path, frame.request_id);
+  wire::Response response =
+      outcome ? std::move(outcome->response)
+              : response_of(outcome.error(), shown_path(frame.path), frame.request_id);
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
   if (!response.header("cache-control")) response.headers.push_back({"Cache-Control", "no-store"});

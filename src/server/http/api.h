@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@
 #include "server/http/server.h"
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
+#include "server/http/user_session_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -102,6 +104,7 @@ class Api final : public Service {
   GuardRoutes guards_;
   PolicyRoutes policies_;
   MigrationRoutes migration_;
+  std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
   Router router_;
   std::once_flag document_made_;
   std::string document_;                             // openapi.json

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "headrace/keyspace.h"
+#include "kit/plain_records.h"
 #include "server/http/openapi_fixture.h"
 #include "server/http/server_fixture.h"
 
@@ -92,8 +94,11 @@ std::set<std::string> codes_of(const Document& document, const Operation& operat
 
 class OpenapiTest : public ServerTest {
  protected:
+  ~OpenapiTest() override { server.reset(); }
+
   // From here on the server has every route that there is.
   void have_everything() {
+    options.keyspace = &keyspace;
     options.migration = {
         .phases = {"off", "dual", "new"}, .view = [] { return MigrationView(); }, .set_phase = {}};
   }
@@ -109,6 +114,9 @@ class OpenapiTest : public ServerTest {
     }
     return names;
   }
+
+  kit::PlainRecords records;
+  Keyspace keyspace{{}, {.records = records, .clock = runtime, .executor = runtime}};
 };
 
 TEST_F(OpenapiTest, EveryRouteIsWrittenAndNothingElse) {

@@ -3,10 +3,10 @@
 
 #include <sqlite3.h>
 
+#include "embedded/database.h"
 #include "headrace/stores/embedded.h"
 #include "kit/folder.h"
 #include "kit/threads.h"
-#include "stores/embedded/database.h"
 
 namespace headrace::contract {
 namespace {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "embedded/file_lock.h"
 #include "stores/embedded/guards.h"
 #include "stores/embedded/health.h"
 #include "stores/embedded/leases.h"

@@ -1,6 +1,6 @@
 // Floors in the embedded store: through restarts, and past their limit.
+#include "embedded/database.h"
 #include "kit/eventually.h"
-#include "stores/embedded/database.h"
 #include "stores/embedded/store_fixture.h"
 
 namespace headrace::embedded {

@@ -1,7 +1,7 @@
 #include "stores/embedded/guards.h"
 
+#include "embedded/database.h"
 #include "kit/world.h"
-#include "stores/embedded/database.h"
 #include "stores/embedded/store_fixture.h"
 
 namespace headrace::embedded {

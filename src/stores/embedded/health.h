@@ -26,16 +26,17 @@ class Health {
   // be set aside when it is opened next.
   [[nodiscard]] Error report(const Error& error) {
     Error told{.code = Code::store_unavailable, .what = error.what};
+    if (error.code == Code::damaged) told.what += "; it is set aside when it is opened again";
     bool begins = false;
     {
       const std::lock_guard lock(mutex_);
       std::string& trouble = error.code == Code::damaged ? corruption_ : fault_;
       begins = trouble.empty();
-      trouble = error.what;
+      trouble = told.what;
       troubled_.store(true, std::memory_order_relaxed);
       if (begins && error.code == Code::damaged) mark_suspect(path_);
     }
-    if (begins) tell(error.what);
+    if (begins) tell(told.what);
     return told;
   }
 

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "stores/embedded/database.h"
+#include "embedded/database.h"
 #include "stores/embedded/moment.h"
 #include "stores/embedded/schema.h"
 #include "stores/embedded/tables.h"

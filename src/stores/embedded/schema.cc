@@ -55,48 +55,14 @@ Result<void> create(Database& database) {
                       "; PRAGMA user_version = " + std::to_string(schema_version) + "; COMMIT;");
 }
 
-// Whether the file has our tables (true) or nothing at all (false).
-Result<bool> is_ours(Database& database) {
-  const auto id = database.number("PRAGMA application_id");
-  if (!id) return std::unexpected(id.error());
-  const auto version = database.number("PRAGMA user_version");
-  if (!version) return std::unexpected(version.error());
-  const auto objects = database.number("SELECT COUNT(*) FROM sqlite_schema");
-  if (!objects) return std::unexpected(objects.error());
-  if (*id == 0 && *version == 0 && *objects == 0) return false;
-  if (*id != application_id) {
-    return failure(Code::store_unavailable,
-                   "it is the database of another program (application_id " + std::to_string(*id) +
-                       "); give the embedded store a path of its own");
-  }
-  if (*version != schema_version) {
-    return failure(Code::damaged, "it has version " + std::to_string(*version) +
-                                      "; this program knows version " +
-                                      std::to_string(schema_version));
-  }
-  return true;
-}
-
-Result<void> use_log(Database& database) {
-  auto statement = database.prepare("PRAGMA journal_mode = WAL");
-  if (!statement) return std::unexpected(statement.error());
-  const auto row = statement->step();
-  if (!row) return std::unexpected(row.error());
-  if (!*row || statement->blob(0) != "wal") {
-    return failure(Code::store_unavailable,
-                   "its file system has no shared memory for SQLite's WAL mode; use a local disk");
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Database> open_for_writing(const std::string& path, std::int64_t pages_max) {
   auto database = Database::open(path);
   if (!database) return database;
-  const auto ours = is_ours(*database);
+  const auto ours = database->is_of(application_id, schema_version);
   if (!ours) return std::unexpected(ours.error());
-  auto ready = use_log(*database);
+  auto ready = database->use_log();
   if (ready && !*ours) ready = create(*database);
   std::string settings =
       "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";

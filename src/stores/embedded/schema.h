@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string>
 
+#include "embedded/database.h"
 #include "headrace/result.h"
-#include "stores/embedded/database.h"
 
 namespace headrace::embedded {
 

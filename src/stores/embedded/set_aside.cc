@@ -1,13 +1,13 @@
 #include "stores/embedded/set_aside.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <system_error>
+
+#include "embedded/file_lock.h"
 
 namespace headrace::embedded {
 
@@ -15,12 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int names_max = 100;  // Files that are set aside within one second.
-
-std::unexpected<Error> unusable(const std::string& path, int error, std::string_view remedy) {
-  return failure(Code::store_unavailable, "the embedded store cannot use " + path + ": " +
-                                              std::generic_category().message(error) + "; " +
-                                              std::string(remedy));
-}
 
 std::string utc_text(WallTime now) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
@@ -31,34 +25,6 @@ std::string utc_text(WallTime now) {
 }
 
 }  // namespace
-
-FileLock::~FileLock() {
-  if (file_ >= 0) ::close(file_);
-}
-
-Result<FileLock> FileLock::take(const std::string& path) {
-  const std::string name = path + ".lock";
-  FileLock lock;
-  lock.file_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock.file_ < 0) {
-    return unusable(name, errno, "check that its folder exists and that it may be written");
-  }
-  if (::flock(lock.file_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return unusable(name, errno, "use a file system that has flock()");
-    return failure(Code::store_unavailable,
-                   "the embedded store " + path +
-                       " is open already, here or in another process: close that one, or give "
-                       "each process a path of its own");
-  }
-  return lock;
-}
-
-Result<void> make_private_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return unusable(path, errno, "check the permissions of the file and its folder");
-  ::close(file);
-  return {};
-}
 
 void mark_suspect(const std::string& path) noexcept {
   const int file = ::open((path + ".suspect").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

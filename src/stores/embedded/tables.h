@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "core/floor_table.h"
+#include "embedded/database.h"
 #include "headrace/key.h"
 #include "headrace/result.h"
 #include "headrace/token.h"
-#include "stores/embedded/database.h"
 #include "stores/embedded/guards.h"
 #include "stores/embedded/moment.h"
 #include "stores/embedded/touched.h"

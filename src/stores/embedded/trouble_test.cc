@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "stores/embedded/database.h"
+#include "embedded/database.h"
 #include "stores/embedded/store_fixture.h"
 
 namespace headrace::embedded {
