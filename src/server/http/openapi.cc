@@ -115,7 +115,8 @@ class Speller {
   static void add_codes(std::map<int, Codes>& by_status, const array& codes) {
     for (const value& code : codes) {
       const ProblemKind& kind = problem_kind(text_of(code));
-      by_status[kind.status].push_back(kind.code);
+      Codes& known = by_status[kind.status];
+      if (std::ranges::find(known, kind.code) == known.end()) known.push_back(kind.code);
     }
   }
 
@@ -123,30 +124,34 @@ class Speller {
   // those of other operations, which have the same codes, are one.
   void add_problems(object& responses, const std::string& status, const Codes& codes) {
     if (auto* const own = responses.if_contains(status)) {
-      join(own->as_object(), response_with(status, codes));
+      join(own->as_object(), response_with(codes));
       return;
     }
     std::string name = status;
     for (const std::string_view code : codes) name.append(".").append(code);
     responses[status] = reference_to("responses", name);
     if (responses_.contains(name)) return;
-    object response = response_with(status, codes);
+    object response = response_with(codes);
     join(response["headers"].as_object(), headers_of(headers_));
     responses_[name] = std::move(response);
   }
-  [[nodiscard]] object response_with(const std::string& status, const Codes& codes) const {
+  [[nodiscard]] object response_with(const Codes& codes) const {
     std::string description;
+    object headers;
     array known;
     object examples;
     for (const std::string_view code : codes) {
       description.append(description.empty() ? "" : "; ").append(problem_kind(code).title);
+      for (auto& header : headers_of(list_in(headers_of_problems_, code))) {
+        headers[header.key()] = header.value();
+      }
       known.emplace_back(code);
       examples[code] = reference_to("examples", code);
     }
     value schema = reference_to("schemas", "Problem");
     schema.as_object()["properties"] = {{"code", {{"enum", std::move(known)}}}};
     return {{"description", std::move(description)},
-            {"headers", headers_of(list_in(headers_of_problems_, status))},
+            {"headers", std::move(headers)},
             {"content",
              {{"application/problem+json",
                {{"schema", std::move(schema)}, {"examples", std::move(examples)}}}}}};

@@ -120,8 +120,12 @@ class Document {
     if (!type) return "";
     const std::string media(type->substr(0, type->find(';')));
     const auto* const content = said.if_contains("content");
-    if (content == nullptr || !content->as_object().contains(media)) return "it is no " + media;
-    if (media != "application/problem+json" || response.body.empty()) return "";
+    const bool is_said = content != nullptr && (content->as_object().contains(media) ||
+                                                content->as_object().contains("*/*"));
+    if (!is_said) return "it is no " + media;
+    const bool is_problem =
+        media == "application/problem+json" && content->as_object().contains(media);
+    if (!is_problem || response.body.empty()) return "";
     const auto code = boost::json::parse(response.body).at("code");
     const auto& known = content->at(media).at("schema").at("properties").at("code").at("enum");
     if (std::ranges::find(known.as_array(), code) != known.as_array().end()) return "";
