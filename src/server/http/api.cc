@@ -67,7 +67,19 @@ Api::Api(const ServerOptions& options, Parts parts)
         options_.json_depth_max);
     user_sessions_->add_to(router_);
   }
+  add_record_routes();
   add_health_routes();
+}
+
+void Api::add_record_routes() {
+  if (options_.keyspace == nullptr) return;
+  const KvLimits limits{.ttl_default = options_.ttl_default,
+                        .ttl_max = options_.ttl_max,
+                        .batch_ops_max = options_.batch_entities_max,
+                        .batch_answer_bytes_max = options_.batch_answer_bytes_max,
+                        .json_depth_max = options_.json_depth_max};
+  records_.emplace(*options_.keyspace, limits);
+  records_->add_to(router_);
 }
 
 std::string Api::request_id_of(const wire::Request& request) const {
@@ -116,7 +128,30 @@ std::optional<Said> Api::answer_now(const wire::Request& request, std::string& o
   const std::string id = request_id_of(request);
   const Asking asking{
       .keep_alive = request.keep_alive && !draining_, .path = request.path(), .request_id = id};
-  return reads_.answer_now(request, asking, out);
+  if (auto said = reads_.answer_now(request, asking, out)) return said;
+  if (!records_ || !RecordRoutes::may_answer_now(request)) return std::nullopt;
+  const Outcome<IdentityRef> who = who_asks(request);
+  if (!who) return std::nullopt;
+  return records_->answer_now(request, **who, asking, out);
+}
+
+Outcome<IdentityRef> Api::who_asks(const wire::Request& request) const {
+  if (options_.doorkeeper == nullptr) return nullptr;
+  const auto authorization = request.header("authorization");
+  if (!authorization || !options_.api_key.empty()) {
+    if (IdentityRef anybody = options_.doorkeeper->anonymous()) return anybody;
+    return problem("missing-credentials", "this server wants Authorization: Bearer <key>",
+                   {{"WWW-Authenticate", R"(Bearer realm="headrace")"}});
+  }
+  const bool is_bearer = authorization->size() > scheme.size() &&
+                         wire::same_token(authorization->substr(0, scheme.size()), scheme);
+  auto who = options_.doorkeeper->admit(is_bearer ? authorization->substr(scheme.size()) : "");
+  if (who) return *std::move(who);
+  if (who.error().code != Code::not_allowed) {
+    return std::unexpected(problem_of_records(who.error()));
+  }
+  return problem("invalid-credentials", who.error().what,
+                 {{"WWW-Authenticate", R"(Bearer realm="headrace", error="invalid_token")"}});
 }
 
 Task<Reply> Api::answer(wire::Request request) {
@@ -126,19 +161,22 @@ Task<Reply> Api::answer(wire::Request request) {
   Reply reply{.said = {.keep_alive = request.keep_alive && !draining_}};
   request.keep_alive = reply.said.keep_alive;
   const Outcome<void> admitted = admit(request);
+  Outcome<IdentityRef> who = is_public(frame.path) ? IdentityRef() : who_asks(request);
   Outcome<Router::Found> found = router_.find(request.method, frame.path);
   if (found) reply.said.route = found->entry->route;
 
   Outcome<Answered> answered;
   if (!admitted) {
     answered = std::unexpected(admitted.error());
+  } else if (!who) {
+    answered = std::unexpected(std::move(who.error()));
   } else if (!found) {
     answered = std::unexpected(std::move(found.error()));
   } else {
     Call call{.request = std::move(request),
               .captures = std::move(found->captures),
               .request_id = frame.request_id,
-              .who = options_.doorkeeper ? options_.doorkeeper->anonymous() : nullptr};
+              .who = *std::move(who)};
     answered = co_await found->entry->handler(std::move(call));
   }
   write(reply, std::move(answered), frame);

@@ -25,6 +25,7 @@
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
+#include "server/http/record_routes.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/session.h"
@@ -82,9 +83,12 @@ class Api final : public Service {
   };
   static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
   [[nodiscard]] Outcome<void> admit(const wire::Request& request) const;
+  // Who asks, if the server keeps records of clients; else nobody in particular.
+  [[nodiscard]] Outcome<IdentityRef> who_asks(const wire::Request& request) const;
   [[nodiscard]] bool is_key(std::string_view authorization) const noexcept;
   [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
 
+  void add_record_routes();
   void add_health_routes();
   [[nodiscard]] Task<Outcome<Answered>> ready(Call call);
   [[nodiscard]] Task<Outcome<Answered>> metrics(Call call);
@@ -105,6 +109,7 @@ class Api final : public Service {
   PolicyRoutes policies_;
   MigrationRoutes migration_;
   std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
+  std::optional<RecordRoutes> records_;  // If the server keeps any.
   Router router_;
   std::once_flag document_made_;
   std::string document_;                             // openapi.json

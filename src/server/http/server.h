@@ -44,6 +44,8 @@ struct ServerOptions {
   // the server.
   Keyspace* keyspace = nullptr;
   Doorkeeper* doorkeeper = nullptr;
+  Duration ttl_default = std::chrono::days(30);  // Of a value whose writer names no end.
+  Duration ttl_max = std::chrono::days(365);     // Of one whose writer names one that is not none.
 
   std::size_t connections_max = 10000;
   std::size_t pipeline_max = 64;  // Answers gathered before they are sent.
