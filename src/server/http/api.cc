@@ -31,9 +31,9 @@ void insert_headers(std::string& bytes, const wire::Headers& headers) {
   bytes.insert(bytes.find("\r\n") + 2, text);
 }
 
-// Open to everybody: what a load balancer must be able to ask.
+// Open to everybody: what a load balancer must be able to ask, and what has no secrets.
 bool is_public(std::string_view path) {
-  return path == "/livez" || path == "/readyz";
+  return path == "/livez" || path == "/readyz" || path == "/openapi.json";
 }
 
 }  // namespace
@@ -193,7 +193,7 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
   response.headers.insert(response.headers.end(), frame.headers.begin(), frame.headers.end());
-  response.headers.push_back({"Cache-Control", "no-store"});
+  if (!response.header("cache-control")) response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", frame.request_id});
   const wire::Body body = frame.head ? wire::Body::left_out : wire::Body::sent;

@@ -97,6 +97,7 @@ class Api final : public Service {
   [[nodiscard]] Task<Outcome<Answered>> stats(Call call);
   [[nodiscard]] Task<Outcome<Answered>> problem_page(Call call);
   [[nodiscard]] Task<Outcome<Answered>> index(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> document(Call call);
 
   ServerOptions options_;
   Parts parts_;
@@ -114,6 +115,8 @@ class Api final : public Service {
   std::optional<RecordRoutes> records_;  // If the server keeps any.
   TenantRoutes tenants_;
   Router router_;
+  std::once_flag document_made_;
+  std::string document_;                             // openapi.json
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;
   mutable std::mutex prices_mutex_;
