@@ -62,10 +62,8 @@ Task<Result<Sessions::Sight>> Sessions::look(Place place, std::string handle) {
     if (!found) co_return std::unexpected(std::move(found.error()));
     sight.record = std::move(found->front());
     sight.state = state_of(sight.record.get(), keyspace_.clock().wall_now());
-    if (sight.state != State::moved) break;
     // Who has moved twice within one grace is not followed again.
-    if (sight.has_moved) sight.state = State::destroyed;
-    if (sight.has_moved) break;
+    if (sight.state != State::moved || sight.has_moved) break;
     sight.handle = find(*sight.record, Own::moved_to);
     sight.has_moved = true;
   }
@@ -189,16 +187,20 @@ Task<Result<Told>> Sessions::merge(Place place, std::string handle, Patch patch,
   co_return co_await std::move(changing);
 }
 
-Task<Result<Told>> Sessions::touch(Place place, std::string handle) {
+Task<Result<Told>> Sessions::touch(Place place, std::string handle,
+                                   std::optional<Duration> idle_timeout) {
+  bool touched = false;
   Action action{.make = {}, .uses_up_grace = false};
-  action.make = [](Workspace& work, std::size_t at) {
-    if (needs_touch(*work.find(at), work.now())) {
-      headrace::session::touch(work.change(at), work.now());
-    }
+  action.make = [&touched, idle_timeout](Workspace& work, std::size_t at) {
+    if (idle_timeout) set_idle(work.change(at), *idle_timeout);
+    touched = idle_timeout || needs_touch(*work.find(at), work.now());
+    if (touched) headrace::session::touch(work.change(at), work.now());
     return Fate::done;
   };
   auto changing = change(std::move(place), std::move(handle), std::move(action));
-  co_return co_await std::move(changing);
+  auto told = co_await std::move(changing);
+  if (told) told->touched = touched;
+  co_return told;
 }
 
 // Beginning and ending.
@@ -217,8 +219,7 @@ Task<Result<Told>> Sessions::create(Place place, Beginning beginning) {
         Record& session = work.change(0);
         session.kind = Record::Kind::map;
         session.ends = work.now() + duration_cast<milliseconds>(beginning.absolute_timeout);
-        const auto idle = duration_cast<milliseconds>(beginning.idle_timeout).count();
-        set(session, Own::idle, std::to_string(idle));
+        set_idle(session, beginning.idle_timeout);
         if (!beginning.label.empty()) set(session, Own::label, beginning.label);
         put_fields(session, beginning.fields, work.now());
         headrace::session::touch(session, work.now());
@@ -252,7 +253,6 @@ Task<Result<Fate>> Sessions::destroy(Place place, std::string handle) {
           fate = judge(work, keys, *sight);
           if (fate != Fate::done) return false;
           bury(work.change(keys.session), work.now());
-          if (keys.old) bury(work.change(*keys.old), work.now());
           if (keys.subject) strike_from(work, *keys.subject, sight->handle);
           return true;
         },

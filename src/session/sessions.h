@@ -43,6 +43,9 @@ struct Rotation {
   Duration grace{0};
   std::optional<std::string> subject{};  // From here on; none: as before.
   std::optional<std::string> label{};
+  // A login is a new beginning: a time that is given counts from here.
+  std::optional<Duration> idle_timeout{};
+  std::optional<Duration> absolute_timeout{};
 };
 
 enum class Fate : std::uint8_t {
@@ -57,7 +60,8 @@ enum class Fate : std::uint8_t {
 };
 struct Told {
   Fate fate = Fate::done;
-  Session session{};  // If done.
+  Session session{};     // If done.
+  bool touched = false;  // Its idle time has begun anew.
 };
 
 class Sessions {
@@ -79,8 +83,9 @@ class Sessions {
                                            Expected expected);
   [[nodiscard]] Task<Result<Told>> merge(Place place, std::string handle, Patch patch,
                                          Expected expected);
-  // Writes only if that is worth it.
-  [[nodiscard]] Task<Result<Told>> touch(Place place, std::string handle);
+  // Writes only if that is worth it, or the idle time shall be another from here on.
+  [[nodiscard]] Task<Result<Told>> touch(Place place, std::string handle,
+                                         std::optional<Duration> idle_timeout = std::nullopt);
   [[nodiscard]] Task<Result<Told>> rotate(Place place, std::string handle, Rotation rotation);
   // Done, absent or destroyed.
   [[nodiscard]] Task<Result<Fate>> destroy(Place place, std::string handle);

@@ -40,7 +40,6 @@
 #include "serve/stores.h"
 #include "serve/supervisor.h"
 #include "server/http/server.h"
-#include "server/resp/server.h"
 #include "terminal.h"
 #include "version.h"
 
@@ -141,7 +140,6 @@ class Server {
   std::optional<int> open_service();
   std::optional<int> bind();
   std::optional<int> listen();
-  std::optional<int> listen_resp();
   void greet() const;
   void reload();
   void warn_of_restart(const Config& next) const;
@@ -167,8 +165,7 @@ class Server {
   http::Snapshots snapshots_;
   std::unique_ptr<Service> service_;  // May be null.
   std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<RespServer> resp_;  // May be null.
-  Instant began_{};                   // To serve.
+  Instant began_{};  // To serve.
   // What watch() has seen last.
   bool bus_was_heard_ = false;
   bool bus_was_told_of_ = false;
@@ -260,10 +257,14 @@ std::optional<int> Server::open_journal() {
 
 std::optional<int> Server::open_service() {
   if (!config_.service) return std::nullopt;
-  auto opened = Service::open(config_, runtime_,
-                              [](const std::string& what) { log_warning("records: " + what); });
+  auto opened = Service::open(config_, runtime_, [](const std::string& what) {
+    log_warning("records: " + what);
+  });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   service_ = std::move(*opened);
+  if (const auto listens = service_->listen(config_, runtime_, *engine_); !listens) {
+    return refuse(listens.error().what, listens.error().advice, listens.error().code);
+  }
   return std::nullopt;
 }
 
@@ -300,7 +301,8 @@ std::optional<int> Server::listen() {
   options.shutdown_within = config_.shutdown_timeout;
   if (service_) {
     options.keyspace = &service_->keyspace();
-    options.doorkeeper = &service_->doorkeeper();
+    options.doorkeeper = &service_->tenants();
+    options.tenants = &service_->tenants();
   }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));
@@ -336,24 +338,9 @@ std::optional<int> Server::start() {
   }
   if (auto refused = open_service()) return refused;
   if (auto refused = listen()) return refused;
-  if (auto refused = listen_resp()) return refused;
   greet();
   supervisor_.ready();
   began_ = runtime_.now();
-  return std::nullopt;
-}
-
-std::optional<int> Server::listen_resp() {
-  if (!service_ || config_.service->resp_listen.empty()) return std::nullopt;
-  RespServerOptions options{.listen = config_.service->resp_listen, .version = version};
-  options.shutdown_within = config_.shutdown_timeout;
-  auto server = RespServer::make(std::move(options), runtime_, service_->keyspace(),
-                                 service_->doorkeeper(), *engine_);
-  if (!server) {
-    return refuse(server.error().what, "Mend resp_listen in " + command_.config + ".",
-                  server.error().code == Code::refused ? exit_unavailable : exit_config);
-  }
-  resp_ = *std::move(server);
   return std::nullopt;
 }
 
@@ -365,16 +352,18 @@ std::string Server::store_text() const {
 
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
-  fmt::print("headrace {} listens on {}\n", version, url);
-  if (resp_) fmt::print("and on redis://{}\n", io::to_string(resp_->address()));
+  const std::string resp_url = service_ ? service_->resp_url() : "";
+  fmt::print("headrace {} listens on {}{}\n", version, url,
+             resp_url.empty() ? "" : " and " + resp_url);
   if (!config_.policies.empty()) {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format(
-      "serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
-      bindings_->policies(), bindings_->sources(), store_text(), name_of(config_.bus),
-      journal_ ? "in " + config_.journal.path : std::string("none"), place_of_records(config_)));
+  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
+                       bindings_->policies(), bindings_->sources(), store_text(),
+                       name_of(config_.bus),
+                       journal_ ? "in " + config_.journal.path : std::string("none"),
+                       place_of_records(config_)));
 }
 
 // What is read at the start alone, and as which text it was given.
@@ -524,16 +513,14 @@ void Server::drain(Signals& signals) {
   std::promise<void> delayed;
   runtime_.post_at(runtime_.now() + config_.drain_delay, [&delayed] { delayed.set_value(); });
   delayed.get_future().wait();
-  if (resp_) resp_->drain();
   server_->drain();
   end();
   log_info("ended");
 }
 
 void Server::end() {
-  if (resp_) resp_->drain();
-  resp_.reset();
   if (server_) server_->drain();
+  if (service_) service_->drain();
   server_.reset();
   service_.reset();
   snapshots_.clear();

@@ -14,9 +14,15 @@ std::string_view name_of(Route route) noexcept {
     case Route::source: return "source";
     case Route::explain: return "explain";
     case Route::guard: return "guard";
+    case Route::kv: return "kv";
+    case Route::kv_batch: return "kv_batch";
+    case Route::kv_list: return "kv_list";
+    case Route::counter: return "counter";
+    case Route::ratelimit: return "ratelimit";
     case Route::allowance: return "allowance";
     case Route::gate: return "gate";
     case Route::snapshot: return "snapshot";
+    case Route::session: return "session";
     case Route::policies: return "policies";
     case Route::metrics: return "metrics";
     case Route::health: return "health";

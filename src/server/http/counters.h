@@ -24,15 +24,21 @@ enum class Route : std::uint8_t {
   source,
   explain,
   guard,
+  kv,
+  kv_batch,
+  kv_list,
+  counter,
+  ratelimit,
   allowance,
   gate,
   snapshot,
+  session,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 15;
+inline constexpr std::size_t route_count = 21;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.
