@@ -119,6 +119,11 @@ bool Connection::is_quiet() const {
   return stream_->is_quiet();
 }
 
+std::string Connection::peer() const {
+  assert(stream_->home_is_here());
+  return stream_->peer_address();
+}
+
 TlsTrust::TlsTrust() : context_(std::make_unique<Context>()) {}
 TlsTrust::~TlsTrust() = default;
 

@@ -123,6 +123,8 @@ class Connection {
   // False once the peer has hung up or has sent what nobody asked for: for connections that rest
   // in a pool.  On the loop only.
   [[nodiscard]] bool is_quiet() const;
+  // "127.0.0.1:50123"; empty if it has hung up.  On the loop only.
+  [[nodiscard]] std::string peer() const;
 
  private:
   std::shared_ptr<Stream> stream_;

@@ -173,6 +173,13 @@ bool Stream::is_quiet() {
   return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+std::string Stream::peer_address() const {
+  ErrorCode error;
+  const Tcp::endpoint endpoint = socket_.remote_endpoint(error);
+  if (error) return "";
+  return to_string(Address{.host = endpoint.address().to_string(), .port = endpoint.port()});
+}
+
 Error Stream::error_of(const Operation& operation, std::string_view doing) const {
   const std::string where = std::string(doing) + " " + peer;
   if (closed) return {.code = Code::closed, .what = where + ": the connection was closed here"};

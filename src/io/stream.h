@@ -66,6 +66,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void end(Operation& operation, ErrorCode error, std::size_t bytes);
   [[nodiscard]] Error error_of(const Operation& operation, std::string_view doing) const;
   [[nodiscard]] bool is_quiet();
+  [[nodiscard]] std::string peer_address() const;
 
   Operation reading;
   Operation writing;

@@ -87,6 +87,17 @@ TEST_F(RaceTest, AWriteFindsItsWayToWhereTheSessionHasGone) {
   EXPECT_EQ(read_crossed('b').session.fields, (Fields{{"a", "1"}}));
 }
 
+TEST_F(RaceTest, OfTwoWritesToAnOldHandleOneIsForwarded) {
+  create_crossed('a');
+  run(slow.rotate(place, handle('a'), {.new_handle = handle('b'), .grace = 10s}));
+  const Told told = merge_crossed('a', R"({"late":1})", [this] {
+    const auto patch = patch_of(R"({"first":1})").value();
+    EXPECT_EQ(run(slow.merge(place, handle('a'), patch, {})).fate, Fate::done);
+  });
+  EXPECT_EQ(told.fate, Fate::destroyed);
+  EXPECT_EQ(read_crossed('b').session.fields, (Fields{{"first", "1"}}));
+}
+
 TEST_F(RaceTest, AWriteThatMeetsANewSubjectIsBehindItsFence) {
   create_crossed('a');
   const Told told = merge_crossed('a', R"({"a":1})", [this] {

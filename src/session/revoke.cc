@@ -93,7 +93,8 @@ Task<Result<std::size_t>> Sessions::revoke(Place place, std::string subject, std
         revoked = revoke_all(work, subject, handles, except);
         return true;
       },
-      Records::Ceiling{});  // What frees is never refused.
+      // What frees is never refused.
+      found->front() ? Records::Ceiling{} : place.ceiling);
   const auto edited = co_await std::move(editing);
   if (!edited) co_return std::unexpected(edited.error());
   co_return revoked;

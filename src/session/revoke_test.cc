@@ -89,16 +89,18 @@ TEST_F(SessionsTest, WhatTheRecordHasLostIsRevokedToo) {
   EXPECT_EQ(rotate('a', 'b').fate, Fate::destroyed);
 }
 
-TEST_F(SessionsTest, SessionsThatAreOverMakeRoomInTheRecord) {
+TEST_F(SessionsTest, SessionsThatAreOverOrHaveMovedMakeRoomInTheRecord) {
+  create('c', {}, "u42");
   Beginning beginning{.handle = handle('a')};
   beginning.subject = "u42";
   beginning.absolute_timeout = 1min;
   run(sessions.create(place, beginning));
   world.advance(1min);
   create('b', {}, "u42");
-  const auto page = world.run(records.list(RecordKey(7, "sessions/web", "subject/"), "", 9));
-  const auto record = world.run(records.read(page.value()->keys)).value().value()[0];
-  EXPECT_EQ(handles_of(record.get()), std::vector<std::string>{handle('b')});
+  rotate('c', 'd');
+  const auto key = RecordKey(7, "sessions/web", subject_key("u42"));
+  const auto record = run(records.read({key}))[0];
+  EXPECT_EQ(handles_of(record.get()), (std::vector{handle('b'), handle('d')}));
 }
 
 TEST_F(SessionsTest, TheFenceOutlivesEverySession) {

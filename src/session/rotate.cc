@@ -10,6 +10,9 @@ namespace headrace::session {
 
 namespace {
 
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
 // Where in an edit the records are that a rotation changes.
 struct Slots {
   std::size_t old = 0;
@@ -31,18 +34,20 @@ void move(Workspace& work, const Slots& slots, const std::string& handle, const 
       set(fresh, Own::stamp, std::to_string(stamp));
     }
   }
+  if (rotation.absolute_timeout) {
+    fresh.ends = work.now() + duration_cast<milliseconds>(*rotation.absolute_timeout);
+  }
+  if (rotation.idle_timeout) {
+    const auto idle = duration_cast<milliseconds>(*rotation.idle_timeout).count();
+    set(fresh, Own::idle, std::to_string(idle));
+  }
   touch(fresh, work.now());
   if (slots.left != 0 && work.find(slots.left) != nullptr) strike(work.change(slots.left), handle);
   if (slots.entered != 0) {
     enrol(work.change(slots.entered), rotation.new_handle, fresh.ends, work.now());
   }
-  Record& old = work.change(slots.old);
-  if (rotation.grace > Duration::zero()) {
-    const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(rotation.grace);
-    point(old, rotation.new_handle, work.now() + grace, work.now());
-  } else {
-    bury(old, work.now());
-  }
+  const auto grace = duration_cast<milliseconds>(rotation.grace);
+  point(work.change(slots.old), rotation.new_handle, work.now() + grace, work.now());
 }
 
 }  // namespace

@@ -70,6 +70,17 @@ TEST_F(SessionsTest, WhenTheNewOneIsDestroyedTheOldHandleStandsForNothing) {
   EXPECT_EQ(merge('a', "{}").fate, Fate::destroyed);
 }
 
+TEST_F(SessionsTest, WhenTheNewOneIsOverTheOldHandleIsDead) {
+  Beginning beginning{.handle = handle('a')};
+  beginning.idle_timeout = 1s;
+  run(sessions.create(place, beginning));
+  rotate('a', 'b');
+  world.advance(1s);
+  EXPECT_EQ(read('a').fate, Fate::absent);
+  EXPECT_EQ(merge('a', "{}").fate, Fate::destroyed);
+  EXPECT_EQ(merge('b', "{}").fate, Fate::absent);
+}
+
 TEST_F(SessionsTest, NobodyIsMovedOntoAnother) {
   create('a', {{"n", "1"}});
   create('b', {{"n", "2"}});
@@ -103,6 +114,22 @@ TEST_F(SessionsTest, ALoginGivesItASubject) {
   EXPECT_EQ(list("u43"), "d");
   EXPECT_EQ(revoke("u43"), 1U);
   EXPECT_EQ(read('d').fate, Fate::absent);
+}
+
+TEST_F(SessionsTest, ALoginMayBeANewBeginning) {
+  create('a', {}, "u42");
+  world.advance(10min);
+  Rotation rotation{.new_handle = handle('b')};
+  rotation.idle_timeout = 48h;
+  rotation.absolute_timeout = std::chrono::days(40);
+  const Told told = run(sessions.rotate(place, handle('a'), rotation));
+  EXPECT_EQ(told.session.idle_ends, world.wall_now() + 48h);
+  EXPECT_EQ(told.session.ends, world.wall_now() + std::chrono::days(40));
+  world.advance(47h);
+  EXPECT_EQ(list("u42"), "b");
+  touch('b');
+  world.advance(47h);
+  EXPECT_EQ(read('b').fate, Fate::done);
 }
 
 TEST_F(SessionsTest, WhoGivesUpASubjectIsNobodys) {

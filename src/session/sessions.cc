@@ -62,10 +62,8 @@ Task<Result<Sessions::Sight>> Sessions::look(Place place, std::string handle) {
     if (!found) co_return std::unexpected(std::move(found.error()));
     sight.record = std::move(found->front());
     sight.state = state_of(sight.record.get(), keyspace_.clock().wall_now());
-    if (sight.state != State::moved) break;
     // Who has moved twice within one grace is not followed again.
-    if (sight.has_moved) sight.state = State::destroyed;
-    if (sight.has_moved) break;
+    if (sight.state != State::moved || sight.has_moved) break;
     sight.handle = find(*sight.record, Own::moved_to);
     sight.has_moved = true;
   }
@@ -190,15 +188,17 @@ Task<Result<Told>> Sessions::merge(Place place, std::string handle, Patch patch,
 }
 
 Task<Result<Told>> Sessions::touch(Place place, std::string handle) {
+  bool touched = false;
   Action action{.make = {}, .uses_up_grace = false};
-  action.make = [](Workspace& work, std::size_t at) {
-    if (needs_touch(*work.find(at), work.now())) {
-      headrace::session::touch(work.change(at), work.now());
-    }
+  action.make = [&touched](Workspace& work, std::size_t at) {
+    touched = needs_touch(*work.find(at), work.now());
+    if (touched) headrace::session::touch(work.change(at), work.now());
     return Fate::done;
   };
   auto changing = change(std::move(place), std::move(handle), std::move(action));
-  co_return co_await std::move(changing);
+  auto told = co_await std::move(changing);
+  if (told) told->touched = touched;
+  co_return told;
 }
 
 // Beginning and ending.
@@ -252,7 +252,6 @@ Task<Result<Fate>> Sessions::destroy(Place place, std::string handle) {
           fate = judge(work, keys, *sight);
           if (fate != Fate::done) return false;
           bury(work.change(keys.session), work.now());
-          if (keys.old) bury(work.change(*keys.old), work.now());
           if (keys.subject) strike_from(work, *keys.subject, sight->handle);
           return true;
         },

@@ -43,6 +43,9 @@ struct Rotation {
   Duration grace{0};
   std::optional<std::string> subject{};  // From here on; none: as before.
   std::optional<std::string> label{};
+  // A login is a new beginning: a time that is given counts from here.
+  std::optional<Duration> idle_timeout{};
+  std::optional<Duration> absolute_timeout{};
 };
 
 enum class Fate : std::uint8_t {
@@ -57,7 +60,8 @@ enum class Fate : std::uint8_t {
 };
 struct Told {
   Fate fate = Fate::done;
-  Session session{};  // If done.
+  Session session{};     // If done.
+  bool touched = false;  // Its idle time has begun anew.
 };
 
 class Sessions {

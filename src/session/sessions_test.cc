@@ -68,8 +68,10 @@ TEST_F(SessionsTest, TouchingIsAWriteOnlyOnceATenthOfTheIdleTimeIsOver) {
   read('a', Touch::lazily);
   EXPECT_EQ(records.edits, edits);
   world.advance(2ms);
-  EXPECT_EQ(read('a', Touch::lazily).session.idle_ends, world.wall_now() + 30min);
-  EXPECT_EQ(read('a', Touch::lazily).session.idle_ends, world.wall_now() + 30min);
+  const Told touched = read('a', Touch::lazily);
+  EXPECT_TRUE(touched.touched);
+  EXPECT_EQ(touched.session.idle_ends, world.wall_now() + 30min);
+  EXPECT_FALSE(read('a', Touch::lazily).touched);
   EXPECT_EQ(records.edits, edits + 1);
 }
 
@@ -192,7 +194,9 @@ TEST_F(SessionsTest, AFullTenantCanStillLogOut) {
   place.ceiling = {.records_max = 1, .bytes_max = 1};
   EXPECT_FALSE(world.run(sessions.create(place, {.handle = handle('c')})).value());
   EXPECT_EQ(destroy('a'), Fate::done);
+  EXPECT_EQ(revoke("u42", handle('b')), 0U);  // Which needs a few bytes more than before.
   EXPECT_EQ(revoke("u42"), 1U);
+  EXPECT_FALSE(world.run(sessions.revoke(place, "u43", "")).value());  // That frees nothing.
 }
 
 TEST_F(SessionsTest, AnEditThatIsMadeSeveralTimesCountsOnce) {

@@ -288,6 +288,19 @@ TEST_P(RecordsContract, ListsWhatBeginsWithThePrefix) {
   EXPECT_TRUE(listed(RecordKey(tenant, "other", ""), 100).empty());
 }
 
+// Whatever a client makes up to go on from.
+TEST_P(RecordsContract, AListingShowsNothingButItsOwn) {
+  for (const std::string_view name : {"a", "b", "b1", "c"}) put(key(name), "v");
+  put(RecordKey(tenant + 1, "space", "b"), "theirs");
+  for (const RecordKey& from : {key("a"), key("c"), RecordKey(tenant, "other", "b"),
+                                RecordKey(tenant + 1, "space", "a"), RecordKey(1, "z", "z")}) {
+    const auto page = wait(records().list(key("b"), std::string(from.bytes()), 10));
+    if (!page) EXPECT_EQ(page.error().code, Code::invalid_argument) << page.error().what;
+    if (!page) continue;
+    for (const RecordKey& k : page->keys) EXPECT_TRUE(k.bytes().starts_with(key("b").bytes()));
+  }
+}
+
 TEST_P(RecordsContract, AListingSeesAllThatStaysWhileOthersComeAndGo) {
   std::vector<std::string> stays;
   for (int i = 0; i < 100; ++i) {

@@ -13,6 +13,7 @@ import re
 import selectors
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -54,6 +55,18 @@ def clean_environment():
             if not k.startswith("HEADRACE_") and k not in ("PORT", "NOTIFY_SOCKET")}
 
 
+def free_port():
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Server:
     def __init__(self, folder, config, notify=None, **popen):
         self.folder = folder
@@ -63,10 +76,11 @@ class Server:
                 [BINARY, "serve", "--config", config], text=True, stdout=subprocess.PIPE,
                 stderr=log, env=clean_environment() | ({"NOTIFY_SOCKET": notify} if notify else {}),
                 start_new_session=True, **popen)
+        self.resp_port = None  # Where it speaks RESP, if it does.
         self.port = self._port()
 
     def _port(self):
-        """The port that the first line names."""
+        """The port that the first line names; that of RESP stands behind it."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             ready = selector.select(SECONDS_MAX)
@@ -75,6 +89,8 @@ class Server:
         if not found:
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}\n{self.log()}")
+        resp = re.search(r"redis://127\.0\.0\.1:(\d+)", line)
+        self.resp_port = int(resp.group(1)) if resp else None
         return int(found.group(1))
 
     @property

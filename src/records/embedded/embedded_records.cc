@@ -40,9 +40,9 @@ class EmbeddedRecords final : public Records {
   [[nodiscard]] Result<void> open();
 
   std::optional<RecordRef> peek(std::string_view key) const noexcept override {
-    const KeptRef kept = closed_.load(std::memory_order_relaxed) ? nullptr : front_.find(key);
+    KeptRef kept = closed_.load(std::memory_order_relaxed) ? nullptr : front_.find(key);
     if (!kept) return std::nullopt;
-    return record_of(kept);
+    return record_of(std::move(kept));
   }
   Task<Result<std::vector<RecordRef>>> read(std::vector<RecordKey> keys) override;
   Task<Result<std::vector<RecordRef>>> edit(std::vector<RecordKey> keys, Editor editor,

@@ -143,7 +143,7 @@ Result<std::vector<RecordRef>> Readers::read(const std::vector<RecordKey>& keys)
       kept = *std::move(found);
       front_.fill(kept, ticket);
     }
-    records.push_back(record_of(kept));
+    records.push_back(record_of(std::move(kept)));
   }
   return records;
 }

@@ -101,7 +101,7 @@ Result<void> Writer::carry_out(Turn& turn) {
   for (const RecordKey& key : turn.keys_) {
     auto kept = find(key.bytes());
     if (!kept) return std::unexpected(std::move(kept.error()));
-    found.push_back(record_of(*kept));
+    found.push_back(record_of(*std::move(kept)));
   }
   auto changes = turn.editor_(found);
   turn.outcome_ = std::move(found);

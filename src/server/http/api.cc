@@ -78,6 +78,12 @@ Api::Api(const ServerOptions& options, Parts parts)
   policies_.add_to(router_);
   migration_.add_to(router_);
   tenants_.add_to(router_);
+  if (options_.keyspace != nullptr) {
+    user_sessions_.emplace(
+        UserSessionRoutes::Ports{.keyspace = *options_.keyspace, .random = parts_.random},
+        options_.json_depth_max);
+    user_sessions_->add_to(router_);
+  }
   add_health_routes();
 }
 
@@ -167,8 +173,9 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
     insert_headers(reply.bytes, frame.headers);
     return;
   }
-  wire::Response response = outcome ? std::move(outcome->response)
-                                    : response_of(outcome.error(), frame.path, frame.request_id);
+  wire::Response response =
+      outcome ? std::move(outcome->response)
+              : response_of(outcome.error(), shown_path(frame.path), frame.request_id);
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
   response.headers.insert(response.headers.end(), frame.headers.begin(), frame.headers.end());

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
 #include "server/http/tenant_routes.h"
+#include "server/http/user_session_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -107,6 +109,7 @@ class Api final : public Service {
   PolicyRoutes policies_;
   MigrationRoutes migration_;
   TenantRoutes tenants_;
+  std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
   Router router_;
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;

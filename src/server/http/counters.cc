@@ -17,6 +17,7 @@ std::string_view name_of(Route route) noexcept {
     case Route::allowance: return "allowance";
     case Route::gate: return "gate";
     case Route::snapshot: return "snapshot";
+    case Route::session: return "session";
     case Route::policies: return "policies";
     case Route::metrics: return "metrics";
     case Route::health: return "health";

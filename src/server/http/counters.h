@@ -27,12 +27,13 @@ enum class Route : std::uint8_t {
   allowance,
   gate,
   snapshot,
+  session,
   policies,
   metrics,
   health,
   other,
 };
-inline constexpr std::size_t route_count = 15;
+inline constexpr std::size_t route_count = 16;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.
