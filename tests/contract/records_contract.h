@@ -31,6 +31,7 @@ TEST_P(RecordsContract, WhatIsPutComesBackWhole) {
   Record record{.value = std::string("\0\r\n\xff", 4),
                 .content_type = "text/plain",
                 .version = 99,
+                .content_version = 5,
                 .created = at(1),
                 .updated = at(2),
                 .expires = at(3),
@@ -45,6 +46,7 @@ TEST_P(RecordsContract, WhatIsPutComesBackWhole) {
   EXPECT_EQ(found->kind, Record::Kind::value);
   EXPECT_EQ(found->value, record.value);
   EXPECT_EQ(found->content_type, record.content_type);
+  EXPECT_EQ(found->content_version, record.content_version);
   EXPECT_EQ(found->created, record.created);
   EXPECT_EQ(found->updated, record.updated);
   EXPECT_EQ(found->expires, record.expires);

@@ -301,7 +301,8 @@ std::optional<int> Server::listen() {
   options.shutdown_within = config_.shutdown_timeout;
   if (service_) {
     options.keyspace = &service_->keyspace();
-    options.doorkeeper = options.tenants = &service_->tenants();
+    options.doorkeeper = &service_->tenants();
+    options.tenants = &service_->tenants();
   }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));

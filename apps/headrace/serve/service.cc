@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "headrace/meter.h"
 #include "headrace/records/embedded.h"
+#include "headrace/records/valkey.h"
 #include "headrace/sync.h"
 #include "io/address.h"
 #include "io/digest.h"
@@ -22,6 +23,11 @@ namespace {
 using Kept = config::ServiceConfig::Records;
 using Opened = std::expected<std::unique_ptr<Records>, Refusal>;
 
+std::unexpected<Refusal> refused(std::string what, std::string advice, int code = exit_config) {
+  return std::unexpected(
+      Refusal{.what = std::move(what), .advice = std::move(advice), .code = code});
+}
+
 Opened open_embedded(const config::Config& config, Runtime& runtime, const Service::Warn& warn) {
   const config::ServiceConfig& service = *config.service;
   EmbeddedRecordsOptions options{.memory_bytes_max = service.memory_bytes_max, .notice = warn};
@@ -31,16 +37,38 @@ Opened open_embedded(const config::Config& config, Runtime& runtime, const Servi
   }
   auto opened = open_embedded_records(std::move(options), runtime);
   if (opened) return *std::move(opened);
-  return std::unexpected(
-      Refusal{.what = opened.error().what,
-              .advice = "Give each server a data folder of its own with --data-dir, or mend this "
-                        "one: clients' records are nowhere else.",
-              .code = exit_unavailable});
+  return refused(opened.error().what,
+                 "Give each server a data folder of its own with --data-dir, or mend this one: "
+                 "clients' records are nowhere else.",
+                 exit_unavailable);
 }
 
-std::unexpected<Refusal> refused(std::string what, std::string advice, int code = exit_config) {
-  return std::unexpected(
-      Refusal{.what = std::move(what), .advice = std::move(advice), .code = code});
+// On the server of the store, beside its keys and under a prefix of their own.
+Opened open_valkey(const config::Config& config, Runtime& runtime, const Service::Warn& warn) {
+  auto store = with_passwords(*config.shared_store);
+  if (!store) return refused(store.error().what, password_advice);
+  ValkeyRecordsOptions options{.address = store->address,
+                               .cluster = store->cluster,
+                               .sentinels = store->sentinels,
+                               .sentinel_master = store->sentinel_master,
+                               .sentinel_user = store->sentinel_user,
+                               .sentinel_password = store->sentinel_password,
+                               .user = store->user,
+                               .password = store->password,
+                               .tls = store->tls,
+                               .tls_ca_file = store->tls_ca_file,
+                               .tls_cert_file = store->tls_cert_file,
+                               .tls_key_file = store->tls_key_file,
+                               .prefix = store->prefix + "-records",
+                               .connections = store->connections,
+                               .replicas = store->replicas,
+                               .replicas_within = store->replicas_within,
+                               .connect_within = store->connect_within,
+                               .answer_within = store->answer_within,
+                               .notice = warn};
+  auto opened = open_valkey_records(std::move(options), runtime);
+  if (!opened) return refused(opened.error().what, "Mend [store].");
+  return *std::move(opened);
 }
 
 // Beyond the loopback nobody comes in without a key.
@@ -94,7 +122,8 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
   if (!options) return std::unexpected(std::move(options.error()));
   auto digest = digest_of(config);
   if (!digest) return std::unexpected(std::move(digest.error()));
-  auto records = open_embedded(config, runtime, warn);
+  auto records = config.service->records == Kept::valkey ? open_valkey(config, runtime, warn)
+                                                         : open_embedded(config, runtime, warn);
   if (!records) return std::unexpected(std::move(records.error()));
   std::unique_ptr<Service> service(new Service);
   service->records_ = std::move(*records);

@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <thread>
+#include <filesystem>
 
 #include "records/embedded/fixture.h"
 
@@ -173,6 +173,38 @@ TEST(EmbeddedRecords, MemoryKnowsWhatWasEditedAndWhatWasRead) {
   EXPECT_EQ(records.peek("a"), "1");
   records->close();
   EXPECT_EQ(records.peek("a"), "(unknown)");
+}
+
+// As after a loss of power under durability `process`: the file is as it was when it was synced
+// last, with the first edit, and those that were acknowledged after that are gone.
+TEST(EmbeddedRecords, VersionsThatWereLostAreNotGivenAgain) {
+  namespace fs = std::filesystem;
+  TestRecords records;
+  const std::string log = records.options.path + "-wal";
+  records.open();
+  ASSERT_TRUE(records.put("a", "first").has_value());
+  const int before = syncs;
+  fs::copy_file(records.options.path, records.options.path + ".copy");
+  fs::copy_file(log, log + ".copy");
+  std::uint64_t last = 0;
+  for (int i = 0; i < 100; ++i) last = (*records.put("a", "lost"))[0]->version;
+  EXPECT_EQ(syncs, before);
+  records.close();
+  fs::rename(records.options.path + ".copy", records.options.path);
+  fs::rename(log + ".copy", log);
+  records.open();
+  EXPECT_EQ(records.value("a"), "first");
+  EXPECT_GT((*records.put("a", "other"))[0]->version, last);
+}
+
+TEST(EmbeddedRecords, TheFirstEditOfAnOpeningIsSynced) {
+  TestRecords records;
+  records.open();
+  ASSERT_TRUE(records.put("a", "1").has_value());
+  records.open();
+  const int before = syncs;
+  ASSERT_TRUE(records.put("a", "2").has_value());
+  EXPECT_GT(syncs, before);
 }
 
 int syncs_of_an_edit(EmbeddedRecordsOptions::Durability durability) {

@@ -21,12 +21,16 @@ namespace headrace::valkey_records {
 // KEYS: the tenant's sums, members and ends, then the records.  ARGV: the ceiling's records and
 // bytes, by how much both grow, and of each record five words: the version that it must have,
 // what becomes of it, its member, its end and its bytes.
+//
+// A version is above the last, and above the server's clock in microseconds: one that has lost
+// edits, as a failover may, does not give their versions to others.
 inline constexpr std::string_view edit_script = R"(
 for i = 4, #KEYS do
   if redis.call('GETRANGE', KEYS[i], 0, 15) ~= ARGV[5 * (i - 3)] then return {0} end
 end
 local sums = redis.call('HMGET', KEYS[1], 'version', 'records', 'bytes')
-local version = tonumber(sums[1] or 0)
+local time = redis.call('TIME')
+local version = math.max(tonumber(sums[1] or 0), time[1] * 1000000 + time[2])
 local records = tonumber(sums[2] or 0) + tonumber(ARGV[3])
 local bytes = tonumber(sums[3] or 0) + tonumber(ARGV[4])
 local function over(now, growth, max) return max > 0 and growth > 0 and now > max end

@@ -215,6 +215,16 @@ TEST_F(ValkeyRecordsTest, AServerThatHasForgottenAllIsToldAnewWhoHasEnds) {
   EXPECT_EQ(wait(records->expired(end, 10)).value().size(), 1U);
 }
 
+// As a replica may have, that takes over.
+TEST_F(ValkeyRecordsTest, VersionsThatWereForgottenAreNotGivenAgain) {
+  KIT_START(server, ValkeyServer::start());
+  open(*server);
+  std::uint64_t last = 0;
+  for (int i = 0; i < 10; ++i) last = (*put("lost"))[0]->version;
+  ASSERT_EQ(server->command({"FLUSHALL"}), "OK");
+  EXPECT_GT((*put("other"))[0]->version, last);
+}
+
 TEST_F(ValkeyRecordsTest, OptionsThatCannotBeAreRefused) {
   for (const ValkeyRecordsOptions& options : {ValkeyRecordsOptions{},
                                               {.address = "127.0.0.1:1", .prefix = "a{b}"},

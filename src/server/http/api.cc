@@ -31,9 +31,9 @@ void insert_headers(std::string& bytes, const wire::Headers& headers) {
   bytes.insert(bytes.find("\r\n") + 2, text);
 }
 
-// Open to everybody: what a load balancer must be able to ask.
+// Open to everybody: what a load balancer must be able to ask, and what has no secrets.
 bool is_public(std::string_view path) {
-  return path == "/livez" || path == "/readyz";
+  return path == "/livez" || path == "/readyz" || path == "/openapi.json";
 }
 
 }  // namespace
@@ -77,14 +77,26 @@ Api::Api(const ServerOptions& options, Parts parts)
   guards_.add_to(router_);
   policies_.add_to(router_);
   migration_.add_to(router_);
-  tenants_.add_to(router_);
   if (options_.keyspace != nullptr) {
     user_sessions_.emplace(
         UserSessionRoutes::Ports{.keyspace = *options_.keyspace, .random = parts_.random},
         options_.json_depth_max);
     user_sessions_->add_to(router_);
   }
+  add_record_routes();
+  tenants_.add_to(router_);
   add_health_routes();
+}
+
+void Api::add_record_routes() {
+  if (options_.keyspace == nullptr) return;
+  const KvLimits limits{.ttl_default = options_.ttl_default,
+                        .ttl_max = options_.ttl_max,
+                        .batch_ops_max = options_.batch_entities_max,
+                        .batch_answer_bytes_max = options_.batch_answer_bytes_max,
+                        .json_depth_max = options_.json_depth_max};
+  records_.emplace(*options_.keyspace, limits);
+  records_->add_to(router_);
 }
 
 std::string Api::request_id_of(const wire::Request& request) const {
@@ -105,7 +117,9 @@ std::optional<Said> Api::answer_now(const wire::Request& request, std::string& o
   const std::string id = request_id_of(request);
   const Asking asking{
       .keep_alive = request.keep_alive && !draining_, .path = request.path(), .request_id = id};
-  return reads_.answer_now(request, *who, asking, out);
+  if (auto said = reads_.answer_now(request, *who, asking, out)) return said;
+  if (!records_ || !*who || !RecordRoutes::may_answer_now(request)) return std::nullopt;
+  return records_->answer_now(request, **who, asking, out);
 }
 
 Outcome<void> Api::permit(const IdentityRef& who, const Router::Entry& entry) const {
@@ -179,7 +193,7 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
   response.headers.insert(response.headers.end(), frame.headers.begin(), frame.headers.end());
-  response.headers.push_back({"Cache-Control", "no-store"});
+  if (!response.header("cache-control")) response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", frame.request_id});
   const wire::Body body = frame.head ? wire::Body::left_out : wire::Body::sent;

@@ -26,12 +26,13 @@
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
+#include "server/http/record_routes.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
-#include "server/http/tenant_routes.h"
 #include "server/http/user_session_routes.h"
+#include "server/http/tenant_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -89,12 +90,14 @@ class Api final : public Service {
   [[nodiscard]] Task<Outcome<Answered>> handle(const Router::Entry* entry, Call call);
   [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
 
+  void add_record_routes();
   void add_health_routes();
   [[nodiscard]] Task<Outcome<Answered>> ready(Call call);
   [[nodiscard]] Task<Outcome<Answered>> metrics(Call call);
   [[nodiscard]] Task<Outcome<Answered>> stats(Call call);
   [[nodiscard]] Task<Outcome<Answered>> problem_page(Call call);
   [[nodiscard]] Task<Outcome<Answered>> index(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> document(Call call);
 
   ServerOptions options_;
   Parts parts_;
@@ -108,9 +111,12 @@ class Api final : public Service {
   GuardRoutes guards_;
   PolicyRoutes policies_;
   MigrationRoutes migration_;
-  TenantRoutes tenants_;
   std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
+  std::optional<RecordRoutes> records_;  // If the server keeps any.
+  TenantRoutes tenants_;
   Router router_;
+  std::once_flag document_made_;
+  std::string document_;                             // openapi.json
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;
   mutable std::mutex prices_mutex_;

@@ -37,13 +37,12 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "critical.  Write through PATCH /v1/source, or write to the source and invalidate."},
     {"storage-quota-exceeded", 403, false, "The tenant keeps as much as it may",
      "Waiting does not help: remove what is no longer needed, or ask for a larger quota.  Reads "
-     "and "
-     "removals still work."},
-    {"precondition-failed", 412, true, "The entity is not as you expect it",
-     "Somebody has changed it since you read it, and nothing was changed now. Read it again with "
-     "GET /v1/source/{policy}/{entity}, decide again, and send its new ETag."},
-    {"not-found", 404, false, "No such entity",
-     "The source says that there is no such entity.  This is an answer, not a fault."},
+     "and removals still work."},
+    {"precondition-failed", 412, true, "It is not as you expect it",
+     "Somebody has changed it since you read it, and nothing was changed now. Read it again (an "
+     "entity with GET /v1/source/{policy}/{entity}), decide again, and send its new ETag."},
+    {"not-found", 404, false, "No such entry",
+     "It was looked for, and there is none.  This is an answer, not a fault."},
     {"no-such-policy", 404, false, "No such policy",
      "GET /v1/policies lists the policies of this server."},
     {"no-such-guard", 404, false, "No such guard stands here",
@@ -59,16 +58,21 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
     {"no-such-problem", 404, false, "No such problem",
      "The codes stand in docs and in this server."},
-    {"wrong-type", 409, false, "It is of another kind",
-     "What is there cannot be changed in this way; the detail says what can."},
-    {"out-of-range", 409, false, "The number would leave its range", "Nothing was changed."},
     {"session-destroyed", 410, false, "The session was destroyed",
      "It has ended and stays so: treat its user as logged out, and begin another."},
     {"method-not-allowed", 405, false, "The route has no such method",
      "The header Allow lists the methods that it has."},
     {"request-timeout", 408, true, "The request came too slowly", "Send the request in one go."},
-    {"conflict", 409, true, "The changes cannot be made together",
-     "Nothing was changed.  The detail says which of them cannot be made, and why."},
+    {"bad-cursor", 400, false, "The cursor does not belong to this list",
+     "Take the cursor of the page before, with the same namespace and prefix, or begin anew."},
+    {"no-such-namespace", 404, false, "No such namespace",
+     "A namespace is named by 1 to 48 letters, digits, \"-\", \"_\" and \".\"."},
+    {"wrong-type", 409, false, "The value is of another kind",
+     "What is kept there is no integer, or nothing that this route can show."},
+    {"out-of-range", 409, false, "The outcome would pass its bound",
+     "Nothing was changed; the detail says what the value is."},
+    {"conflict", 409, false, "It conflicts with what is there",
+     "Nothing was changed.  The detail says what cannot be made, and why."},
     {"phase-refused", 409, true, "The migration cannot go to that phase now",
      "The detail says why, and for how long yet."},
     {"value-too-large", 413, false, "Too large", "The detail names the limit."},
@@ -95,6 +99,9 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"store-unavailable", 503, true, "The store cannot be reached",
      "A policy whose level is linearizable or critical is written under a guard in the store, and "
      "so is what a client guards.  Without it nothing was changed.  Try again later."},
+    {"records-unavailable", 503, true, "The records cannot be reached",
+     "Nobody can say now what is kept there, not even that there is nothing.  A change may have "
+     "been made or not.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},
@@ -179,6 +186,13 @@ std::string_view problem_code_of(Code code) noexcept {
 Problem problem_of(const Error& error) {
   Problem problem{.code = problem_code_of(error.code), .detail = error.what};
   if (problem_kind(problem.code).status == 503) problem.headers.push_back({"Retry-After", "1"});
+  return problem;
+}
+
+Problem problem_of_records(const Error& error) {
+  Problem problem = problem_of(error);
+  if (error.code == Code::store_unavailable) problem.code = "records-unavailable";
+  if (error.code == Code::not_allowed) problem.code = "conflict";
   return problem;
 }
 

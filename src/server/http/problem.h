@@ -57,6 +57,8 @@ using Outcome = std::expected<T, Problem>;
 
 // What an error of the engine means to a client.
 [[nodiscard]] Problem problem_of(const Error& error);
+// What an error of clients' records means to them.
+[[nodiscard]] Problem problem_of_records(const Error& error);
 [[nodiscard]] std::string_view problem_code_of(Code code) noexcept;
 // What a request that is none deserves.
 [[nodiscard]] std::string_view problem_code_of_status(int status) noexcept;
