@@ -33,7 +33,7 @@ constexpr auto permissions = std::to_array<Permission>({
     {"", "/v1/counters/"},
     {"", "/v1/batch/"},
     {"", "/v1/keys/", std::nullopt, 10},
-    {"POST", "/v1/invalidate/"},  // Of a namespace ...
+    {"POST", "/v1/invalidate/"},                    // Of a namespace ...
     {"POST", "/v1/invalidate", Scope::invalidate},  // ... and of the cache.
     {"", "/v1/leases/"},
     {"", "/v1/ratelimit/"},

@@ -149,15 +149,16 @@ TEST_F(TenantRoutesTest, WhatIsTheOperatorsIsNotForTenants) {
       path.replace(at, path.find('}', at) - at + 1, "users");
     }
     const auto answer = ask(method, path, "{}", key);
-    const bool is_open = path == "/" || path == "/livez" || path == "/readyz" ||
-                         path == "/v1/whoami" || path.starts_with("/problems/") ||
-                         path.starts_with("/v1/read") || path.starts_with("/v1/invalidate") ||
-                         path.starts_with("/v1/kv/") || path.starts_with("/cache/") ||
-                         path.starts_with("/v1/exists/") || path.starts_with("/v1/meta/") ||
-                         path.starts_with("/v1/touch/") || path.starts_with("/v1/getdel/") ||
-                         path.starts_with("/v1/counters/") || path.starts_with("/v1/batch/") ||
-                         path.starts_with("/v1/keys/") || path.starts_with("/v1/ratelimit/") ||
-                         path.starts_with("/v1/sessions/") || path.starts_with("/v1/usage");
+    const bool is_open = path == "/" || path.starts_with("/openapi") || path == "/livez" ||
+                         path == "/readyz" || path == "/v1/whoami" ||
+                         path.starts_with("/problems/") || path.starts_with("/v1/read") ||
+                         path.starts_with("/v1/invalidate") || path.starts_with("/v1/kv/") ||
+                         path.starts_with("/cache/") || path.starts_with("/v1/exists/") ||
+                         path.starts_with("/v1/meta/") || path.starts_with("/v1/touch/") ||
+                         path.starts_with("/v1/getdel/") || path.starts_with("/v1/counters/") ||
+                         path.starts_with("/v1/batch/") || path.starts_with("/v1/keys/") ||
+                         path.starts_with("/v1/ratelimit/") || path.starts_with("/v1/sessions/") ||
+                         path.starts_with("/v1/usage");
     if (is_open) continue;
     ++refused;
     EXPECT_EQ(answer.status, 403) << method << " " << path << " " << answer.body;
@@ -214,8 +215,8 @@ TEST_F(TenantRoutesTest, PoliciesThatAreNotItsOwnAreNotThere) {
     said.emplace(json_of(refused).at("detail").as_string());
   }
   for (const char* const body :
-       {R"({"policy":"orders"})", R"({"policy":"none"})",
-        R"({"everything":true})", R"({"tags":["order:1"]})",
+       {R"({"policy":"orders"})", R"({"policy":"none"})", R"({"everything":true})",
+        R"({"tags":["order:1"]})",
         R"({"keys":[{"policy":"users","entity":"1"},{"policy":"orders","entity":"1"}]})"}) {
     const auto refused = ask("POST", "/v1/invalidate", body, key);
     EXPECT_EQ(code_of(refused), "insufficient-scope") << body;
