@@ -61,6 +61,13 @@ std::expected<json::value, int> said_to(const Remote& remote, wire::Request requ
   return std::unexpected(exit_unavailable);
 }
 
+// The array under `name`; empty if there is none.
+json::array array_of(const json::value& object, std::string_view name) {
+  const json::value* const found =
+      object.is_object() ? object.as_object().if_contains(name) : nullptr;
+  return found != nullptr && found->is_array() ? found->as_array() : json::array();
+}
+
 std::string limit_text(const json::value& tenant, std::string_view name) {
   const std::string value = text_of(tenant, name);
   return value == "0" ? "-" : value;
@@ -79,21 +86,18 @@ void print_tenant(const json::value& tenant) {
 void print_tenants(const json::value& said) {
   fmt::print(tenant_columns, "tenant", "burst/s", "per min", "per day", "records", "bytes",
              "value bytes", "state");
-  if (said.is_object() && said.as_object().contains("tenants")) {
-    for (const json::value& one : said.at("tenants").as_array()) print_tenant(one);
-  } else {
-    print_tenant(said);
-  }
+  if (!text_of(said, "name").empty()) print_tenant(said);
+  for (const json::value& one : array_of(said, "tenants")) print_tenant(one);
 }
 
 constexpr std::string_view key_columns = "{:8} {:5} {:20} {:8} {:24} {:24} {}\n";
 
 void print_keys(const json::value& said) {
   fmt::print(key_columns, "key", "kind", "name", "state", "last used", "ends", "scopes");
-  for (const json::value& one : said.at("keys").as_array()) {
+  for (const json::value& one : array_of(said, "keys")) {
     std::string scopes;
-    for (const json::value& scope : one.at("scopes").as_array()) {
-      scopes.append(scopes.empty() ? "" : " ").append(scope.as_string());
+    for (const json::value& scope : array_of(one, "scopes")) {
+      if (scope.is_string()) scopes.append(scopes.empty() ? "" : " ").append(scope.get_string());
     }
     const auto moment = [&one](std::string_view name) {
       const std::string at = text_of(one, name);
@@ -105,7 +109,7 @@ void print_keys(const json::value& said) {
 }
 
 void print_events(const json::value& said) {
-  for (const json::value& one : said.at("events").as_array()) {
+  for (const json::value& one : array_of(said, "events")) {
     fmt::print("{}  {:16} {:20} {:8} by {} from {}  {}\n", text_of(one, "at"), text_of(one, "what"),
                text_of(one, "tenant"), text_of(one, "key_id"), text_of(one, "who"),
                text_of(one, "from"), text_of(one, "detail"));
@@ -126,8 +130,7 @@ int show(const TenantsCommand& command) {
       command.remote, {.target = "/v1/admin/keys?tenant=" + wire::percent_encode(command.name)});
   if (!keys) return keys.error();
   if (command.remote.json) {
-    json::object all = tenant->as_object();
-    all["keys"] = keys->at("keys");
+    const json::object all{{"tenant", *tenant}, {"keys", array_of(*keys, "keys")}};
     fmt::print("{}\n", json::serialize(all));
     return exit_ok;
   }

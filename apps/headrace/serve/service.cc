@@ -84,6 +84,7 @@ std::expected<TenantBookOptions, Refusal> book_options(const config::Config& con
                                                        const Service::Warn& warn) {
   using Strangers = TenantBookOptions::Strangers;
   TenantBookOptions options{.instances = config.service->instances,
+                            .value_bytes_max = config.service->value_bytes_max,
                             .strangers = Strangers::welcome};
   auto key = first_line_of(config.api_key_file);
   if (!key) return refused(key.error().what, "Write the key into its first line.");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/http/json_text.h"
+#include "server/http/rate_text.h"
 
 namespace headrace::http {
 
@@ -81,6 +82,9 @@ Task<Outcome<Answered>> BatchRoutes::batch(Call call) {
   }
   Outcome<Batch> asked = batch_of(call, limits_);
   if (!asked) co_return std::unexpected(std::move(asked.error()));
+  const std::uint64_t more = asked->ops.empty() ? 0 : asked->ops.size() - 1;
+  const Outcome<void> paid = charge(call.who, more, access_.keyspace().clock().now());
+  if (!paid) co_return std::unexpected(paid.error());
   const auto batch = std::make_shared<const Batch>(*std::move(asked));
   const Records::Ceiling ceiling = call.who->ceiling;
   auto working = at_once(batch, ceiling, limits_.batch_answer_bytes_max);

@@ -152,7 +152,10 @@ Task<Outcome<Answered>> Api::problem_page(Call call) {
 
 Task<Outcome<Answered>> Api::document(Call call) {
   std::call_once(document_made_, [this] {
-    const OpenapiTerms terms{.version = options_.version, .wants_key = !options_.api_key.empty()};
+    const bool wants_key = options_.doorkeeper == nullptr
+                               ? !options_.api_key.empty()
+                               : options_.doorkeeper->anonymous() == nullptr;
+    const OpenapiTerms terms{.version = options_.version, .wants_key = wants_key};
     document_ = boost::json::serialize(openapi_of(router_, terms));
   });
   Answered answered;

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "headrace/keyspace.h"
+#include "headrace/sync.h"
+#include "headrace/tenant_book.h"
 #include "kit/plain_records.h"
 #include "server/http/openapi_fixture.h"
 #include "server/http/server_fixture.h"
@@ -94,11 +96,21 @@ std::set<std::string> codes_of(const Document& document, const Operation& operat
 
 class OpenapiTest : public ServerTest {
  protected:
-  ~OpenapiTest() override { server.reset(); }
+  ~OpenapiTest() override {
+    server.reset();
+    if (tenants) wait(tenants->close());
+  }
 
   // From here on the server has every route that there is.
   void have_everything() {
     options.keyspace = &keyspace;
+    const auto same = [](std::string_view text) { return std::string(text); };
+    tenants = std::make_unique<TenantBook>(
+        TenantBookOptions{.strangers = TenantBookOptions::Strangers::welcome},
+        TenantBook::Ports{
+            .keyspace = keyspace, .executor = runtime, .random = runtime, .digest = same});
+    ASSERT_TRUE(wait(tenants->open()));
+    options.doorkeeper = options.tenants = tenants.get();
     options.migration = {
         .phases = {"off", "dual", "new"}, .view = [] { return MigrationView(); }, .set_phase = {}};
   }
@@ -117,6 +129,7 @@ class OpenapiTest : public ServerTest {
 
   kit::PlainRecords records;
   Keyspace keyspace{{}, {.records = records, .clock = runtime, .executor = runtime}};
+  std::unique_ptr<TenantBook> tenants;
 };
 
 TEST_F(OpenapiTest, EveryRouteIsWrittenAndNothingElse) {

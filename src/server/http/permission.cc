@@ -9,7 +9,8 @@ namespace headrace::http {
 
 namespace {
 
-// What a pattern needs.  Without a scope: any key; the handler looks at scopes itself.
+// What a pattern needs; the first that fits counts.  Without a scope: any key; the handler looks at
+// scopes itself.
 struct Permission {
   std::string_view method;  // Empty: any.
   std::string_view prefix;  // Of the pattern.
@@ -32,7 +33,8 @@ constexpr auto permissions = std::to_array<Permission>({
     {"", "/v1/counters/"},
     {"", "/v1/batch/"},
     {"", "/v1/keys/", std::nullopt, 10},
-    {"POST", "/v1/invalidate/"},
+    {"POST", "/v1/invalidate/"},                    // Of a namespace ...
+    {"POST", "/v1/invalidate", Scope::invalidate},  // ... and of the cache.
     {"", "/v1/leases/"},
     {"", "/v1/ratelimit/"},
     {"", "/v1/watch/"},
@@ -65,8 +67,6 @@ Outcome<void> check_scope(const IdentityRef& who, Scope scope) {
 
 Outcome<void> check_route(const IdentityRef& who, const Router::Entry& entry) {
   if (entry.pattern == "/") return {};
-  // Of the whole cache, where the one of a namespace stands above it in the table.
-  if (entry.pattern == "/v1/invalidate") return check_scope(who, Scope::invalidate);
   const Permission* const permission = find(entry);
   if (permission == nullptr) return check_scope(who, Scope::admin);
   if (!permission->scope) return {};

@@ -7,6 +7,7 @@
 #include "io/digest.h"
 #include "kit/plain_records.h"
 #include "server/http/server_fixture.h"
+#include "wire/uri.h"
 
 namespace headrace::http {
 namespace {
@@ -148,15 +149,16 @@ TEST_F(TenantRoutesTest, WhatIsTheOperatorsIsNotForTenants) {
       path.replace(at, path.find('}', at) - at + 1, "users");
     }
     const auto answer = ask(method, path, "{}", key);
-    const bool is_open = path == "/" || path == "/livez" || path == "/readyz" ||
-                         path == "/v1/whoami" || path.starts_with("/problems/") ||
-                         path.starts_with("/v1/read") || path.starts_with("/v1/invalidate") ||
-                         path.starts_with("/v1/kv/") || path.starts_with("/cache/") ||
-                         path.starts_with("/v1/exists/") || path.starts_with("/v1/meta/") ||
-                         path.starts_with("/v1/touch/") || path.starts_with("/v1/getdel/") ||
-                         path.starts_with("/v1/counters/") || path.starts_with("/v1/batch/") ||
-                         path.starts_with("/v1/keys/") || path.starts_with("/v1/ratelimit/") ||
-                         path.starts_with("/v1/sessions/") || path.starts_with("/v1/usage");
+    const bool is_open = path == "/" || path.starts_with("/openapi") || path == "/livez" ||
+                         path == "/readyz" || path == "/v1/whoami" ||
+                         path.starts_with("/problems/") || path.starts_with("/v1/read") ||
+                         path.starts_with("/v1/invalidate") || path.starts_with("/v1/kv/") ||
+                         path.starts_with("/cache/") || path.starts_with("/v1/exists/") ||
+                         path.starts_with("/v1/meta/") || path.starts_with("/v1/touch/") ||
+                         path.starts_with("/v1/getdel/") || path.starts_with("/v1/counters/") ||
+                         path.starts_with("/v1/batch/") || path.starts_with("/v1/keys/") ||
+                         path.starts_with("/v1/ratelimit/") || path.starts_with("/v1/sessions/") ||
+                         path.starts_with("/v1/usage");
     if (is_open) continue;
     ++refused;
     EXPECT_EQ(answer.status, 403) << method << " " << path << " " << answer.body;
@@ -164,6 +166,30 @@ TEST_F(TenantRoutesTest, WhatIsTheOperatorsIsNotForTenants) {
     EXPECT_TRUE(answer.header("www-authenticate")->contains("scope=\"admin\""));
   }
   EXPECT_GT(refused, 20);
+}
+
+// Whatever one names that is another's is not there, and stays as it was.
+TEST_F(TenantRoutesTest, WhatIsAnothersIsNotThere) {
+  serve();
+  create_tenant("shop");
+  create_tenant("bank");
+  const std::string ours = create_key(R"("tenant":"shop")");
+  const std::string theirs = create_key(R"("tenant":"bank")");
+  const std::string handle(43, 'a');
+  const std::string path = "/v1/sessions/web/" + handle;
+  const std::string begin = R"({"handle":")" + handle + R"(","data":{"n":1}})";
+  ASSERT_EQ(ask("POST", "/v1/sessions/web", begin, theirs).status, 201);
+  for (const char* const method : {"GET", "DELETE"}) {
+    const auto answer = ask(method, path, "", ours);
+    const bool is_nothing = answer.status == 404 || answer.body.contains(R"("deleted":false)");
+    EXPECT_TRUE(is_nothing) << method << " " << answer.status << " " << answer.body;
+  }
+  EXPECT_EQ(ask("POST", path + "/touch", "", ours).status, 404);
+  EXPECT_EQ(get(path, theirs).status, 200);
+  // The same handle is another session with another tenant.
+  EXPECT_EQ(ask("POST", "/v1/sessions/web", begin, ours).status, 201);
+  EXPECT_TRUE(ask("DELETE", path, "", ours).body.contains(R"("deleted":true)"));
+  EXPECT_EQ(get(path, theirs).status, 200);
 }
 
 TEST_F(TenantRoutesTest, PoliciesThatAreNotItsOwnAreNotThere) {
@@ -189,8 +215,8 @@ TEST_F(TenantRoutesTest, PoliciesThatAreNotItsOwnAreNotThere) {
     said.emplace(json_of(refused).at("detail").as_string());
   }
   for (const char* const body :
-       {R"({"policy":"orders"})", R"({"policy":"none"})", R"({"policy":"gone"})",
-        R"({"everything":true})", R"({"tags":["order:1"]})",
+       {R"({"policy":"orders"})", R"({"policy":"none"})", R"({"everything":true})",
+        R"({"tags":["order:1"]})",
         R"({"keys":[{"policy":"users","entity":"1"},{"policy":"orders","entity":"1"}]})"}) {
     const auto refused = ask("POST", "/v1/invalidate", body, key);
     EXPECT_EQ(code_of(refused), "insufficient-scope") << body;
