@@ -1,4 +1,5 @@
-// io/digest.h: SHA-256, for texts that are told from each other by their digests alone.
+// io/digest.h: SHA-256, for texts that are told from each other by their digests alone, and with a
+// key, for those whose digests nobody else shall be able to make.
 //
 // Threads:   a pure function.
 // Errors:    none.
@@ -12,5 +13,7 @@ namespace headrace::io {
 
 // In 64 hexadecimal digits.
 [[nodiscard]] std::string sha256(std::string_view text);
+// The same for HMAC-SHA-256 (RFC 2104).
+[[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view text);
 
 }  // namespace headrace::io

@@ -4,8 +4,9 @@
 //   1  version of these bytes     8  idle, nanoseconds, never negative
 //   1  kind                       8  ends, as expires
 //   8  version of the record      8  accessed, as expires
-//   8  created, as expires        2  length, then the content type
-//   8  updated, as expires        8  length, then the value
+//   8  created, as expires        8  version of its content, zero if that is the record's
+//   8  updated, as expires        2  length, then the content type
+//                                 8  length, then the value
 //   4  count, then the fields: 4 length and the name, 8 length and the value
 //   8  XXH3-64 of all that stands before
 //
@@ -28,7 +29,7 @@ constexpr std::string_view magic = "HRrd";
 constexpr std::uint8_t version = 1;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t field_bytes = 4 + 8;  // At least.
-constexpr std::size_t fixed_bytes = 4 + 1 + 1 + 8 + 6 * 8 + 2 + 8 + 4 + checksum_bytes;
+constexpr std::size_t fixed_bytes = 4 + 1 + 1 + 8 + 7 * 8 + 2 + 8 + 4 + checksum_bytes;
 
 std::unexpected<Error> damaged(std::string why) {
   return failure(Code::damaged, "these bytes are no record: " + std::move(why));
@@ -59,6 +60,7 @@ Result<Record> decode_body(std::string_view body) {
   record.idle = Duration(idle);
   record.ends = time_in(in);
   record.accessed = time_in(in);
+  record.content_version = in.number<std::uint64_t>();
   record.content_type = in.text<std::uint16_t>();
   record.value = in.text<std::uint64_t>();
   const auto fields = in.number<std::uint32_t>();
@@ -89,6 +91,7 @@ std::string encode(const Record& record) {
   out.number(static_cast<std::uint64_t>(record.idle.count()));
   out.number(number_of(record.ends));
   out.number(number_of(record.accessed));
+  out.number(record.content_version);
   out.text<std::uint16_t>(record.content_type);
   out.text<std::uint64_t>(record.value);
   out.number(static_cast<std::uint32_t>(record.fields.size()));

@@ -15,6 +15,7 @@ Record sample() {
           .fields = {{"z", "1"}, {"a", ""}, {"", "nameless"}},
           .content_type = "application/json",
           .version = 0x0102030405060708,
+          .content_version = 0x0102030405060707,
           .created = WallTime(1ms),
           .updated = WallTime(-2ms),
           .expires = WallTime(3ms),
@@ -29,6 +30,7 @@ void expect_equal(const Record& a, const Record& b) {
   EXPECT_EQ(a.fields, b.fields);
   EXPECT_EQ(a.content_type, b.content_type);
   EXPECT_EQ(a.version, b.version);
+  EXPECT_EQ(a.content_version, b.content_version);
   EXPECT_EQ(a.created, b.created);
   EXPECT_EQ(a.updated, b.updated);
   EXPECT_EQ(a.expires, b.expires);
@@ -71,7 +73,7 @@ TEST(RecordBytes, AreThoseOfVersionOne) {
   std::string bytes = "HRrd\1";
   bytes += '\0';
   bytes += std::string("\7\0\0\0\0\0\0\0", 8) + std::string(16, '\0') + never;
-  bytes += std::string(8, '\0') + never + std::string(8, '\0');
+  bytes += std::string(8, '\0') + never + std::string(16, '\0');
   bytes += std::string("\0\0", 2) + std::string("\1\0\0\0\0\0\0\0v", 9) + std::string(4, '\0');
   EXPECT_EQ(encode(record), resealed(bytes + std::string(8, '\0')));
 }
@@ -106,9 +108,9 @@ TEST(RecordBytes, SayWhatIsWrong) {
 
 TEST(RecordBytes, HostileLengthsAreNotBelieved) {
   const std::string bytes = encode(Record{});
-  expect_damaged(with(bytes, 62, "\xff\xff"), "do not add up");
-  expect_damaged(with(bytes, 64, "\xff\xff\xff\xff\xff\xff\xff\xff"), "do not add up");
-  expect_damaged(with(bytes, 72, "\xff\xff\xff\xff"), "more fields");
+  expect_damaged(with(bytes, 70, "\xff\xff"), "do not add up");
+  expect_damaged(with(bytes, 72, "\xff\xff\xff\xff\xff\xff\xff\xff"), "do not add up");
+  expect_damaged(with(bytes, 80, "\xff\xff\xff\xff"), "more fields");
 }
 
 }  // namespace

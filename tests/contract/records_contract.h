@@ -31,6 +31,7 @@ TEST_P(RecordsContract, WhatIsPutComesBackWhole) {
   Record record{.value = std::string("\0\r\n\xff", 4),
                 .content_type = "text/plain",
                 .version = 99,
+                .content_version = 5,
                 .created = at(1),
                 .updated = at(2),
                 .expires = at(3),
@@ -45,6 +46,7 @@ TEST_P(RecordsContract, WhatIsPutComesBackWhole) {
   EXPECT_EQ(found->kind, Record::Kind::value);
   EXPECT_EQ(found->value, record.value);
   EXPECT_EQ(found->content_type, record.content_type);
+  EXPECT_EQ(found->content_version, record.content_version);
   EXPECT_EQ(found->created, record.created);
   EXPECT_EQ(found->updated, record.updated);
   EXPECT_EQ(found->expires, record.expires);
@@ -286,6 +288,19 @@ TEST_P(RecordsContract, ListsWhatBeginsWithThePrefix) {
   }
   EXPECT_EQ(listed(RecordKey(tenant, "space", ""), 100).size(), 6U);
   EXPECT_TRUE(listed(RecordKey(tenant, "other", ""), 100).empty());
+}
+
+// Whatever a client makes up to go on from.
+TEST_P(RecordsContract, AListingShowsNothingButItsOwn) {
+  for (const std::string_view name : {"a", "b", "b1", "c"}) put(key(name), "v");
+  put(RecordKey(tenant + 1, "space", "b"), "theirs");
+  for (const RecordKey& from : {key("a"), key("c"), RecordKey(tenant, "other", "b"),
+                                RecordKey(tenant + 1, "space", "a"), RecordKey(1, "z", "z")}) {
+    const auto page = wait(records().list(key("b"), std::string(from.bytes()), 10));
+    if (!page) EXPECT_EQ(page.error().code, Code::invalid_argument) << page.error().what;
+    if (!page) continue;
+    for (const RecordKey& k : page->keys) EXPECT_TRUE(k.bytes().starts_with(key("b").bytes()));
+  }
 }
 
 TEST_P(RecordsContract, AListingSeesAllThatStaysWhileOthersComeAndGo) {

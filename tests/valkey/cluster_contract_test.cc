@@ -1,10 +1,12 @@
-// The store and the bus on a cluster of three nodes, put through what every store and every bus
-// must do.
+// The store, the bus and records on a cluster of three nodes, put through what each of them must
+// do.
 #include "contract/bus_contract.h"
+#include "contract/records_contract.h"
 #include "contract/store_contract.h"
 #include "headrace/bus/valkey.h"
 #include "headrace/runtime.h"
 #include "headrace/stores/valkey.h"
+#include "records/valkey/fixture.h"
 #include "stores/valkey/names.h"
 #include "stores/valkey/record.h"
 #include "valkey/shared_cluster.h"
@@ -61,6 +63,13 @@ class ClusterBusUnderTest final : public BusUnderTest {
   Runtime runtime_{{.threads = 2}};
 };
 
+Result<std::unique_ptr<RecordsUnderTest>> records_on_cluster() {
+  const Result<kit::ValkeyCluster*> cluster = shared_cluster();
+  if (!cluster) return std::unexpected(cluster.error());
+  return std::make_unique<ValkeyRecordsUnderTest>(
+      ValkeyRecordsOptions{.cluster = (*cluster)->addresses(), .prefix = new_prefix()});
+}
+
 template <class UnderTest, class Port>
 Result<std::unique_ptr<Port>> on_cluster() {
   const Result<kit::ValkeyCluster*> cluster = shared_cluster();
@@ -78,6 +87,12 @@ INSTANTIATE_TEST_SUITE_P(ValkeyCluster, BusContract,
                              .name = "valkey",
                              .make = on_cluster<ClusterBusUnderTest, BusUnderTest>}),
                          [](const auto& tested) { return tested.param.name; });
+
+const auto on_valkey = testing::Values(RecordsMaker{.name = "valkey", .make = records_on_cluster});
+const auto maker_name = [](const auto& tested) { return tested.param.name; };
+INSTANTIATE_TEST_SUITE_P(ValkeyCluster, RecordsContract, on_valkey, maker_name);
+INSTANTIATE_TEST_SUITE_P(ValkeyCluster, RecordsRaces, on_valkey, maker_name);
+INSTANTIATE_TEST_SUITE_P(ValkeyCluster, RecordsRestarts, on_valkey, maker_name);
 
 }  // namespace
 }  // namespace headrace::contract

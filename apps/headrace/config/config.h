@@ -113,8 +113,8 @@ struct ServiceConfig {
   Records records = Records::embedded;
   bool survives_power_loss = false;            // Else a death of the process alone.
   std::size_t memory_bytes_max = 128 << 20;    // Of records in front of the disk.
-  std::size_t value_bytes_max = 1 << 20;       // Of one record, where a tenant has no other limit.
   bool keys_required = false;                  // On the loopback too; elsewhere they always are.
+  std::size_t instances = 1;                   // That serve the same tenants and share their rates.
   std::string root_key_file{};                 // Made at the first start if it is not there.
   std::string pepper_file{};
   std::string resp_listen{};                   // Empty: no RESP.
@@ -334,6 +334,9 @@ using Configured = std::expected<Config, std::vector<ConfigError>>;
 [[nodiscard]] Configured read_config(std::string_view text, const std::string& path,
                                      const Environment& environment, const Flags& flags = {},
                                      const FirestoreCheck& check = {});
+
+// Whether only this machine can reach "tcp://HOST:PORT"; none: the text is not of that form.
+[[nodiscard]] std::optional<bool> listens_on_loopback(std::string_view listen);
 
 // Every key there is, with * for the names of sources and policies: "policies.*.fresh_for".
 [[nodiscard]] std::vector<std::string> known_keys();

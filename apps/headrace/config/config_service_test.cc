@@ -48,7 +48,7 @@ resp_listen = "tcp://127.0.0.1:6380"
 records = "embedded"
 durability = "power"
 memory = "1GiB"
-value_bytes_max = "2MiB"
+instances = 3
 keys_required = true
 root_key_file = "keys/root"
 pepper_file = "/etc/pepper"
@@ -56,7 +56,7 @@ pepper_file = "/etc/pepper"
   const ServiceConfig& service = config.service.value();
   EXPECT_TRUE(service.survives_power_loss);
   EXPECT_EQ(service.memory_bytes_max, 1u << 30);
-  EXPECT_EQ(service.value_bytes_max, 2u << 20);
+  EXPECT_EQ(service.instances, 3u);
   EXPECT_TRUE(service.keys_required);
   EXPECT_EQ(service.root_key_file, "/c/keys/root");
   EXPECT_EQ(service.pepper_file, "/etc/pepper");
@@ -66,9 +66,9 @@ pepper_file = "/etc/pepper"
 TEST(ConfigService, RecordsAreWhereTheStoreIs) {
   const std::string valkey = "[store]\nkind = \"valkey\"\naddress = \"127.0.0.1:6379\"\n";
   EXPECT_EQ(read(valkey + "[service]\n").service->records, Kept::valkey);
-  EXPECT_EQ(read("data_dir = \"d\"\n" + valkey + "[service]\nrecords = \"embedded\"\n")
-                .service->records,
-            Kept::embedded);
+  EXPECT_EQ(
+      read("data_dir = \"d\"\n" + valkey + "[service]\nrecords = \"embedded\"\n").service->records,
+      Kept::embedded);
   EXPECT_THAT(
       faults("data_dir = \"d\"\n[service]\nrecords = \"valkey\"\n"),
       ElementsAre("h.toml:3:11: service.records: \"valkey\" is where [store] is: set its kind to "
@@ -89,8 +89,8 @@ TEST(ConfigService, DurabilityIsOfADiskOfItsOwn) {
 }
 
 TEST(ConfigService, LimitsAreSound) {
-  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nvalue_bytes_max = \"65MiB\"\n"),
-              ElementsAre("h.toml:3:19: service.value_bytes_max: must be 64MiB or less"));
+  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\ninstances = 0\n"),
+              ElementsAre(HasSubstr("h.toml:3:13: service.instances: must be")));
   EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nmemory = \"1KiB\"\n"),
               ElementsAre(HasSubstr("service.memory")));
 }
@@ -100,8 +100,8 @@ TEST(ConfigService, RespIsOfTheService) {
               ElementsAre(HasSubstr("resp_listen: serves clients' records: there must be")));
   EXPECT_THAT(faults("resp_listen = \"6379\"\n[service]\nrecords = \"memory\"\n"),
               ElementsAre(HasSubstr("resp_listen: must be like")));
-  const Config config = read("[service]\nrecords = \"memory\"\n",
-                             {{"HEADRACE_RESP_LISTEN", "tcp://127.0.0.1:7000"}});
+  const Config config =
+      read("[service]\nrecords = \"memory\"\n", {{"HEADRACE_RESP_LISTEN", "tcp://127.0.0.1:7000"}});
   EXPECT_EQ(config.service->resp_listen, "tcp://127.0.0.1:7000");
 }
 

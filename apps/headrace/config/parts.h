@@ -3,7 +3,6 @@
 // Threads: belong to one thread.  Errors: go into the report.  Lifetimes: nothing is kept.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,8 +27,6 @@ void read_store(StoreConfig& into, const std::string& emulator, Section store);
 void read_bus(Config& config, Section bus, Place store);
 void read_journal(Config& config, Section journal);
 
-// Whether only this machine can reach "tcp://HOST:PORT"; none: the text is not of that form.
-[[nodiscard]] std::optional<bool> listens_on_loopback(std::string_view listen);
 // [service]; then `resp_listen`.  REQUIRES: [store] has been read.
 void read_service(Config& config, Section service, bool is_wanted);
 void read_resp_listen(Config& config, Section& top);

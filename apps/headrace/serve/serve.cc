@@ -262,6 +262,9 @@ std::optional<int> Server::open_service() {
   });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   service_ = std::move(*opened);
+  if (const auto listens = service_->listen(config_, runtime_, *engine_); !listens) {
+    return refuse(listens.error().what, listens.error().advice, listens.error().code);
+  }
   return std::nullopt;
 }
 
@@ -298,7 +301,8 @@ std::optional<int> Server::listen() {
   options.shutdown_within = config_.shutdown_timeout;
   if (service_) {
     options.keyspace = &service_->keyspace();
-    options.doorkeeper = &service_->doorkeeper();
+    options.doorkeeper = &service_->tenants();
+    options.tenants = &service_->tenants();
   }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));
@@ -348,7 +352,9 @@ std::string Server::store_text() const {
 
 void Server::greet() const {
   const std::string url = "http://" + io::to_string(server_->address());
-  fmt::print("headrace {} listens on {}\n", version, url);
+  const std::string resp_url = service_ ? service_->resp_url() : "";
+  fmt::print("headrace {} listens on {}{}\n", version, url,
+             resp_url.empty() ? "" : " and " + resp_url);
   if (!config_.policies.empty()) {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
@@ -514,6 +520,7 @@ void Server::drain(Signals& signals) {
 
 void Server::end() {
   if (server_) server_->drain();
+  if (service_) service_->drain();
   server_.reset();
   service_.reset();
   snapshots_.clear();

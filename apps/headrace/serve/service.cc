@@ -2,11 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "commands/commands.h"
+#include "headrace/meter.h"
 #include "headrace/records/embedded.h"
+#include "headrace/records/valkey.h"
 #include "headrace/sync.h"
+#include "io/address.h"
+#include "io/digest.h"
+#include "serve/passwords.h"
+#include "serve/root_key.h"
+#include "version.h"
 
 namespace headrace::app {
 
@@ -14,6 +22,11 @@ namespace {
 
 using Kept = config::ServiceConfig::Records;
 using Opened = std::expected<std::unique_ptr<Records>, Refusal>;
+
+std::unexpected<Refusal> refused(std::string what, std::string advice, int code = exit_config) {
+  return std::unexpected(
+      Refusal{.what = std::move(what), .advice = std::move(advice), .code = code});
+}
 
 Opened open_embedded(const config::Config& config, Runtime& runtime, const Service::Warn& warn) {
   const config::ServiceConfig& service = *config.service;
@@ -24,53 +37,148 @@ Opened open_embedded(const config::Config& config, Runtime& runtime, const Servi
   }
   auto opened = open_embedded_records(std::move(options), runtime);
   if (opened) return *std::move(opened);
-  return std::unexpected(
-      Refusal{.what = opened.error().what,
-              .advice = "Give each server a data folder of its own with --data-dir, or mend this "
-                        "one: clients' records are nowhere else.",
-              .code = exit_unavailable});
+  return refused(opened.error().what,
+                 "Give each server a data folder of its own with --data-dir, or mend this one: "
+                 "clients' records are nowhere else.",
+                 exit_unavailable);
 }
 
-// Whoever asks without a key, where that is allowed.
-class OpenDoor final : public Doorkeeper {
- public:
-  explicit OpenDoor(std::size_t value_bytes_max) {
-    auto who = std::make_shared<Identity>();
-    who->tenant = 1;
-    who->tenant_name = "default";
-    who->scopes = Scopes(~static_cast<std::uint32_t>(Scope::admin));
-    who->policies = {"*"};
-    who->value_bytes_max = value_bytes_max;
-    anonymous_ = std::move(who);
-  }
-  Result<IdentityRef> admit(std::string_view) override {
-    return failure(Code::not_allowed, "the key is not valid");
-  }
-  IdentityRef anonymous() const override { return anonymous_; }
+// On the server of the store, beside its keys and under a prefix of their own.
+Opened open_valkey(const config::Config& config, Runtime& runtime, const Service::Warn& warn) {
+  auto store = with_passwords(*config.shared_store);
+  if (!store) return refused(store.error().what, password_advice);
+  ValkeyRecordsOptions options{.address = store->address,
+                               .cluster = store->cluster,
+                               .sentinels = store->sentinels,
+                               .sentinel_master = store->sentinel_master,
+                               .sentinel_user = store->sentinel_user,
+                               .sentinel_password = store->sentinel_password,
+                               .user = store->user,
+                               .password = store->password,
+                               .tls = store->tls,
+                               .tls_ca_file = store->tls_ca_file,
+                               .tls_cert_file = store->tls_cert_file,
+                               .tls_key_file = store->tls_key_file,
+                               .prefix = store->prefix + "-records",
+                               .connections = store->connections,
+                               .replicas = store->replicas,
+                               .replicas_within = store->replicas_within,
+                               .connect_within = store->connect_within,
+                               .answer_within = store->answer_within,
+                               .notice = warn};
+  auto opened = open_valkey_records(std::move(options), runtime);
+  if (!opened) return refused(opened.error().what, "Mend [store].");
+  return *std::move(opened);
+}
 
- private:
-  IdentityRef anonymous_;
-};
+// Beyond the loopback nobody comes in without a key.
+bool wants_keys(const config::Config& config) {
+  const config::ServiceConfig& service = *config.service;
+  const auto is_open = [](const std::string& listen) {
+    return !listen.empty() && !config::listens_on_loopback(listen).value_or(false);
+  };
+  return service.keys_required || !config.api_key_file.empty() || is_open(config.listen) ||
+         is_open(service.resp_listen);
+}
+
+std::expected<TenantBookOptions, Refusal> book_options(const config::Config& config,
+                                                       Runtime& runtime,
+                                                       const Service::Warn& warn) {
+  using Strangers = TenantBookOptions::Strangers;
+  TenantBookOptions options{.instances = config.service->instances,
+                            .strangers = Strangers::welcome};
+  auto key = first_line_of(config.api_key_file);
+  if (!key) return refused(key.error().what, "Write the key into its first line.");
+  if (!key->empty()) options.operator_keys.push_back(*std::move(key));
+  if (!wants_keys(config)) return options;
+  options.strangers = Strangers::refused;
+  if (config.service->root_key_file.empty()) {
+    if (!options.operator_keys.empty()) return options;
+    return refused("keys are required, and nobody has one: there is no file for the operator's",
+                   "Set root_key_file in [service], or data_dir, where it is made.");
+  }
+  auto root = read_or_make_root_key(config.service->root_key_file, runtime);
+  if (!root) return refused(root.error().what, "Mend the file, or name another root_key_file.");
+  if (root->is_new) warn("the operator's key was made, in " + config.service->root_key_file);
+  options.operator_keys.push_back(std::move(root->text));
+  return options;
+}
+
+std::expected<TenantBook::Digest, Refusal> digest_of(const config::Config& config) {
+  auto pepper = first_line_of(config.service->pepper_file);
+  if (!pepper) return refused(pepper.error().what, "Write the pepper into its first line.");
+  if (pepper->empty()) return [](std::string_view text) { return io::sha256(text); };
+  return [pepper = *std::move(pepper)](std::string_view text) {
+    return io::hmac_sha256(pepper, text);
+  };
+}
 
 }  // namespace
 
 std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Config& config,
                                                                Runtime& runtime, Warn warn) {
-  auto records = open_embedded(config, runtime, warn);
+  auto options = book_options(config, runtime, warn);
+  if (!options) return std::unexpected(std::move(options.error()));
+  auto digest = digest_of(config);
+  if (!digest) return std::unexpected(std::move(digest.error()));
+  auto records = config.service->records == Kept::valkey ? open_valkey(config, runtime, warn)
+                                                         : open_embedded(config, runtime, warn);
   if (!records) return std::unexpected(std::move(records.error()));
   std::unique_ptr<Service> service(new Service);
   service->records_ = std::move(*records);
   service->keyspace_ = std::make_unique<Keyspace>(
       KeyspaceOptions{},
       Keyspace::Ports{.records = *service->records_, .clock = runtime, .executor = runtime});
-  service->doorkeeper_ = std::make_unique<OpenDoor>(config.service->value_bytes_max);
+  service->tenants_ =
+      std::make_unique<TenantBook>(*std::move(options), TenantBook::Ports{
+                                                            .keyspace = *service->keyspace_,
+                                                            .executor = runtime,
+                                                            .random = runtime,
+                                                            .digest = *std::move(digest)});
+  const Result<void> opened = wait(service->tenants_->open());
+  if (!opened) warn(opened.error().what + "; no tenant's key is known until then");
   return service;
+}
+
+std::expected<void, Refusal> Service::listen(const config::Config& config, Runtime& runtime,
+                                             Engine& engine) {
+  if (config.service->resp_listen.empty()) return {};
+  RespServerOptions options{.listen = config.service->resp_listen, .version = version};
+  options.toll = [&runtime](const Identity& who, std::uint32_t cost) -> std::optional<std::string> {
+    if (!who.meter) return std::nullopt;
+    const Meter::Reading reading = who.meter->spend(cost, runtime.now());
+    if (reading.allowed) return std::nullopt;
+    const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(reading.retry_after);
+    return fmt::format("policy={} retry_after_ms={}", Meter::windows[reading.tightest].name,
+                       wait_ms.count());
+  };
+  options.connections_max = config.server.connections_max;
+  options.shutdown_within = config.shutdown_timeout;
+  auto server = RespServer::make(std::move(options), runtime, *keyspace_, *tenants_, engine);
+  if (!server) {
+    return refused(server.error().what,
+                   "Choose where to speak RESP with resp_listen, as tcp://127.0.0.1:6380.",
+                   server.error().code == Code::refused ? exit_unavailable : exit_config);
+  }
+  resp_ = std::move(*server);
+  return {};
+}
+
+std::string Service::resp_url() const {
+  return resp_ ? "redis://" + io::to_string(resp_->address()) : std::string();
+}
+
+void Service::drain() {
+  if (resp_) resp_->drain();
 }
 
 void Service::end() {
   if (!records_) return;
-  wait(keyspace_->close());
-  doorkeeper_.reset();
+  drain();
+  resp_.reset();
+  if (tenants_) wait(tenants_->close());
+  tenants_.reset();
+  if (keyspace_) wait(keyspace_->close());
   keyspace_.reset();
   records_->close();
   records_.reset();

@@ -1,4 +1,5 @@
-// serve/service.h: the cache service of a server: what keeps clients' records, and who they are.
+// serve/service.h: the cache service of a server: what keeps clients' records, who they are, and
+// the protocol of Redis.
 //
 // Threads:   one; what it opens may be used from any.
 // Errors:    a Refusal, with what would help.
@@ -11,11 +12,13 @@
 #include <string>
 
 #include "config/config.h"
+#include "headrace/engine.h"
 #include "headrace/keyspace.h"
 #include "headrace/records.h"
 #include "headrace/runtime.h"
-#include "headrace/tenants.h"
+#include "headrace/tenant_book.h"
 #include "serve/stores.h"
+#include "server/resp/server.h"
 
 namespace headrace::app {
 
@@ -30,7 +33,15 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   [[nodiscard]] Keyspace& keyspace() noexcept { return *keyspace_; }
-  [[nodiscard]] Doorkeeper& doorkeeper() noexcept { return *doorkeeper_; }
+  [[nodiscard]] TenantBook& tenants() noexcept { return *tenants_; }
+
+  // Speaks RESP from here on, if the configuration names a place for it.
+  [[nodiscard]] std::expected<void, Refusal> listen(const config::Config& config, Runtime& runtime,
+                                                    Engine& engine);
+  // "redis://127.0.0.1:6379"; empty: nowhere.
+  [[nodiscard]] std::string resp_url() const;
+  // No more RESP.  Blocks until no session is left.
+  void drain();
   // What is wrong with the records now; empty if nothing is.
   [[nodiscard]] std::string trouble() const { return records_->health().trouble; }
 
@@ -42,7 +53,8 @@ class Service {
 
   std::unique_ptr<Records> records_;
   std::unique_ptr<Keyspace> keyspace_;
-  std::unique_ptr<Doorkeeper> doorkeeper_;
+  std::unique_ptr<TenantBook> tenants_;
+  std::unique_ptr<RespServer> resp_;
 };
 
 // Where records are kept, for people; "none" without a service.

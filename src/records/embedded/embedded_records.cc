@@ -40,9 +40,9 @@ class EmbeddedRecords final : public Records {
   [[nodiscard]] Result<void> open();
 
   std::optional<RecordRef> peek(std::string_view key) const noexcept override {
-    const KeptRef kept = closed_.load(std::memory_order_relaxed) ? nullptr : front_.find(key);
+    KeptRef kept = closed_.load(std::memory_order_relaxed) ? nullptr : front_.find(key);
     if (!kept) return std::nullopt;
-    return record_of(kept);
+    return record_of(std::move(kept));
   }
   Task<Result<std::vector<RecordRef>>> read(std::vector<RecordKey> keys) override;
   Task<Result<std::vector<RecordRef>>> edit(std::vector<RecordKey> keys, Editor editor,
@@ -96,7 +96,7 @@ Result<void> EmbeddedRecords::open() {
 Result<void> EmbeddedRecords::open_file() {
   auto made = embedded::make_private_file(options_.path);
   if (!made) return made;
-  auto database = open_for_writing(options_.path, options_.durability, seams_.pages_max);
+  auto database = open_for_writing(options_.path, seams_.pages_max);
   if (!database) return std::unexpected(database.error());
   auto tables = Tables::open(std::move(*database));
   if (!tables) return std::unexpected(tables.error());
@@ -115,6 +115,7 @@ Result<void> EmbeddedRecords::open_file() {
 }
 
 Task<Result<std::vector<RecordRef>>> EmbeddedRecords::read(std::vector<RecordKey> keys) {
+  if (closed_) co_return failure(Code::closed, "the records are closed");
   co_return told(readers_->read(keys));
 }
 

@@ -18,9 +18,9 @@ std::unexpected<Error> closed() {
 
 std::optional<RecordRef> InMemoryRecords::peek(std::string_view key) const noexcept {
   if (closed_.load(std::memory_order_relaxed)) return std::nullopt;
-  const KeptRef kept = front_.find(key);
+  KeptRef kept = front_.find(key);
   if (!kept) return std::nullopt;
-  return record_of(kept);
+  return record_of(std::move(kept));
 }
 
 Task<Result<std::vector<RecordRef>>> InMemoryRecords::read(std::vector<RecordKey> keys) {
@@ -35,7 +35,7 @@ Task<Result<std::vector<RecordRef>>> InMemoryRecords::read(std::vector<RecordKey
       kept = find(key);
       front_.fill(kept, ticket);
     }
-    records.push_back(record_of(kept));
+    records.push_back(record_of(std::move(kept)));
   }
   co_return records;
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -19,11 +19,9 @@ namespace headrace::embedded_records {
 
 class Kept {
  public:
-  Kept(std::string_view key, Record record) : record_(std::move(record)), is_there_(true) {
-    set(key);
-  }
+  Kept(std::string_view key, Record record) : Kept(key, true) { record_ = std::move(record); }
   // That there is none.
-  explicit Kept(std::string_view key) : is_there_(false) { set(key); }
+  explicit Kept(std::string_view key) : Kept(key, false) {}
   Kept(const Kept&) = delete;
   Kept& operator=(const Kept&) = delete;
 
@@ -35,8 +33,8 @@ class Kept {
   [[nodiscard]] const Record& record() const noexcept { return record_; }
 
  private:
-  void set(std::string_view key) {
-    size_ = key.size();
+  Kept(std::string_view key, bool is_there)
+      : size_(static_cast<std::uint32_t>(key.size())), is_there_(is_there) {
     if (size_ <= short_.size()) {
       std::memcpy(short_.data(), key.data(), size_);
     } else {
@@ -44,18 +42,20 @@ class Kept {
     }
   }
 
-  std::size_t size_ = 0;
-  std::array<char, 48> short_{};
+  // First what a look-up needs: with the counts of references it fills one line of the cache.
+  std::uint32_t size_;
+  bool is_there_;
+  std::array<char, 43> short_{};
   std::string long_;
   Record record_;
-  bool is_there_;
 };
 using KeptRef = std::shared_ptr<const Kept>;
 
 // Null if there is none.
-[[nodiscard]] inline RecordRef record_of(const KeptRef& kept) noexcept {
+[[nodiscard]] inline RecordRef record_of(KeptRef kept) noexcept {
   if (!kept->is_there()) return nullptr;
-  return {kept, &kept->record()};
+  const Record* const record = &kept->record();
+  return {std::move(kept), record};
 }
 
 }  // namespace headrace::embedded_records

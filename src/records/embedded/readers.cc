@@ -1,5 +1,6 @@
 #include "records/embedded/readers.h"
 
+#include <optional>
 #include <utility>
 
 #include "embedded/database.h"
@@ -129,21 +130,22 @@ Result<std::unique_ptr<Readers>> Readers::open(const std::string& path, std::siz
 }
 
 Result<std::vector<RecordRef>> Readers::read(const std::vector<RecordKey>& keys) {
-  const Turn turn(*this);
-  if (turn.is_closed()) return Turn::closed();
+  std::optional<Turn> turn;  // When it is needed: memory waits for nobody.
   std::vector<RecordRef> records;
   records.reserve(keys.size());
   for (const RecordKey& key : keys) {
     KeptRef kept = front_.find(key.bytes());
     if (!kept) {
+      if (!turn) turn.emplace(*this);
+      if (turn->is_closed()) return Turn::closed();
       const Front::Ticket ticket = front_.ticket(key.bytes());
-      auto found = read_one(turn->find, key.bytes());
+      auto found = read_one((*turn)->find, key.bytes());
       if (!found) return std::unexpected(std::move(found.error()));
       if (seams_.after_read) seams_.after_read();
       kept = *std::move(found);
       front_.fill(kept, ticket);
     }
-    records.push_back(record_of(kept));
+    records.push_back(record_of(std::move(kept)));
   }
   return records;
 }

@@ -29,7 +29,7 @@ class Readers {
   Readers(const Seams& seams, Front& front);
   ~Readers();
 
-  // The records under the keys, in their order; fills the memory in front with them.
+  // The records under the keys, in their order, from memory where it knows; fills it with the rest.
   [[nodiscard]] Result<std::vector<RecordRef>> read(const std::vector<RecordKey>& keys);
   [[nodiscard]] Result<Records::Page> list(const RecordKey& prefix, const std::string& from,
                                            std::size_t keys_max);

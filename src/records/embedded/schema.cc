@@ -33,16 +33,14 @@ Result<void> create(Database& database) {
 
 }  // namespace
 
-Result<Database> open_for_writing(const std::string& path, Durability durability,
-                                  std::int64_t pages_max) {
+Result<Database> open_for_writing(const std::string& path, std::int64_t pages_max) {
   auto database = Database::open(path);
   if (!database) return database;
   const auto ours = database->is_of(application_id, schema_version);
   if (!ours) return std::unexpected(ours.error());
   auto ready = database->use_log();
-  std::string settings = durability == Durability::power ? "PRAGMA synchronous = FULL;"
-                                                         : "PRAGMA synchronous = NORMAL;";
-  settings += "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
+  std::string settings =
+      "PRAGMA synchronous = FULL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
   if (pages_max > 0) settings += "PRAGMA max_page_count = " + std::to_string(pages_max) + ";";
   if (ready) ready = database->run(settings);
   if (ready && !*ours) ready = create(*database);

@@ -9,19 +9,15 @@
 #include <string>
 
 #include "embedded/database.h"
-#include "headrace/records/embedded.h"
 #include "headrace/result.h"
 
 namespace headrace::embedded_records {
 
-using Durability = EmbeddedRecordsOptions::Durability;
-
 inline constexpr std::int64_t application_id = 0x48527264;  // "HRrd".
 inline constexpr std::int64_t schema_version = 1;
 
-// The connection that writes; makes the tables in an empty file.
+// The connection that writes, each commit synced; makes the tables in an empty file.
 [[nodiscard]] Result<embedded::Database> open_for_writing(const std::string& path,
-                                                          Durability durability,
                                                           std::int64_t pages_max);
 
 // One that reads, beside it.

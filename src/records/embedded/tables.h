@@ -31,6 +31,8 @@ class Tables {
 
   [[nodiscard]] Result<void> begin() { return begin_.run(); }
   [[nodiscard]] Result<void> commit() { return commit_.run(); }
+  // From here on a commit is handed to the system and not synced.
+  [[nodiscard]] Result<void> sync_no_more() { return database_.run("PRAGMA synchronous = NORMAL"); }
   void roll_back() noexcept { database_.roll_back(); }
 
   [[nodiscard]] Result<KeptRef> find(std::string_view key) { return read_one(find_, key); }

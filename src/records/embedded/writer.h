@@ -96,6 +96,7 @@ class Writer {
   const Parts parts_;
   Tables tables_;
   std::uint64_t last_version_;
+  bool syncs_ = true;  // Each commit.
 
   // Of the group under way: what its edits have made so far.
   std::vector<KeptRef> changed_;                              // In order; the last of a key counts.

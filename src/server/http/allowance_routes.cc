@@ -127,10 +127,11 @@ Outcome<Amount> amount_in(const wire::Request& request, std::size_t json_depth_m
   std::int64_t amount = 0;
   if (const auto* const object = body->object({"amount"})) {
     const auto* const member = object->if_contains("amount");
-    amount = member != nullptr && member->is_int64() ? member->as_int64() : -1;
+    boost::system::error_code error;  // 1.0 is a whole number, too.
+    if (member != nullptr) amount = member->to_number<std::int64_t>(error);
     if (member == nullptr) {
       body->fault("/amount", "is missing");
-    } else if (amount < 0 || amount > amount_max) {
+    } else if (error || amount < 0 || amount > amount_max) {
       body->fault("/amount", "must be a whole number from 0 to " + std::to_string(amount_max));
     }
   }

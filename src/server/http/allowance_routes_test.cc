@@ -72,6 +72,7 @@ TEST_F(AllowanceRoutesTest, WhatIsGrantedIsAnAnswerWhateverItIs) {
   Client to = client();
   EXPECT_EQ(spend(to, "42", "3").body,
             R"({"granted":3,"left":7,"unlimited":false,"state":"amount","open":true})");
+  EXPECT_EQ(spend(to, "42", "0.0").status, 200) << "a whole number, however it is written";
   EXPECT_EQ(spend(to, "42", "9").body,
             R"({"granted":7,"left":0,"unlimited":false,"state":"exhausted","open":false})");
   EXPECT_EQ(spend(to, "rich", "9").body,
@@ -94,7 +95,7 @@ TEST_F(AllowanceRoutesTest, ALookSpendsNothing) {
 
 TEST_F(AllowanceRoutesTest, FaultsAreTold) {
   Client to = client();
-  for (const char* const amount : {"-1", "1.5", "\"1\"", "1000000000001", "null"}) {
+  for (const char* const amount : {"-1", "1.5", "\"1\"", "1000000000001", "1e30", "null"}) {
     const auto refused = spend(to, "42", amount);
     EXPECT_EQ(code_of(refused), "validation") << amount;
     EXPECT_THAT(refused.body, HasSubstr("/amount")) << amount;

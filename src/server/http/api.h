@@ -17,6 +17,7 @@
 #include "headrace/clock.h"
 #include "headrace/engine.h"
 #include "headrace/random.h"
+#include "server/http/admission.h"
 #include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/guard_routes.h"
@@ -25,11 +26,13 @@
 #include "server/http/migration_routes.h"
 #include "server/http/policy_routes.h"
 #include "server/http/read_routes.h"
+#include "server/http/record_routes.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
 #include "server/http/user_session_routes.h"
+#include "server/http/tenant_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -51,7 +54,7 @@ class Api final : public Service {
 
   [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request,
                                                std::string& out) override;
-  [[nodiscard]] Task<Reply> answer(wire::Request request) override;
+  [[nodiscard]] Task<Reply> answer(wire::Request request, std::string peer) override;
   [[nodiscard]] Reply refuse(const wire::HttpFault& fault) override;
   void count(const Said& said, Duration took) override;
   [[nodiscard]] bool is_draining() const noexcept override { return draining_; }
@@ -79,21 +82,26 @@ class Api final : public Service {
     std::string path{};
     std::string request_id{};
     bool head = false;
+    wire::Headers headers{};  // That every answer to who asks has.
   };
   static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
-  [[nodiscard]] Outcome<void> admit(const wire::Request& request) const;
-  [[nodiscard]] bool is_key(std::string_view authorization) const noexcept;
+  // Whether who asks may do this now; it is paid for from here on.
+  [[nodiscard]] Outcome<void> permit(const IdentityRef& who, const Router::Entry& entry) const;
+  [[nodiscard]] Task<Outcome<Answered>> handle(const Router::Entry* entry, Call call);
   [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
 
+  void add_record_routes();
   void add_health_routes();
   [[nodiscard]] Task<Outcome<Answered>> ready(Call call);
   [[nodiscard]] Task<Outcome<Answered>> metrics(Call call);
   [[nodiscard]] Task<Outcome<Answered>> stats(Call call);
   [[nodiscard]] Task<Outcome<Answered>> problem_page(Call call);
   [[nodiscard]] Task<Outcome<Answered>> index(Call call);
+  [[nodiscard]] Task<Outcome<Answered>> document(Call call);
 
   ServerOptions options_;
   Parts parts_;
+  Admission admission_;
   SnapshotRoutes snapshots_;
   ReadRoutes reads_;
   MergedRoutes merged_;
@@ -104,7 +112,11 @@ class Api final : public Service {
   PolicyRoutes policies_;
   MigrationRoutes migration_;
   std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
+  std::optional<RecordRoutes> records_;  // If the server keeps any.
+  TenantRoutes tenants_;
   Router router_;
+  std::once_flag document_made_;
+  std::string document_;                             // openapi.json
   std::vector<std::unique_ptr<Counters>> counters_;  // One per loop.
   const Instant began_;
   mutable std::mutex prices_mutex_;

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,11 @@ using kit::eventually;
 
 class Client {
  public:
-  explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  // Sees what ask() is answered.
+  using Watcher = std::function<void(const wire::Request&, const wire::Response&)>;
+
+  explicit Client(std::uint16_t port, Watcher watcher = {})
+      : socket_(::socket(AF_INET, SOCK_STREAM, 0)), watcher_(std::move(watcher)) {
     const timeval patience{.tv_sec = 20, .tv_usec = 0};
     setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     sockaddr_in to{};
@@ -64,7 +69,10 @@ class Client {
     std::string bytes;
     append_request(bytes, request);
     send(bytes);
-    return receive(request.method == "HEAD" ? wire::Body::left_out : wire::Body::sent);
+    wire::Response response =
+        receive(request.method == "HEAD" ? wire::Body::left_out : wire::Body::sent);
+    if (watcher_ && response.status != 0) watcher_(request, response);
+    return response;
   }
   wire::Response get(std::string target, wire::Headers headers = {}) {
     return ask({.method = "GET", .target = std::move(target), .headers = std::move(headers)});
@@ -92,6 +100,7 @@ class Client {
   }
 
   int socket_;
+  Watcher watcher_;
   std::string held_;
   wire::ResponseParser parser_{{.body_bytes_max = 256 << 20}};
 };

@@ -14,6 +14,11 @@ std::string_view name_of(Route route) noexcept {
     case Route::source: return "source";
     case Route::explain: return "explain";
     case Route::guard: return "guard";
+    case Route::kv: return "kv";
+    case Route::kv_batch: return "kv_batch";
+    case Route::kv_list: return "kv_list";
+    case Route::counter: return "counter";
+    case Route::ratelimit: return "ratelimit";
     case Route::allowance: return "allowance";
     case Route::gate: return "gate";
     case Route::snapshot: return "snapshot";

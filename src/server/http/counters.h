@@ -24,6 +24,11 @@ enum class Route : std::uint8_t {
   source,
   explain,
   guard,
+  kv,
+  kv_batch,
+  kv_list,
+  counter,
+  ratelimit,
   allowance,
   gate,
   snapshot,
@@ -33,7 +38,7 @@ enum class Route : std::uint8_t {
   health,
   other,
 };
-inline constexpr std::size_t route_count = 16;
+inline constexpr std::size_t route_count = 21;
 [[nodiscard]] std::string_view name_of(Route route) noexcept;
 
 // Upper bounds of the histogram's buckets; one more has no bound.

@@ -1,14 +1,19 @@
-// The routes that say how the server is: /livez, /readyz, /metrics, /v1/stats, /problems/{code} and
-// /.
+// The routes that say how the server is, and what it answers: /livez, /readyz, /metrics, /v1/stats,
+// /problems/{code}, /openapi.json and /.
 #include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "server/http/answer_text.h"
 #include "server/http/api.h"
 #include "server/http/json_text.h"
 #include "server/http/metrics.h"
+#include "server/http/openapi.h"
 #include "server/http/stats_text.h"
+#include "wire/uri.h"
 
 namespace headrace::http {
 
@@ -75,6 +80,8 @@ void Api::add_health_routes() {
                [this](Call call) { return stats(std::move(call)); }});
   router_.add({"GET", "/problems/{code}", Route::other, "what a problem's code means",
                [this](Call call) { return problem_page(std::move(call)); }});
+  router_.add({"GET", "/openapi.json", Route::other, "what all routes take and answer",
+               [this](Call call) { return document(std::move(call)); }});
   router_.add({"GET", "/", Route::other, "this list",
                [this](Call call) { return index(std::move(call)); }});
 }
@@ -113,6 +120,7 @@ Task<Outcome<Answered>> Api::metrics(Call) {
   if (parts_.store) input.store = parts_.store->usage();
   if (options_.feeds) input.feeds = options_.feeds();
   if (options_.migration.view) input.migration = options_.migration.view();
+  if (options_.tenants) input.tenants = options_.tenants->stats();
   co_return text_answer(metrics_text(input), metrics_type);
 }
 
@@ -140,6 +148,23 @@ Task<Outcome<Answered>> Api::problem_page(Call call) {
   std::string text = std::to_string(found->status) + " " + std::string(found->code) + "\n\n";
   text.append(found->title).append(".\n\n").append(found->advice).append("\n");
   co_return text_answer(std::move(text));
+}
+
+Task<Outcome<Answered>> Api::document(Call call) {
+  std::call_once(document_made_, [this] {
+    const OpenapiTerms terms{.version = options_.version, .wants_key = !options_.api_key.empty()};
+    document_ = boost::json::serialize(openapi_of(router_, terms));
+  });
+  Answered answered;
+  std::string etag = etag_of(document_);
+  const bool is_known = wire::etag_listed(call.request.header("if-none-match").value_or(""), etag);
+  answered.response = {.status = is_known ? 304 : 200,
+                       .headers = {{"ETag", std::move(etag)}, {"Cache-Control", "no-cache"}}};
+  if (!is_known) {
+    answered.response.headers.push_back({"Content-Type", "application/json"});
+    answered.response.body = document_;
+  }
+  co_return answered;
 }
 
 Task<Outcome<Answered>> Api::index(Call) {

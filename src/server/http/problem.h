@@ -7,7 +7,9 @@
 // Lifetimes: codes are views of literals.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +42,8 @@ struct Problem {
   std::string detail{};
   wire::Headers headers{};
   std::vector<Fault> errors{};
+  std::vector<std::string> violated{};           // Of quota-exceeded: by which policies ...
+  std::optional<std::int64_t> retry_after_ms{};  // ... and until when.
 };
 
 template <class T>
@@ -53,6 +57,8 @@ using Outcome = std::expected<T, Problem>;
 
 // What an error of the engine means to a client.
 [[nodiscard]] Problem problem_of(const Error& error);
+// What an error of clients' records means to them.
+[[nodiscard]] Problem problem_of_records(const Error& error);
 [[nodiscard]] std::string_view problem_code_of(Code code) noexcept;
 // What a request that is none deserves.
 [[nodiscard]] std::string_view problem_code_of_status(int status) noexcept;

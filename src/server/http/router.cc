@@ -36,9 +36,15 @@ bool serves(const Router::Entry& entry, std::string_view method) {
 
 }  // namespace
 
+Outcome<std::string> bytes_of(std::string_view raw) {
+  auto bytes = wire::percent_decode(raw);
+  if (!bytes) return problem("bad-request", bytes.error().what);
+  return *std::move(bytes);
+}
+
 Outcome<std::string> text_of(std::string_view raw) {
-  auto text = wire::percent_decode(raw);
-  if (!text) return problem("bad-request", text.error().what);
+  auto text = bytes_of(raw);
+  if (!text) return text;
   if (wire::is_utf8(*text)) return *std::move(text);
   return problem("bad-request",
                  "names and entities are UTF-8, and this one is not; bytes that are no text can be "
@@ -56,10 +62,11 @@ Outcome<Router::Found> Router::find(std::string_view method, std::string_view pa
       continue;
     }
     Found found{.entry = &entry};
-    for (const std::string_view raw : captures) {
-      auto text = text_of(raw);
-      if (!text) return std::unexpected(std::move(text.error()));
-      found.captures.push_back(*std::move(text));
+    for (const std::string_view& raw : captures) {
+      const bool bytes = entry.last_is == LastIs::bytes && &raw == &captures.back();
+      auto decoded = bytes ? bytes_of(raw) : text_of(raw);
+      if (!decoded) return std::unexpected(std::move(decoded.error()));
+      found.captures.push_back(*std::move(decoded));
     }
     return found;
   }

@@ -3,6 +3,8 @@
 // A path is split before its percent signs are decoded, so that an entity with a slash, written
 // %2F, stays one segment.
 //
+// What the last segment of a pattern captures may be bytes that are no text: a key is bytes.
+//
 // Threads:   add() before it is used; then any.
 // Errors:    problems: no-such-route, method-not-allowed (with Allow), bad-request (an escape or a
 //            text that is none).
@@ -27,7 +29,8 @@ struct Call {
   wire::Request request{};
   std::vector<std::string> captures{};  // Decoded; what stood where the pattern has "{...}".
   std::string request_id{};
-  IdentityRef who{};  // Null where the server keeps no records of clients.
+  IdentityRef who{};   // Null where the server keeps no records of clients.
+  std::string peer{};  // The address that it came from.
 };
 
 struct Answered {
@@ -39,12 +42,14 @@ using Handler = std::function<Task<Outcome<Answered>>(Call)>;
 
 class Router {
  public:
+  enum class LastIs : unsigned char { text, bytes };
   struct Entry {
     std::string_view method;   // "GET" answers HEAD too.
     std::string_view pattern;  // "/v1/read/{policy}/{entity}"
     Route route;
     std::string_view says;  // For the index.
     Handler handler;
+    LastIs last_is = LastIs::text;
   };
   struct Found {
     const Entry* entry = nullptr;
@@ -59,6 +64,8 @@ class Router {
   std::vector<Entry> entries_;
 };
 
+// A raw segment decoded.  May be: bad-request.
+[[nodiscard]] Outcome<std::string> bytes_of(std::string_view raw);
 // A raw segment or parameter as text.  May be: bad-request.
 [[nodiscard]] Outcome<std::string> text_of(std::string_view raw);
 

@@ -18,6 +18,7 @@ Router a_router() {
   router.add({"GET", "/v1/read/{policy}/{entity}/exists", Route::other, "", nothing});
   router.add({"GET", "/v1/things", Route::policies, "", nothing});
   router.add({"PATCH", "/v1/things", Route::policies, "", nothing});
+  router.add({"GET", "/v1/kv/{ns}/{key}", Route::kv, "", nothing, Router::LastIs::bytes});
   router.add({"GET", "/", Route::other, "", nothing});
   return router;
 }
@@ -35,6 +36,14 @@ TEST(Router, ASlashInAnEntityIsNoSegment) {
   const auto exists = router.find("GET", "/v1/read/p/a/exists").value();
   EXPECT_EQ(exists.entry->route, Route::other);
   EXPECT_EQ(exists.captures, (std::vector<std::string>{"p", "a"}));
+}
+
+TEST(Router, AKeyIsBytesAndItsNamespaceIsText) {
+  const Router router = a_router();
+  EXPECT_EQ(router.find("GET", "/v1/kv/a/%FF%00%2F").value().captures,
+            (std::vector<std::string>{"a", std::string("\xff\0/", 3)}));
+  EXPECT_EQ(problem_in("GET", "/v1/kv/%FF/a"), "bad-request");
+  EXPECT_EQ(problem_in("GET", "/v1/kv/a/%F"), "bad-request");
 }
 
 TEST(Router, DotsAreOrdinaryText) {

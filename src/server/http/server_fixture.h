@@ -21,6 +21,7 @@
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
 #include "server/http/client_fixture.h"
+#include "server/http/openapi_fixture.h"
 #include "server/http/server.h"
 
 namespace headrace::http {
@@ -160,13 +161,15 @@ class ServerTest : public testing::Test {
     const auto defined = engine.define(std::move(policy), codec, source);
     EXPECT_TRUE(defined) << defined.error().what;
   }
-  // The server, made at the first use.
+  // Of the server, which is made at the first use.  What it answers is held against the document.
   Client client() {
     if (!server) {
       options.listen = "127.0.0.1:0";
       server = HttpServer::make(options, runtime, engine, nullptr).value();
     }
-    return Client(server->address().port);
+    return Client(server->address().port, [](const auto& request, const auto& response) {
+      EXPECT_EQ(whole_document().fault_in(request, response), "") << request.target;
+    });
   }
 
   Runtime runtime{{.threads = 2}};

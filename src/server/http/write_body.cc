@@ -9,6 +9,14 @@ namespace headrace::http {
 
 namespace {
 
+// The raw text of a member; of a name that stands twice a parser keeps the last.
+// REQUIRES: there is one.
+std::string_view raw_of(const Fields& members, std::string_view name) {
+  return std::find_if(members.rbegin(), members.rend(),
+                      [name](const auto& member) { return member.first == name; })
+      ->second;
+}
+
 // The members of one write, as they were written, and where they stand.
 class OneWrite {
  public:
@@ -62,10 +70,7 @@ class OneWrite {
       body_.fault(pointer, "must be an object: the fields and their new values");
       return {};
     }
-    // Of a name that stands twice a parser keeps the last.
-    const auto raw = std::find_if(raw_.rbegin(), raw_.rend(),
-                                  [](const auto& member) { return member.first == "fields"; });
-    return fields_of(raw->second, pointer, body_);
+    return fields_of(raw_of(raw_, "fields"), pointer, body_);
   }
 
   const Fields raw_;
@@ -122,7 +127,8 @@ std::vector<Write> writes_of(std::string_view raw, std::size_t writes_max, JsonB
                               std::to_string(writes_max) + " are taken at once");
     return {};
   }
-  const std::vector<std::string> texts = elements_of(members_of(raw).back().second);
+  const Fields members = members_of(raw);
+  const std::vector<std::string> texts = elements_of(raw_of(members, "writes"));
   std::vector<Write> writes;
   for (std::size_t i = 0; i < all->size(); ++i) {
     writes.push_back(OneWrite(texts[i], (*all)[i], "/writes/" + std::to_string(i), body).write());

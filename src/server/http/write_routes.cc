@@ -96,8 +96,7 @@ Outcome<void> take_conditions(const Call& call, Write& write) {
 Answered answered_with(const Current& current) {
   Answered answered;
   answered.response.headers = {{"Content-Type", "application/json"},
-                               {"ETag", "\"" + current.state + "\""},
-                               {"Cache-Control", "no-store"}};
+                               {"ETag", "\"" + current.state + "\""}};
   answered.response.body = current.kind == Kind::null ? "null" : current.payload;
   return answered;
 }

@@ -150,6 +150,8 @@ TEST_F(WriteRoutesTest, ABodyOfManyWithAFaultWritesNothing) {
   EXPECT_EQ(at("[" + good + R"({"entity":"2","fields":{"a":1},"mode":"x"}])"),
             "422 validation at /writes/1/mode");
   EXPECT_EQ(told(peer.send_json("POST", "/v1/source/users", "{}")), "422 validation at /writes");
+  EXPECT_EQ(at("[" + good + good.substr(0, good.size() - 1) + R"(],"more":1)"),
+            "422 validation at /more");
   std::string many = "[";
   for (int i = 0; i <= 1000; ++i) many += R"({"entity":")" + std::to_string(i) + R"("},)";
   many.back() = ']';
