@@ -31,8 +31,8 @@
 #include "server/http/server.h"
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
-#include "server/http/user_session_routes.h"
 #include "server/http/tenant_routes.h"
+#include "server/http/user_session_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -112,7 +112,7 @@ class Api final : public Service {
   PolicyRoutes policies_;
   MigrationRoutes migration_;
   std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
-  std::optional<RecordRoutes> records_;  // If the server keeps any.
+  std::optional<RecordRoutes> records_;             // If the server keeps any.
   TenantRoutes tenants_;
   Router router_;
   std::once_flag document_made_;
