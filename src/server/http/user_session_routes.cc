@@ -5,6 +5,7 @@
 
 #include "io/digest.h"
 #include "server/http/json_text.h"
+#include "server/http/permission.h"
 #include "server/http/user_session_text.h"
 #include "wire/uri.h"
 
@@ -17,22 +18,11 @@ using session::Told;
 
 constexpr std::string_view prefix = "/v1/sessions/";
 
-struct Need {
-  Scope scope;
-  std::string_view name;
-};
-constexpr Need to_read{Scope::session_read, "session:read"};
-constexpr Need to_write{Scope::session_write, "session:write"};
-constexpr Need to_revoke{Scope::session_revoke, "session:revoke"};
-
 // Whose sessions the call is about, if it may.
-Outcome<Place> enter(const Call& call, Need need) {
+Outcome<Place> enter(const Call& call, Scope scope) {
   if (!call.who) return problem("no-such-route", "this server keeps no sessions");
-  if (!call.who->scopes.has(need.scope)) {
-    const std::string scope(need.name);
-    return problem(
-        "insufficient-scope", "the key lacks the scope " + scope,
-        {{"WWW-Authenticate", R"(Bearer error="insufficient_scope", scope=")" + scope + "\""}});
+  if (auto allowed = check_scope(call.who, scope); !allowed) {
+    return std::unexpected(std::move(allowed.error()));
   }
   if (!session::is_app(call.captures[0])) {
     return problem("bad-request", "an application's name has 1 to " +
@@ -46,8 +36,8 @@ Outcome<Place> enter(const Call& call, Need need) {
 }
 
 // The same for one session.  What is no handle is none of a session's.
-Outcome<Place> enter_one(const Call& call, Need need) {
-  auto place = enter(call, need);
+Outcome<Place> enter_one(const Call& call, Scope scope) {
+  auto place = enter(call, scope);
   if (place && !session::is_handle(call.captures[1])) {
     return problem("not-found", "there is no such session");
   }
@@ -95,7 +85,7 @@ Outcome<std::string> parameter_in(const Call& call, std::string_view known) {
 
 // What is said once a session was changed.
 Outcome<Answered> answer_of(const Result<Told>& told, Answered (*answer)(const Told&)) {
-  if (!told) return std::unexpected(problem_of(told.error()));
+  if (!told) return std::unexpected(problem_of_records(told.error()));
   if (auto judged = judge(told->fate, told->session); !judged) {
     return std::unexpected(std::move(judged.error()));
   }
@@ -142,7 +132,7 @@ void UserSessionRoutes::add_to(Router& router) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::begin(Call call) {
-  auto place = enter(call, to_write);
+  auto place = enter(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto beginning = beginning_in(call.request, json_depth_max_);
   if (!beginning) co_return std::unexpected(std::move(beginning.error()));
@@ -154,7 +144,7 @@ Task<Outcome<Answered>> UserSessionRoutes::begin(Call call) {
   const std::string handle = beginning->handle;
   auto beginning_it = sessions_.create(*std::move(place), *std::move(beginning));
   const Result<Told> told = co_await std::move(beginning_it);
-  if (!told) co_return std::unexpected(problem_of(told.error()));
+  if (!told) co_return std::unexpected(problem_of_records(told.error()));
   if (auto judged = judge(told->fate, told->session); !judged) {
     co_return std::unexpected(std::move(judged.error()));
   }
@@ -166,7 +156,7 @@ Task<Outcome<Answered>> UserSessionRoutes::begin(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::list(Call call) {
-  auto place = enter(call, to_read);
+  auto place = enter(call, Scope::session_read);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto subject = parameter_in(call, "subject");
   if (!subject) co_return std::unexpected(std::move(subject.error()));
@@ -176,24 +166,24 @@ Task<Outcome<Answered>> UserSessionRoutes::list(Call call) {
   }
   auto listing = sessions_.list(*std::move(place), *std::move(subject));
   const auto listed = co_await std::move(listing);
-  if (!listed) co_return std::unexpected(problem_of(listed.error()));
+  if (!listed) co_return std::unexpected(problem_of_records(listed.error()));
   co_return list_answer(*listed);
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::revoke(Call call) {
-  auto place = enter(call, to_revoke);
+  auto place = enter(call, Scope::session_revoke);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto what = revocation_in(call.request, json_depth_max_);
   if (!what) co_return std::unexpected(std::move(what.error()));
   auto revoking =
       sessions_.revoke(*std::move(place), std::move(what->subject), std::move(what->except));
   const auto revoked = co_await std::move(revoking);
-  if (!revoked) co_return std::unexpected(problem_of(revoked.error()));
+  if (!revoked) co_return std::unexpected(problem_of_records(revoked.error()));
   co_return number_answer("revoked", *revoked);
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::read(Call call) {
-  auto place = enter_one(call, to_read);
+  auto place = enter_one(call, Scope::session_read);
   if (!place) co_return std::unexpected(std::move(place.error()));
   const auto asked = parameter_in(call, "touch");
   if (!asked) co_return std::unexpected(asked.error());
@@ -206,7 +196,7 @@ Task<Outcome<Answered>> UserSessionRoutes::read(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::replace(Call call) {
-  auto place = enter_one(call, to_write);
+  auto place = enter_one(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto expected = expected_in(call.request);
   if (!expected) co_return std::unexpected(std::move(expected.error()));
@@ -219,7 +209,7 @@ Task<Outcome<Answered>> UserSessionRoutes::replace(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::merge(Call call) {
-  auto place = enter_one(call, to_write);
+  auto place = enter_one(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto expected = expected_in(call.request);
   if (!expected) co_return std::unexpected(std::move(expected.error()));
@@ -232,7 +222,7 @@ Task<Outcome<Answered>> UserSessionRoutes::merge(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::touch(Call call) {
-  auto place = enter_one(call, to_write);
+  auto place = enter_one(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   const auto idle_timeout = idle_timeout_in(call.request, json_depth_max_);
   if (!idle_timeout) co_return std::unexpected(idle_timeout.error());
@@ -242,7 +232,7 @@ Task<Outcome<Answered>> UserSessionRoutes::touch(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::rotate(Call call) {
-  auto place = enter_one(call, to_write);
+  auto place = enter_one(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto rotation = rotation_in(call.request, json_depth_max_);
   if (!rotation) co_return std::unexpected(std::move(rotation.error()));
@@ -253,11 +243,11 @@ Task<Outcome<Answered>> UserSessionRoutes::rotate(Call call) {
 }
 
 Task<Outcome<Answered>> UserSessionRoutes::destroy(Call call) {
-  auto place = enter_one(call, to_write);
+  auto place = enter_one(call, Scope::session_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
   auto destroying = sessions_.destroy(*std::move(place), std::move(call.captures[1]));
   const Result<session::Fate> fate = co_await std::move(destroying);
-  if (!fate) co_return std::unexpected(problem_of(fate.error()));
+  if (!fate) co_return std::unexpected(problem_of_records(fate.error()));
   // A retry after a lost answer must not fail.
   Answered answered;
   answered.response.headers = {{"Content-Type", "application/json"}};

@@ -5,7 +5,7 @@
 //
 // Threads:   any.
 // Errors:    problems: not-found (a read of what is not there, or is another's), session-destroyed
-//            (a write to what was destroyed), store-unavailable (nobody can say now).
+//            (a write to what was destroyed), records-unavailable (nobody can say now).
 // Lifetimes: borrows its ports.
 #pragma once
 

@@ -36,6 +36,7 @@ class UserSessionRoutesTest : public ServerTest {
   void be(TenantId tenant, std::uint32_t scopes) {
     auto identity = std::make_shared<Identity>();
     identity->tenant = tenant;
+    identity->key_id = "test";
     identity->scopes = Scopes(scopes);
     door.who = std::move(identity);
   }
@@ -263,6 +264,7 @@ TEST_F(UserSessionRoutesTest, WhenNobodyCanSayItSaysSo) {
         to.send_json("POST", path('a') + "/touch", ""), revoke(to, R"({"subject":"u"})"),
         to.get("/v1/sessions/web?subject=u42")}) {
     EXPECT_EQ(answer.status, 503) << answer.body;
+    EXPECT_EQ(code_of(answer), "records-unavailable");
     EXPECT_TRUE(answer.header("retry-after").has_value());
     EXPECT_THAT(answer.body, Not(HasSubstr(handle('a'))));
   }
@@ -304,7 +306,7 @@ TEST_F(UserSessionRoutesTest, AShortAbsoluteTimeShortensTheIdleTimeThatNobodyGav
 }
 
 TEST_F(UserSessionRoutesTest, WhoIsNobodyFindsNoSuchRoute) {
-  door.who = nullptr;
+  options.doorkeeper = nullptr;
   Client to = client();
   EXPECT_EQ(code_of(to.get(path('a'))), "no-such-route");
 }

@@ -262,8 +262,8 @@ class HeadraceSessionInterface(SessionInterface):
 
     def _save(self, app: Flask, session: HeadraceSession, response: Response) -> None:
         changes = session.changes()
-        if not session and session.id is None:
-            return
+        if session.id is None and not set(session) - {"_permanent"}:
+            return  # Nobody has kept anything yet.
         if not session and changes:
             self._client.destroy(session.id or "")
             self._forget(app, session, response)
