@@ -24,18 +24,25 @@ struct Variable {
   std::string_view name;
   std::string_view key;  // Empty: for other commands than the server's.
 };
-constexpr std::array<Variable, 11> variables = {{
+constexpr std::array<Variable, 18> variables = {{
     {"HEADRACE_HTTP_LISTEN", "listen"},
     {"HEADRACE_DATA_DIR", "data_dir"},
     {"HEADRACE_MAX_MEMORY", "max_memory"},
     {"HEADRACE_THREADS", "threads"},
     {"HEADRACE_LOG_LEVEL", "log_level"},
     {"HEADRACE_API_KEY_FILE", "api_key_file"},
+    {"HEADRACE_TLS_CERT_FILE", "server.tls_cert_file"},
+    {"HEADRACE_TLS_KEY_FILE", "server.tls_key_file"},
+    {"HEADRACE_TLS_CLIENT_CA_FILE", "server.tls_client_ca_file"},
+    {"HEADRACE_ALLOW_PLAIN", "server.allow_plain"},
     {"HEADRACE_DRAIN_DELAY", "drain_delay"},
     {"HEADRACE_SHUTDOWN_TIMEOUT", "shutdown_timeout"},
     {"HEADRACE_CONFIG", ""},
     {"HEADRACE_URL", ""},
     {"HEADRACE_API_KEY", ""},
+    {"HEADRACE_CA_FILE", ""},
+    {"HEADRACE_CERT_FILE", ""},
+    {"HEADRACE_KEY_FILE", ""},
 }};
 
 void refuse_unknown_variables(const Environment& environment, Report& report) {
@@ -63,38 +70,6 @@ Overrides overrides_of(const Environment& environment, const Flags& flags) {
     overrides[key] = {flag, text};
   }
   return overrides;
-}
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
-// "tcp://HOST:PORT" in host and port.
-std::optional<std::pair<std::string_view, int>> split_listen(std::string_view listen) {
-  if (!listen.starts_with("tcp://")) return std::nullopt;
-  listen.remove_prefix(6);
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const std::string_view digits = listen.substr(colon + 1);
-  int port = -1;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  const bool sound =
-      fault == std::errc{} && end == digits.data() + digits.size() && port >= 0 && port <= 65535;
-  if (!sound) return std::nullopt;
-  return std::pair(listen.substr(0, colon), port);
-}
-
-void read_listen(Config& config, Section& top) {
-  top.text("listen", config.listen);
-  top.path("api_key_file", config.api_key_file);
-  const auto parts = split_listen(config.listen);
-  if (!parts) {
-    top.fail("listen", "must be like \"tcp://127.0.0.1:8080\", not \"" + config.listen + "\"");
-  } else if (!is_loopback(parts->first) && config.api_key_file.empty()) {
-    top.fail("listen", "\"" + config.listen +
-                           "\" can be reached from other machines; set api_key_file, or listen on "
-                           "127.0.0.1");
-  }
 }
 
 void read_time(Section& limits, std::string_view key, Duration& into) {

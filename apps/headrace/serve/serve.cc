@@ -38,6 +38,7 @@
 #include "serve/signals.h"
 #include "serve/stores.h"
 #include "serve/supervisor.h"
+#include "serve/transport.h"
 #include "server/http/server.h"
 #include "terminal.h"
 #include "version.h"
@@ -148,6 +149,7 @@ class Server {
 
   const ServeCommand& command_;
   Supervisor supervisor_;
+  std::shared_ptr<io::TlsIdentity> identity_;  // Null: what is served is plain.
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
@@ -265,7 +267,12 @@ std::optional<int> Server::bind() {
 std::optional<int> Server::listen() {
   auto key = first_line_of(config_.api_key_file);
   if (!key) return refuse(key.error().what, "Write the key into its first line.", exit_config);
+  auto identity = identity_of(config_);
+  if (!identity) return refuse(identity.error().what, "Mend [server].", exit_config);
+  identity_ = *std::move(identity);
   ServerOptions options{.listen = config_.listen,
+                        .tls = identity_,
+                        .allow_plain = config_.transport.allow_plain,
                         .api_key = std::move(*key),
                         .version = version,
                         .prices = prices_of(config_)};
@@ -329,7 +336,7 @@ std::string Server::store_text() const {
 }
 
 void Server::greet() const {
-  const std::string url = "http://" + io::to_string(server_->address());
+  const std::string url = (identity_ ? "https://" : "http://") + io::to_string(server_->address());
   fmt::print("headrace {} listens on {}\n", version, url);
   if (!config_.policies.empty()) {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
@@ -465,13 +472,16 @@ void Server::watch_store() {
 }
 
 void Server::run(Signals& signals) {
+  Renewal renewal(identity_);
   for (;;) {
     watch();
+    renewal.look();
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:
       case Event::file_changed:
         supervisor_.reloading();
+        renewal.renew();
         reload();
         supervisor_.ready();
         break;
@@ -521,6 +531,8 @@ int serve(const ServeCommand& command) {
   if (!config) return complain(config.error());
   if (command.print_config) return print_settings(*config);
   if (command.check_config) {
+    const auto identity = identity_of(*config);
+    if (!identity) return refuse(identity.error().what, "Mend [server].", exit_config);
     fmt::print("{} is sound: {} policies, {} sources\n", command.config, config->policies.size(),
                config->sources.size());
     return exit_ok;
