@@ -18,8 +18,10 @@ RUN apt-get update \
   && rm -rf /tmp/packages /var/lib/apt/lists/*
 
 USER 65532:65532
+# Who publishes the port says who can reach it, and has to see to TLS: docs/security.md.
 ENV HEADRACE_CONFIG=/etc/headrace/headrace.toml \
     HEADRACE_HTTP_LISTEN=tcp://0.0.0.0:8080 \
+    HEADRACE_ALLOW_PLAIN=true \
     HEADRACE_API_KEY_FILE=/run/secrets/headrace-api-key
 VOLUME /var/lib/headrace
 EXPOSE 8080

@@ -20,7 +20,7 @@ Result<std::unique_ptr<Client>> Client::make(ClientOptions options, Runtime& run
   if (!url) return std::unexpected(url.error());
   std::shared_ptr<io::TlsTrust> trust;
   if (url->scheme == "https") {
-    auto made = io::TlsTrust::make();
+    auto made = io::TlsTrust::make(options.tls);
     if (!made) return std::unexpected(made.error());
     trust = std::move(*made);
   }

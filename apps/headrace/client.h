@@ -1,8 +1,8 @@
 // client.h: asks a Headrace server over HTTP, on connections that are kept.
 //
 // Threads:   send() may be called from any thread, many at once; a task ends on any thread.
-// Errors:    source_unavailable (not reached), timed_out, invalid_argument (the URL).  A response
-//            of whatever status is no error here.
+// Errors:    source_unavailable (not reached), timed_out, invalid_argument (the URL, or a file of
+//            TLS).  A response of whatever status is no error here.
 // Lifetimes: a client must outlive its tasks, and the runtime the client.
 #pragma once
 
@@ -25,6 +25,7 @@ namespace headrace::app {
 struct ClientOptions {
   std::string url = "http://127.0.0.1:8080";
   std::string api_key{};                       // Sent as a bearer token; secret.
+  io::TlsFiles tls{};                          // For https; may be empty.
   Duration within = std::chrono::seconds(30);  // The longest that one request may take.
   std::size_t idle_max = 256;                  // Connections kept for later.
 };

@@ -32,6 +32,13 @@ void add_remote(CLI::App& sub, Remote& remote) {
   sub.add_option("--url", remote.url, "The server")->envname("HEADRACE_URL")->capture_default_str();
   sub.add_option("--api-key-file", remote.api_key_file,
                  "File with the API key; without it HEADRACE_API_KEY is taken");
+  sub.add_option("--ca-file", remote.ca_file,
+                 "Authorities (PEM) that vouch for an https server, instead of the system's own")
+      ->envname("HEADRACE_CA_FILE");
+  sub.add_option("--cert-file", remote.cert_file,
+                 "The certificate by which an https server knows this client")
+      ->envname("HEADRACE_CERT_FILE");
+  sub.add_option("--key-file", remote.key_file, "Its key")->envname("HEADRACE_KEY_FILE");
   sub.add_flag("--json", remote.json, "Print JSON");
 }
 

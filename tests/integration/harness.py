@@ -85,7 +85,7 @@ class Server:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             ready = selector.select(SECONDS_MAX)
         line = self.process.stdout.readline() if ready else ""
-        found = re.search(r"listens on http://127\.0\.0\.1:(\d+)", line)
+        found = re.search(r"listens on https?://127\.0\.0\.1:(\d+)", line)
         if not found:
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}\n{self.log()}")

@@ -45,7 +45,8 @@ class Help(unittest.TestCase):
         self.assertGreater(len(commands()), 25)
         self.assertEqual(commands()[("policy", "set")],
                          ({"--help", "-h", "--rollout", "--percentage", "--reads", "--url",
-                           "--json", "--bump-version", "--api-key-file"}, []))
+                           "--json", "--bump-version", "--api-key-file", "--ca-file",
+                           "--cert-file", "--key-file"}, []))
         self.assertIn("--profile", commands()[("replay",)][0])
         self.assertIn("set", commands()[("policy",)][1])
 
@@ -79,7 +80,7 @@ class Bash(unittest.TestCase):
                          (*before, "--percentage", ""), ("headrace", "migrate", "cut"),
                          ("headrace", "pol"), ("headrace", "read", "serve", "--c")),
             [{"on", "off", "shadow", "percentage"}, {"--rollout"}, set(), {"cut-over"}, {"policy"},
-             set()])
+             {"--ca-file", "--cert-file"}])
 
     def test_a_file_is_offered_where_nothing_is_known(self):
         self.assertIn("complete -o default -F _headrace headrace", self.script)

@@ -32,6 +32,9 @@ enum Exit : int {
 struct Remote {
   std::string url = "http://127.0.0.1:8080";
   std::string api_key_file{};
+  std::string ca_file{};    // Whom to trust alone; empty: whom the system trusts.
+  std::string cert_file{};  // By which the server knows this client; both or none.
+  std::string key_file{};
   bool json = false;
 };
 

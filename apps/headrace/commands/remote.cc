@@ -60,7 +60,12 @@ std::expected<wire::Response, int> ask(const Remote& remote, wire::Request reque
     return std::unexpected(exit_auth);
   }
   Runtime runtime({.threads = 1});
-  auto client = Client::make({.url = remote.url, .api_key = std::move(*key)}, runtime);
+  auto client = Client::make({.url = remote.url,
+                              .api_key = std::move(*key),
+                              .tls = {.authorities = remote.ca_file,
+                                      .certificate = remote.cert_file,
+                                      .key = remote.key_file}},
+                             runtime);
   if (!client) {
     fmt::print(stderr, "headrace: {}\n", client.error().what);
     return std::unexpected(exit_usage);

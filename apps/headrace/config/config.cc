@@ -23,7 +23,7 @@ struct Variable {
   std::string_view name;
   std::string_view key;  // Empty: for other commands than the server's.
 };
-constexpr std::array<Variable, 12> variables = {{
+constexpr std::array<Variable, 19> variables = {{
     {"HEADRACE_HTTP_LISTEN", "listen"},
     {"HEADRACE_RESP_LISTEN", "resp_listen"},
     {"HEADRACE_DATA_DIR", "data_dir"},
@@ -31,11 +31,18 @@ constexpr std::array<Variable, 12> variables = {{
     {"HEADRACE_THREADS", "threads"},
     {"HEADRACE_LOG_LEVEL", "log_level"},
     {"HEADRACE_API_KEY_FILE", "api_key_file"},
+    {"HEADRACE_TLS_CERT_FILE", "server.tls_cert_file"},
+    {"HEADRACE_TLS_KEY_FILE", "server.tls_key_file"},
+    {"HEADRACE_TLS_CLIENT_CA_FILE", "server.tls_client_ca_file"},
+    {"HEADRACE_ALLOW_PLAIN", "server.allow_plain"},
     {"HEADRACE_DRAIN_DELAY", "drain_delay"},
     {"HEADRACE_SHUTDOWN_TIMEOUT", "shutdown_timeout"},
     {"HEADRACE_CONFIG", ""},
     {"HEADRACE_URL", ""},
     {"HEADRACE_API_KEY", ""},
+    {"HEADRACE_CA_FILE", ""},
+    {"HEADRACE_CERT_FILE", ""},
+    {"HEADRACE_KEY_FILE", ""},
 }};
 
 void refuse_unknown_variables(const Environment& environment, Report& report) {
@@ -63,20 +70,6 @@ Overrides overrides_of(const Environment& environment, const Flags& flags) {
     overrides[key] = {flag, text};
   }
   return overrides;
-}
-
-// With [service] there are keys beyond the loopback, whatever else is said.
-void read_listen(Config& config, Section& top) {
-  top.text("listen", config.listen);
-  top.path("api_key_file", config.api_key_file);
-  const std::optional<bool> is_loopback = listens_on_loopback(config.listen);
-  if (!is_loopback) {
-    top.fail("listen", "must be like \"tcp://127.0.0.1:8080\", not \"" + config.listen + "\"");
-  } else if (!*is_loopback && config.api_key_file.empty() && !top.has("service")) {
-    top.fail("listen", "\"" + config.listen +
-                           "\" can be reached from other machines; set api_key_file, or listen on "
-                           "127.0.0.1");
-  }
 }
 
 void read_time(Section& limits, std::string_view key, Duration& into) {

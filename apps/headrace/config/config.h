@@ -69,6 +69,16 @@ struct ServerLimits {
   std::size_t body_bytes_max = 8 << 20;
 };
 
+// [server]: how what goes to and from clients is protected.
+struct TransportConfig {
+  std::string tls_cert_file{};  // Both or none.
+  std::string tls_key_file{};
+  std::string tls_client_ca_file{};  // Empty: clients need no certificate.
+  bool allow_plain = false;          // Also where other machines can reach the server.
+
+  [[nodiscard]] bool has_tls() const noexcept { return !tls_cert_file.empty(); }
+};
+
 // What instances share.  The passwords are left to the caller, to be read from each file's first
 // line.
 struct ValkeyStoreConfig {
@@ -291,6 +301,7 @@ struct Setting {
 
 struct Config : StoreConfig {
   std::string listen = "tcp://127.0.0.1:8080";
+  TransportConfig transport{};
   std::size_t threads = 0;  // 0: one per core.
   std::string log_level = "info";
   std::string api_key_file{};

@@ -80,6 +80,23 @@ const std::vector<Case> server_faults = {
     Case{"listen = \"tcp://0.0.0.0:80\"",
          "h.toml:1:10: listen: \"tcp://0.0.0.0:80\" can be reached from other machines; set "
          "api_key_file"},
+    Case{"listen = \"tcp://0.0.0.0:80\"\n[server]\nallow_plain = true",
+         "h.toml:1:10: listen: \"tcp://0.0.0.0:80\" can be reached from other machines; set "
+         "api_key_file; or listen on 127.0.0.1"},
+    Case{"api_key_file = \"k\"\nlisten = \"tcp://0.0.0.0:80\"",
+         "h.toml:2:10: listen: \"tcp://0.0.0.0:80\" can be reached from other machines; set "
+         "tls_cert_file and tls_key_file in [server], or allow_plain = true"},
+    Case{"[server]\ntls_cert_file = \"c\"",
+         "h.toml:2:17: server.tls_cert_file: belongs to the other of tls_cert_file and "
+         "tls_key_file: set both"},
+    Case{"[server]\ntls_key_file = \"c\"",
+         "h.toml:2:16: server.tls_key_file: belongs to the other"},
+    Case{"[server]\ntls_client_ca_file = \"c\"",
+         "h.toml:2:22: server.tls_client_ca_file: is of no use without tls_cert_file"},
+    Case{"[server]\nallow_plain = \"yes\"",
+         "h.toml:2:15: server.allow_plain: must be true or false"},
+    Case{"[server]\ntls_cert_fle = \"c\"",
+         "h.toml:2:1: server.tls_cert_fle: unknown key; did you mean \"tls_cert_file\"?"},
     Case{"max_memory = 64",
          "h.toml:1:14: max_memory: must be a size such as \"64MiB\", not an "
          "integer"},
@@ -302,6 +319,10 @@ TEST(ConfigFault, VariablesAndFlagsAreNamed) {
   EXPECT_THAT(faults_in("", {{"PORT", "http"}}), ElementsAre(StartsWith("PORT: must be like")));
   EXPECT_THAT(faults_in("", {{"PORT", "80"}}),
               ElementsAre(StartsWith("PORT: \"tcp://0.0.0.0:80\" can be reached")));
+  EXPECT_THAT(faults_in("", {{"HEADRACE_ALLOW_PLAIN", "yes"}}),
+              ElementsAre("HEADRACE_ALLOW_PLAIN: must be true or false"));
+  EXPECT_THAT(faults_in("", {{"HEADRACE_TLS_KEY_FILE", "k"}}),
+              ElementsAre(StartsWith("HEADRACE_TLS_KEY_FILE: belongs to the other")));
 }
 
 TEST(ConfigFault, FilesThatCannotBeRead) {

@@ -106,9 +106,12 @@ TEST(ConfigService, RespIsOfTheService) {
 }
 
 TEST(ConfigService, BeyondTheLoopbackItHasKeysOfItsOwn) {
-  EXPECT_THAT(faults("listen = \"tcp://0.0.0.0:80\"\n"), testing::SizeIs(1));
-  EXPECT_EQ(read("listen = \"tcp://0.0.0.0:80\"\n[service]\nrecords = \"memory\"\n").listen,
-            "tcp://0.0.0.0:80");
+  const std::string listen = "listen = \"tcp://0.0.0.0:80\"\n[server]\nallow_plain = true\n";
+  EXPECT_THAT(faults(listen), ElementsAre(HasSubstr("set api_key_file")));
+  EXPECT_EQ(read(listen + "[service]\nrecords = \"memory\"\n").listen, "tcp://0.0.0.0:80");
+  EXPECT_THAT(faults("resp_listen = \"tcp://0.0.0.0:80\"\n[service]\nrecords = \"memory\"\n"),
+              ElementsAre(HasSubstr("resp_listen: \"tcp://0.0.0.0:80\" can be reached from other "
+                                    "machines; set tls_cert_file")));
 }
 
 }  // namespace

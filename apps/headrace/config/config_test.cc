@@ -312,9 +312,29 @@ TEST(Config, FlagBeatsEnvironmentBeatsFile) {
 }
 
 TEST(Config, PortListensEverywhereAndNeedsAKey) {
-  EXPECT_EQ(read("api_key_file = \"/run/key\"", {{"PORT", "80"}}).listen, "tcp://0.0.0.0:80");
+  const std::string text = "api_key_file = \"/run/key\"\n[server]\nallow_plain = true";
+  EXPECT_EQ(read(text, {{"PORT", "80"}}).listen, "tcp://0.0.0.0:80");
   const Environment both = {{"PORT", "80"}, {"HEADRACE_HTTP_LISTEN", "tcp://127.0.0.1:81"}};
   EXPECT_EQ(read("", both).listen, "tcp://127.0.0.1:81");
+}
+
+TEST(Config, TransportIsOfFilesOrSaidToBePlain) {
+  EXPECT_FALSE(read("").transport.has_tls());
+  EXPECT_FALSE(read("").transport.allow_plain);
+  constexpr std::string_view open = "listen = \"tcp://0.0.0.0:80\"\napi_key_file = \"/run/key\"\n";
+  const Config plain = read(open, {{"HEADRACE_ALLOW_PLAIN", "true"}});
+  EXPECT_TRUE(plain.transport.allow_plain);
+  EXPECT_EQ(plain.settings.back().origin, "HEADRACE_ALLOW_PLAIN");
+  const Config tls = read(std::string(open) + R"([server]
+tls_cert_file = "server.crt"
+tls_key_file = "/run/server.key"
+tls_client_ca_file = "clients.crt"
+)",
+                          {{"HEADRACE_TLS_CLIENT_CA_FILE", "others.crt"}});
+  EXPECT_EQ(tls.transport.tls_cert_file, "/etc/headrace/server.crt");
+  EXPECT_EQ(tls.transport.tls_key_file, "/run/server.key");
+  EXPECT_EQ(tls.transport.tls_client_ca_file, "others.crt");
+  EXPECT_TRUE(tls.transport.has_tls());
 }
 
 TEST(Config, SettingsSayWhereTheyCameFromAndNoSecrets) {

@@ -13,6 +13,9 @@ namespace headrace::config {
 // What is wrong with a "host:port", as gRPC takes it; empty if nothing is, or if it is empty.
 [[nodiscard]] std::string fault_of_address(std::string_view address);
 
+// `listen`, `api_key_file` and [server]: where is listened, and how that is protected.
+void read_listen(Config& config, Section& top);
+
 // The key `connection`, as PostgreSQL's library reads it, and `password_file`: whoever sees the
 // settings sees the one and not what is in the other.
 void read_postgres_login(Section& section, std::string& connection, std::string& password_file);

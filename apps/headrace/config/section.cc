@@ -84,7 +84,7 @@ std::optional<Section::Given> Section::take(std::string_view key, bool is_value)
     report_.keys.insert(pattern_.empty() ? std::string(key) : pattern_ + "." + std::string(key));
   }
   if (overrides_ != nullptr) {
-    if (const auto found = overrides_->find(key); found != overrides_->end()) {
+    if (const auto found = overrides_->find(full(key)); found != overrides_->end()) {
       return Given{.override = &found->second};
     }
   }
@@ -126,7 +126,7 @@ bool Section::path(std::string_view key, std::string& into) {
   std::string text;
   if (!this->text(key, text)) return false;
   const std::filesystem::path path(text);
-  const bool is_ours = overrides_ == nullptr || !overrides_->contains(key);
+  const bool is_ours = overrides_ == nullptr || !overrides_->contains(full(key));
   const bool move = is_ours && !text.empty() && path.is_relative();
   into = move ? (std::filesystem::path(report_.file).parent_path() / path).string() : text;
   return true;
@@ -245,7 +245,13 @@ bool Section::truth(std::string_view key, bool& into) {
   if (!given) return false;
   note(key, *given);
   std::optional<bool> truth;
-  if (given->override == nullptr && given->node->is_boolean()) truth = given->node->value<bool>();
+  if (given->override != nullptr) {
+    if (given->override->text == "true" || given->override->text == "false") {
+      truth = given->override->text == "true";
+    }
+  } else if (given->node->is_boolean()) {
+    truth = given->node->value<bool>();
+  }
   if (!truth) fail(key, "must be true or false");
   into = truth.value_or(into);
   return truth.has_value();
@@ -269,12 +275,12 @@ bool Section::choice(std::string_view key, std::string& into,
 Section Section::section(std::string_view key, std::string_view like) {
   const std::optional<Given> given = take(key, false);
   const std::string pattern = like.empty() ? full(key) : std::string(like);
-  if (!given) return {report_, nullptr, full(key), pattern, place_};
+  if (!given) return {report_, nullptr, full(key), pattern, place_, overrides_};
   const toml::table* table = given->node->as_table();
   if (table == nullptr) {
     fail(key, "must be a section, [" + full(key) + "], not " + std::string(type_of(*given->node)));
   }
-  return {report_, table, full(key), pattern, place_of(key)};
+  return {report_, table, full(key), pattern, place_of(key), overrides_};
 }
 
 void Section::each(std::string_view key, const std::function<void(std::string, Section)>& read,
@@ -300,7 +306,7 @@ void Section::each(std::string_view key, const std::function<void(std::string, S
 
 bool Section::has(std::string_view key) const {
   return (table_ != nullptr && table_->contains(key)) ||
-         (overrides_ != nullptr && overrides_->contains(key));
+         (overrides_ != nullptr && overrides_->contains(full(key)));
 }
 
 Place Section::place_of(std::string_view key) const {
@@ -316,7 +322,7 @@ Place Section::place_of(std::string_view key, std::size_t n) const {
 
 void Section::fail(std::string_view key, std::string text) {
   if (overrides_ != nullptr) {
-    if (const auto found = overrides_->find(key); found != overrides_->end()) {
+    if (const auto found = overrides_->find(full(key)); found != overrides_->end()) {
       report_.errors.push_back({found->second.origin, 0, 0, std::move(text)});
       return;
     }

@@ -1,5 +1,4 @@
-// The cache service in a configuration: [service], and where RESP is spoken.
-#include <charconv>
+// The cache service in a configuration: [service].
 #include <string>
 
 #include "config/parts.h"
@@ -27,25 +26,7 @@ void read_place(const Config& config, ServiceConfig& into, Section& service) {
   }
 }
 
-// REQUIRES: "tcp://" stands in front.
-bool has_port(std::string_view listen, std::string_view& host) {
-  listen.remove_prefix(6);
-  const std::size_t colon = listen.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  host = listen.substr(0, colon);
-  const std::string_view digits = listen.substr(colon + 1);
-  int port = -1;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return fault == std::errc{} && end == digits.data() + digits.size() && port >= 0 && port <= 65535;
-}
-
 }  // namespace
-
-std::optional<bool> listens_on_loopback(std::string_view listen) {
-  std::string_view host;
-  if (!listen.starts_with("tcp://") || !has_port(listen, host)) return std::nullopt;
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
 
 void read_service(Config& config, Section service, bool is_wanted) {
   if (!is_wanted) return;
@@ -65,19 +46,6 @@ void read_service(Config& config, Section service, bool is_wanted) {
   service.path("pepper_file", into.pepper_file);
   service.finish();
   config.service = std::move(into);
-}
-
-void read_resp_listen(Config& config, Section& top) {
-  std::string listen;
-  top.text("resp_listen", listen);
-  if (listen.empty()) return;
-  if (!listens_on_loopback(listen)) {
-    top.fail("resp_listen", "must be like \"tcp://127.0.0.1:6379\", not \"" + listen + "\"");
-  }
-  if (!config.service) {
-    return top.fail("resp_listen", "serves clients' records: there must be a section [service]");
-  }
-  config.service->resp_listen = std::move(listen);
 }
 
 }  // namespace headrace::config

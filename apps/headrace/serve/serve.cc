@@ -39,6 +39,7 @@
 #include "serve/signals.h"
 #include "serve/stores.h"
 #include "serve/supervisor.h"
+#include "serve/transport.h"
 #include "server/http/server.h"
 #include "terminal.h"
 #include "version.h"
@@ -137,7 +138,7 @@ class Server {
   [[nodiscard]] std::string store_text() const;
   std::optional<int> open_bus();
   std::optional<int> open_journal();
-  std::optional<int> open_service();
+  std::optional<int> open_service();  // And the identity that all listeners show.
   std::optional<int> bind();
   std::optional<int> listen();
   void greet() const;
@@ -150,6 +151,7 @@ class Server {
 
   const ServeCommand& command_;
   Supervisor supervisor_;
+  std::shared_ptr<io::TlsIdentity> identity_;  // Null: what is served is plain.
   Config config_;
   Runtime runtime_;
   std::unique_ptr<Store> store_;
@@ -256,13 +258,15 @@ std::optional<int> Server::open_journal() {
 }
 
 std::optional<int> Server::open_service() {
+  auto identity = identity_of(config_);
+  if (!identity) return refuse(identity.error().what, "Mend [server].", exit_config);
+  identity_ = *std::move(identity);
   if (!config_.service) return std::nullopt;
-  auto opened = Service::open(config_, runtime_, [](const std::string& what) {
-    log_warning("records: " + what);
-  });
+  auto opened = Service::open(config_, runtime_,
+                              [](const std::string& what) { log_warning("records: " + what); });
   if (!opened) return refuse(opened.error().what, opened.error().advice, opened.error().code);
   service_ = std::move(*opened);
-  if (const auto listens = service_->listen(config_, runtime_, *engine_); !listens) {
+  if (const auto listens = service_->listen(config_, runtime_, *engine_, identity_); !listens) {
     return refuse(listens.error().what, listens.error().advice, listens.error().code);
   }
   return std::nullopt;
@@ -282,6 +286,8 @@ std::optional<int> Server::listen() {
   auto key = first_line_of(config_.api_key_file);
   if (!key) return refuse(key.error().what, "Write the key into its first line.", exit_config);
   ServerOptions options{.listen = config_.listen,
+                        .tls = identity_,
+                        .allow_plain = config_.transport.allow_plain,
                         .api_key = std::move(*key),
                         .version = version,
                         .prices = prices_of(config_)};
@@ -351,7 +357,7 @@ std::string Server::store_text() const {
 }
 
 void Server::greet() const {
-  const std::string url = "http://" + io::to_string(server_->address());
+  const std::string url = (identity_ ? "https://" : "http://") + io::to_string(server_->address());
   const std::string resp_url = service_ ? service_->resp_url() : "";
   fmt::print("headrace {} listens on {}{}\n", version, url,
              resp_url.empty() ? "" : " and " + resp_url);
@@ -490,13 +496,16 @@ void Server::watch_store() {
 }
 
 void Server::run(Signals& signals) {
+  Renewal renewal(identity_);
   for (;;) {
     watch();
+    renewal.look();
     switch (signals.next(look_every)) {
       case Event::none: break;
       case Event::reload:
       case Event::file_changed:
         supervisor_.reloading();
+        renewal.renew();
         reload();
         supervisor_.ready();
         break;
@@ -548,6 +557,8 @@ int serve(const ServeCommand& command) {
   if (!config) return complain(config.error());
   if (command.print_config) return print_settings(*config);
   if (command.check_config) {
+    const auto identity = identity_of(*config);
+    if (!identity) return refuse(identity.error().what, "Mend [server].", exit_config);
     fmt::print("{} is sound: {} policies, {} sources\n", command.config, config->policies.size(),
                config->sources.size());
     return exit_ok;

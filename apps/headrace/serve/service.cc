@@ -139,9 +139,13 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
 }
 
 std::expected<void, Refusal> Service::listen(const config::Config& config, Runtime& runtime,
-                                             Engine& engine) {
+                                             Engine& engine,
+                                             std::shared_ptr<io::TlsIdentity> identity) {
   if (config.service->resp_listen.empty()) return {};
-  RespServerOptions options{.listen = config.service->resp_listen, .version = version};
+  has_tls_ = identity != nullptr;
+  RespServerOptions options{.listen = config.service->resp_listen,
+                            .version = version,
+                            .tls = std::move(identity)};
   options.connections_max = config.server.connections_max;
   options.shutdown_within = config.shutdown_timeout;
   auto server = RespServer::make(std::move(options), runtime, *keyspace_, *tenants_, engine);
@@ -155,7 +159,8 @@ std::expected<void, Refusal> Service::listen(const config::Config& config, Runti
 }
 
 std::string Service::resp_url() const {
-  return resp_ ? "redis://" + io::to_string(resp_->address()) : std::string();
+  if (!resp_) return {};
+  return (has_tls_ ? "rediss://" : "redis://") + io::to_string(resp_->address());
 }
 
 void Service::drain() {

@@ -17,6 +17,7 @@
 #include "headrace/records.h"
 #include "headrace/runtime.h"
 #include "headrace/tenant_book.h"
+#include "io/tls_identity.h"
 #include "serve/stores.h"
 #include "server/resp/server.h"
 
@@ -36,9 +37,11 @@ class Service {
   [[nodiscard]] TenantBook& tenants() noexcept { return *tenants_; }
 
   // Speaks RESP from here on, if the configuration names a place for it.
+  // Without an identity it is plain.
   [[nodiscard]] std::expected<void, Refusal> listen(const config::Config& config, Runtime& runtime,
-                                                    Engine& engine);
-  // "redis://127.0.0.1:6379"; empty: nowhere.
+                                                    Engine& engine,
+                                                    std::shared_ptr<io::TlsIdentity> identity);
+  // "redis://127.0.0.1:6379", or rediss; empty: nowhere.
   [[nodiscard]] std::string resp_url() const;
   // No more RESP.  Blocks until no session is left.
   void drain();
@@ -55,6 +58,7 @@ class Service {
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<TenantBook> tenants_;
   std::unique_ptr<RespServer> resp_;
+  bool has_tls_ = false;
 };
 
 // Where records are kept, for people; "none" without a service.

@@ -1,8 +1,9 @@
 #include "serve/signals.h"
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include <utility>
 
 namespace headrace::app {
 
@@ -27,24 +28,7 @@ void Signals::block() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-Signals::Signals(std::string file) : file_(std::move(file)), last_(stamp()) {}
-
-Signals::Stamp Signals::stamp() const {
-  struct stat found{};
-  if (stat(file_.c_str(), &found) != 0) return {};
-  return {.inode = found.st_ino, .size = found.st_size, .changed = found.st_mtim};
-}
-
-bool Signals::file_has_changed() {
-  const Stamp now = stamp();
-  const bool gone = now.inode == 0;
-  const bool same = now.inode == last_.inode && now.size == last_.size &&
-                    now.changed.tv_sec == last_.changed.tv_sec &&
-                    now.changed.tv_nsec == last_.changed.tv_nsec;
-  if (gone || same) return false;
-  last_ = now;
-  return true;
-}
+Signals::Signals(std::string file) : file_({std::move(file)}) {}
 
 Event Signals::next(Duration within) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(within);
@@ -52,11 +36,11 @@ Event Signals::next(Duration within) {
   const sigset_t signals = all_signals();
   const int signal = sigtimedwait(&signals, nullptr, &timeout);
   if (signal == SIGHUP) {
-    (void)file_has_changed();  // It is read now: the same change is not told twice.
+    (void)file_.has_changed();  // It is read now: the same change is not told twice.
     return Event::reload;
   }
   if (signal == SIGINT || signal == SIGTERM) return Event::stop;
-  return file_has_changed() ? Event::file_changed : Event::none;
+  return file_.has_changed() ? Event::file_changed : Event::none;
 }
 
 void Signals::end_at_once() {

@@ -6,13 +6,11 @@
 // Lifetimes: none.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <ctime>
 #include <string>
 
 #include "headrace/time.h"
+#include "serve/file_watch.h"
 
 namespace headrace::app {
 
@@ -31,16 +29,7 @@ class Signals {
   void end_at_once();
 
  private:
-  struct Stamp {
-    ino_t inode = 0;
-    off_t size = 0;
-    timespec changed{};
-  };
-  [[nodiscard]] bool file_has_changed();
-  [[nodiscard]] Stamp stamp() const;
-
-  std::string file_;
-  Stamp last_{};
+  FileWatch file_;
 };
 
 }  // namespace headrace::app

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,7 @@ class Api final : public Service {
     std::size_t loops;
     std::function<std::size_t()> current_loop;
     std::function<std::size_t()> connections;
+    std::function<std::uint64_t()> handshakes_failed;
   };
 
   Api(const ServerOptions& options, Parts parts);

@@ -112,11 +112,13 @@ Task<Outcome<Answered>> Api::metrics(Call) {
                      .store = std::nullopt,
                      .loops = counters_,
                      .connections = parts_.connections(),
+                     .handshakes_failed = std::nullopt,
                      .version = options_.version,
                      .policies = parts_.engine.policies(),
                      .prices = prices(),
                      .snapshots = snapshots_.all(),
                      .allowances = allowances_.all()};
+  if (options_.tls) input.handshakes_failed = parts_.handshakes_failed();
   if (parts_.store) input.store = parts_.store->usage();
   if (options_.feeds) input.feeds = options_.feeds();
   if (options_.migration.view) input.migration = options_.migration.view();

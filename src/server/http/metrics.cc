@@ -525,6 +525,9 @@ void write_requests(Exposition& to, const MetricsInput& input) {
             "From a request's last byte to its answer in the buffer.");
   for (std::size_t route = 0; route < route_count; ++route) write_durations(to, input, route);
   to.gauge("headrace_connections", "Open client connections.").sample(input.connections);
+  if (!input.handshakes_failed) return;
+  to.counter("headrace_tls_handshakes_failed_total", "Connections that came to nothing over TLS.")
+      .sample(*input.handshakes_failed);
 }
 
 }  // namespace

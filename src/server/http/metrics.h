@@ -35,6 +35,7 @@ struct MetricsInput {
   std::optional<MigrationView> migration{};
   const std::vector<std::unique_ptr<Counters>>& loops;
   std::size_t connections = 0;
+  std::optional<std::uint64_t> handshakes_failed{};  // None: there are none without TLS.
   std::string version{};
   std::vector<PolicyView> policies{};
   std::shared_ptr<const Prices> prices{};  // REQUIRES: not null.

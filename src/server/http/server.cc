@@ -1,6 +1,7 @@
 #include "server/http/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <latch>
@@ -39,6 +40,12 @@ Result<void> check(const ServerOptions& options, const io::Address& address) {
                        " without an API key, for everybody who can reach it could read and change "
                        "what it serves; set an API key, or listen on 127.0.0.1");
   }
+  if (!options.tls && !options.allow_plain && !address.is_loopback()) {
+    return failure(Code::invalid_argument,
+                   "refusing to listen on " + to_string(address) +
+                       " without TLS, for the API key and all that is served could be read on the "
+                       "way; set a certificate and its key, or say that it may be plain");
+  }
   const auto is_visible = [](char c) { return c > ' ' && c < 0x7f; };
   if (!std::ranges::all_of(options.api_key, is_visible)) {
     return failure(Code::invalid_argument,
@@ -66,13 +73,15 @@ struct HttpServer::State {
                       .executor = runtime,
                       .loops = runtime.threads(),
                       .current_loop = [this] { return runtime.loops().current().value_or(0); },
-                      .connections = [this] { return sessions_live(); }}),
+                      .connections = [this] { return sessions_live(); },
+                      .handshakes_failed = [this] { return handshakes_failed(); }}),
         sessions(runtime.threads()) {}
 
   Result<void> listen(const io::Address& address);
   void begin(io::Connection connection);
   void ended(Session* session, std::size_t loop);
   [[nodiscard]] std::size_t sessions_live();
+  [[nodiscard]] std::uint64_t handshakes_failed() const;
   void for_all_sessions(void (Session::*what)());
   void drain();
 
@@ -80,18 +89,24 @@ struct HttpServer::State {
   Runtime& runtime;
   http::Api api;
   std::unique_ptr<io::Listener> listener;
-  std::vector<std::set<Session*>> sessions;  // Of each loop, touched there alone.
+  std::atomic<const io::Listener*> opened{nullptr};  // The same, for sessions that it has begun.
+  std::vector<std::set<Session*>> sessions;          // Of each loop, touched there alone.
   std::mutex mutex;
   std::condition_variable none_left;
   std::size_t live = 0;  // Sessions, under the mutex.
 };
 
 Result<void> HttpServer::State::listen(const io::Address& address) {
-  auto opened =
-      io::Listener::open(runtime, {.address = address, .connections_max = options.connections_max},
+  auto made =
+      io::Listener::open(runtime,
+                         {.address = address,
+                          .connections_max = options.connections_max,
+                          .tls = options.tls,
+                          .handshake_within = options.handshake_within},
                          [this](io::Connection connection) { begin(std::move(connection)); });
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  listener = *std::move(opened);
+  if (!made) return std::unexpected(std::move(made.error()));
+  listener = *std::move(made);
+  opened = listener.get();
   return {};
 }
 
@@ -116,6 +131,11 @@ void HttpServer::State::ended(Session* session, std::size_t loop) {
 std::size_t HttpServer::State::sessions_live() {
   const std::lock_guard lock(mutex);
   return live;
+}
+
+std::uint64_t HttpServer::State::handshakes_failed() const {
+  const io::Listener* const known = opened;
+  return known == nullptr ? 0 : known->handshakes_failed();
 }
 
 // Returns when it was done on every loop.

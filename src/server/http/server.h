@@ -23,6 +23,7 @@
 #include "headrace/tenants.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "io/tls_identity.h"
 #include "server/http/allowance_routes.h"
 #include "server/http/feeds.h"
 #include "server/http/migration.h"
@@ -33,6 +34,8 @@ namespace headrace {
 
 struct ServerOptions {
   std::string listen = "tcp://127.0.0.1:8080";
+  std::shared_ptr<io::TlsIdentity> tls{};  // Null: what is served is plain, ...
+  bool allow_plain = false;                // ... on the loopback alone, or with this anywhere.
   std::string api_key{};  // Empty: everybody may ask, which is allowed on the loopback alone.
   std::string version = "0.0.0";
   http::Prices prices{};
@@ -58,6 +61,7 @@ struct ServerOptions {
   std::size_t body_bytes_max = 8 << 20;
   std::size_t json_depth_max = 64;
 
+  Duration handshake_within = std::chrono::seconds(10);
   Duration header_within = std::chrono::seconds(10);
   Duration body_within = std::chrono::seconds(30);
   Duration idle_within = std::chrono::seconds(75);

@@ -22,7 +22,16 @@ TEST_F(HttpServerTest, RefusesToBeOpenToTheWorldWithoutAKey) {
     EXPECT_EQ(refused.error().code, Code::invalid_argument);
     EXPECT_NE(refused.error().what.find("API key"), std::string::npos);
   }
-  EXPECT_TRUE(HttpServer::make({.listen = "0.0.0.0:0", .api_key = "k"}, runtime, engine, nullptr));
+  EXPECT_TRUE(HttpServer::make({.listen = "0.0.0.0:0", .allow_plain = true, .api_key = "k"},
+                               runtime, engine, nullptr));
+}
+
+TEST_F(HttpServerTest, RefusesToBeReadOnTheWayUnlessToldTo) {
+  const auto refused =
+      HttpServer::make({.listen = "0.0.0.0:0", .api_key = "k"}, runtime, engine, nullptr);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::invalid_argument);
+  EXPECT_NE(refused.error().what.find("without TLS"), std::string::npos);
 }
 
 TEST_F(HttpServerTest, WrongOptionsAreRefused) {
