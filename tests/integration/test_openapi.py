@@ -51,7 +51,10 @@ import openapi_spec_validator
 openapi_spec_validator.validate(json.load(open(sys.argv[1])))
 """
 
-MORE = policy(more='writable = ["name", "version"]\nremovable = true') + """
+MORE = """
+[service]
+records = "memory"
+""" + policy(more='writable = ["name", "version"]\nremovable = true') + """
 [policies.usage]
 source = "db"
 table = "plans"

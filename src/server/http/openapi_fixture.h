@@ -127,7 +127,7 @@ class Document {
         media == "application/problem+json" && content->as_object().contains(media);
     if (!is_problem || response.body.empty()) return "";
     const auto code = boost::json::parse(response.body).at("code");
-    const auto& known = content->at(media).at("schema").at("properties").at("code").at("enum");
+    const auto& known = problem->at("schema").at("properties").at("code").at("enum");
     if (std::ranges::find(known.as_array(), code) != known.as_array().end()) return "";
     return "it has no problem " + std::string(code.as_string());
   }
@@ -157,7 +157,7 @@ inline const Document& whole_document() {
         }
       }
     }
-    return Document(openapi_of(router, {.version = "0.0.0", .wants_key = true}));
+    return Document(openapi_of(router, {.version = "0.0.0", .key = OpenapiTerms::Key::required}));
   }();
   return whole;
 }

@@ -14,6 +14,7 @@
 
 #include "headrace/keyspace.h"
 #include "kit/plain_records.h"
+#include "server/http/kv_fixture.h"
 #include "server/http/openapi_fixture.h"
 #include "server/http/server_fixture.h"
 
@@ -99,6 +100,7 @@ class OpenapiTest : public ServerTest {
   // From here on the server has every route that there is.
   void have_everything() {
     options.keyspace = &keyspace;
+    options.doorkeeper = &doorkeeper;
     options.migration = {
         .phases = {"off", "dual", "new"}, .view = [] { return MigrationView(); }, .set_phase = {}};
   }
@@ -117,6 +119,7 @@ class OpenapiTest : public ServerTest {
 
   kit::PlainRecords records;
   Keyspace keyspace{{}, {.records = records, .clock = runtime, .executor = runtime}};
+  PlainDoorkeeper doorkeeper;
 };
 
 TEST_F(OpenapiTest, EveryRouteIsWrittenAndNothingElse) {
@@ -170,6 +173,14 @@ TEST_F(OpenapiTest, AKeyIsWantedWhereTheDocumentSaysSo) {
     EXPECT_EQ(codes_of(own, one).contains("missing-credentials"), !is_open) << one.name();
     EXPECT_EQ(one.said->contains("security"), is_open) << one.name();
   }
+}
+
+TEST_F(OpenapiTest, AKeyMayBeLeftOutWhereAnybodyMayAsk) {
+  have_everything();
+  EXPECT_EQ(document()->whole().at("security"), json_of({.body = R"([{"key":[]},{}])"}));
+  doorkeeper.anybody = nullptr;
+  server.reset();
+  EXPECT_EQ(document()->whole().at("security"), json_of({.body = R"([{"key":[]}])"}));
 }
 
 TEST(OpenapiDocument, ParametersOfAPathAreItsCaptures) {
@@ -227,7 +238,9 @@ TEST(OpenapiDocument, EveryProblemIsThereWhole) {
   const value& components = whole_document().whole().at("components");
   const array& codes = components.at("schemas").at("Code").at("enum").as_array();
   EXPECT_EQ(codes.size(), problem_kinds().size());
+  std::set<std::string_view> all;
   for (const ProblemKind& kind : problem_kinds()) {
+    EXPECT_TRUE(all.insert(kind.code).second) << kind.code << " stands twice";
     const auto* const example =
         whole_document().find("#/components/examples/" + std::string(kind.code) + "/value");
     ASSERT_NE(example, nullptr) << kind.code;
