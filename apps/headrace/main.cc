@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <memory>
 
@@ -94,6 +95,80 @@ void add_write(CLI::App& app, Run& run) {
       "Ends with 0 if it was done, 1 if there is no such entity.\n"
       "Examples:\n  headrace write user 42 name='\"Ada\"' age=37 nick=null\n"
       "  headrace write user 43 --create name='\"Bob\"'\n  headrace write user 42 --remove");
+}
+
+CLI::App* add_tenants_stage(CLI::App& tenants, Run& run, const std::string& stage,
+                            const std::string& what, std::shared_ptr<TenantsCommand> command,
+                            const std::string& name) {
+  command->stage = stage;
+  CLI::App* sub = add(tenants, run, stage, what, command, app::tenants);
+  if (!name.empty()) sub->add_option(name, command->name, "The " + name)->required();
+  add_remote(*sub, command->remote);
+  return sub;
+}
+
+// Numbers by the names that the server knows them by.
+void add_limits(CLI::App& sub, const std::shared_ptr<TenantsCommand>& command) {
+  constexpr std::pair<const char*, const char*> limits[] = {
+      {"burst", "Operations in a second"},       {"sustained", "Operations in a minute"},
+      {"daily", "Operations in a day"},          {"records-max", "Records at a time"},
+      {"bytes-max", "Bytes of all its records"}, {"value-bytes-max", "Bytes of one value"}};
+  for (const auto& [name, what] : limits) {
+    std::string member = name;
+    std::ranges::replace(member, '-', '_');
+    sub.add_option_function<std::uint64_t>(
+        std::string("--") + name,
+        [command, member](std::uint64_t value) { command->limits.emplace_back(member, value); },
+        std::string(what) + "; 0 is no limit");
+  }
+}
+
+void add_tenants_key(CLI::App& tenants, Run& run) {
+  auto command = std::make_shared<TenantsCommand>();
+  CLI::App* sub =
+      add_tenants_stage(tenants, run, "key", "Make a key, which is shown once", command, "tenant");
+  sub->add_option("--name", command->label, "What people know it by");
+  sub->add_option("--kind", command->kind, "live, test, ro (only reads) or adm (the operator's)")
+      ->check(CLI::IsMember({"live", "test", "ro", "adm"}))
+      ->capture_default_str();
+  sub->add_option("--scope", command->scopes, "As kv:read; said again for each")
+      ->allow_extra_args(false);
+  sub->add_option("--policy", command->policies, "That it may read, '*' for all; said again")
+      ->allow_extra_args(false);
+  sub->add_option("--prefix", command->key_prefix, "All keys that it names begin with this");
+  sub->add_option("--expires-at", command->expires_at, "As 2027-01-01T00:00:00Z");
+  sub->footer("Example:\n  headrace tenants key shop --name web > web.key");
+}
+
+void add_tenants(CLI::App& app, Run& run) {
+  CLI::App* tenants = app.add_subcommand("tenants", "Who may use the service, and how much");
+  tenants->require_subcommand(1);
+  const auto fresh = [] { return std::make_shared<TenantsCommand>(); };
+  auto create = fresh();
+  add_limits(*add_tenants_stage(*tenants, run, "create", "A new tenant", create, "tenant"), create);
+  add_tenants_stage(*tenants, run, "list", "All tenants and their limits", fresh(), "");
+  add_tenants_stage(*tenants, run, "show", "One tenant and its keys", fresh(), "tenant");
+  add_tenants_key(*tenants, run);
+  auto rotate = fresh();
+  add_tenants_stage(*tenants, run, "rotate", "A new key in place of one", rotate, "key")
+      ->add_option("--grace", rotate->grace_seconds, "Seconds for which the old one still holds")
+      ->check(CLI::Range(0, 30 * 86400))
+      ->capture_default_str();
+  add_tenants_stage(*tenants, run, "revoke", "End a key now", fresh(), "key");
+  auto limits = fresh();
+  CLI::App* sub =
+      add_tenants_stage(*tenants, run, "limits", "Change a tenant's limits", limits, "tenant");
+  add_limits(*sub, limits);
+  sub->add_option("--suspended", limits->suspended, "true: none of its keys holds");
+  auto events = fresh();
+  add_tenants_stage(*tenants, run, "events", "What was changed, when and by whom", events, "")
+      ->add_option("--last", events->events_max, "How many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  tenants->footer(
+      "Wants the operator's key.\n"
+      "Examples:\n  headrace tenants create shop --burst 100 --daily 1000000\n"
+      "  headrace tenants key shop --name web\n  headrace tenants rotate 4fK2mZ0q --grace 3600");
 }
 
 void add_top(CLI::App& app, Run& run) {
@@ -449,6 +524,7 @@ int parse_and_run(int argc, char** argv) {
   add_explain(app, run);
   add_allowance(app, run);
   add_policy(app, run);
+  add_tenants(app, run);
   add_top(app, run);
   add_probe(app, run);
   add_replay(app, run);

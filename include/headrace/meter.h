@@ -79,7 +79,8 @@ class Meter {
 
   struct Counts {
     std::uint64_t spent = 0;
-    std::array<std::uint64_t, policies_max> refused{};
+    std::uint64_t limited = 0;                          // Refusals ...
+    std::array<std::uint64_t, policies_max> refused{};  // ... and by which policies.
   };
   [[nodiscard]] Counts counts() const noexcept;
 
@@ -96,6 +97,7 @@ class Meter {
 
   std::array<Policy, policies_max> policies_{};
   std::atomic<std::uint64_t> spent_{0};
+  std::atomic<std::uint64_t> limited_{0};
 };
 
 }  // namespace headrace

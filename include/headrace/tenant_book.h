@@ -120,7 +120,8 @@ struct TenantBookOptions {
   Duration check_every = std::chrono::milliseconds(250);
   Duration sure_for = std::chrono::seconds(1);
   Duration grace_max = std::chrono::days(30);
-  std::uint64_t instances = 1;  // Among which rates are divided.
+  std::uint64_t instances = 1;              // Among which rates are divided.
+  std::uint64_t value_bytes_max = 1 << 20;  // Of who has no tenant, and of tenants at first.
   std::uint64_t refusals_per_minute = 10;
   std::size_t addresses_max = 4096;  // From which refusals are remembered.
   // The operator's: whoever has one may do everything.

@@ -1,22 +1,13 @@
 #include "io/connection.h"
 
-#include <openssl/ssl.h>
-
 #include <boost/asio/post.hpp>
 #include <cassert>
 #include <utility>
 
 #include "io/loops.h"
 #include "io/stream.h"
-#include "io/tls_trust.h"
 
 namespace headrace::io {
-
-template <class Work>
-void Stream::go_home(Work work) {
-  if (home_is_here()) return work();
-  boost::asio::post(context(), std::move(work));
-}
 
 namespace {
 
@@ -63,9 +54,7 @@ void ReadSome::await_suspend(std::coroutine_handle<> awaiting) {
 Result<std::size_t> ReadSome::await_resume() {
   const Stream::Operation& done = stream_.reading;
   if (!done.error) return done.bytes;
-  const bool ended = done.error == boost::asio::error::eof ||
-                     done.error == boost::asio::ssl::error::stream_truncated;
-  if (ended) return 0;
+  if (done.error == boost::asio::error::eof) return 0;
   return std::unexpected(stream_.error_of(done, "reading from"));
 }
 
@@ -122,47 +111,6 @@ bool Connection::is_quiet() const {
 std::string Connection::peer() const {
   assert(stream_->home_is_here());
   return stream_->peer_address();
-}
-
-TlsTrust::TlsTrust() : context_(std::make_unique<Context>()) {}
-TlsTrust::~TlsTrust() = default;
-
-namespace {
-
-std::unexpected<Error> unusable(std::string_view what, const std::string& file,
-                                const ErrorCode& error) {
-  return failure(Code::invalid_argument,
-                 std::string(what) + " in \"" + file + "\" cannot be used: " + error.message());
-}
-
-}  // namespace
-
-Result<std::shared_ptr<TlsTrust>> TlsTrust::make(const TlsFiles& files) {
-  auto trust = std::make_shared<TlsTrust>();
-  auto& ssl = trust->context_->ssl;
-  SSL_CTX_set_min_proto_version(ssl.native_handle(), TLS1_2_VERSION);
-  ErrorCode error;
-  ssl.set_verify_mode(boost::asio::ssl::verify_peer, error);
-  if (files.authorities.empty()) {
-    ssl.set_default_verify_paths(error);
-  } else {
-    ssl.load_verify_file(files.authorities, error);
-  }
-  if (error) return unusable("the certificate authorities", files.authorities, error);
-  if (files.certificate.empty() != files.key.empty()) {
-    return failure(Code::invalid_argument,
-                   "a client's certificate and its key belong together: name both files, or none");
-  }
-  if (files.certificate.empty()) return trust;
-  ssl.use_certificate_chain_file(files.certificate, error);
-  if (error) return unusable("the client's certificate", files.certificate, error);
-  // Else a key with a password would have it asked for on the terminal.
-  ssl.set_password_callback(
-      [](std::size_t, boost::asio::ssl::context_base::password_purpose) { return std::string(); },
-      error);
-  ssl.use_private_key_file(files.key, boost::asio::ssl::context::pem, error);
-  if (error) return unusable("the client's key", files.key, error);
-  return trust;
 }
 
 Task<Result<Connection>> connect(Runtime& runtime, Address to, std::shared_ptr<TlsTrust> trust,

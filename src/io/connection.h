@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "headrace/result.h"
 #include "headrace/runtime.h"
@@ -27,13 +28,16 @@
 #include "headrace/time.h"
 #include "io/address.h"
 
+struct ssl_ctx_st;  // What OpenSSL calls SSL_CTX.
+
 namespace headrace::io {
 
 class Stream;  // What is behind a connection.
 
 // Names of files with PEM in them.
 struct TlsFiles {
-  std::string authorities{};  // To trust alone; empty: what the system trusts.
+  // Whom to trust alone; empty: a client trusts whom the system trusts, a server asks for no proof.
+  std::string authorities{};
   std::string certificate{};  // By which we prove who we are, with what vouches for it ...
   std::string key{};          // ... and its key, without a password.  Both or none.
 };
@@ -43,15 +47,13 @@ class TlsTrust {
  public:
   // May return: invalid_argument.
   [[nodiscard]] static Result<std::shared_ptr<TlsTrust>> make(const TlsFiles& files = {});
-  ~TlsTrust();
 
   // For this module only.
-  struct Context;
-  TlsTrust();
-  [[nodiscard]] Context& context() noexcept { return *context_; }
+  explicit TlsTrust(std::shared_ptr<ssl_ctx_st> context) : context_(std::move(context)) {}
+  [[nodiscard]] ssl_ctx_st& context() noexcept { return *context_; }
 
  private:
-  std::unique_ptr<Context> context_;
+  std::shared_ptr<ssl_ctx_st> context_;
 };
 
 // One operation, to be awaited.  What it ended with is in the stream until the next of its kind.

@@ -6,11 +6,14 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cassert>
+#include <coroutine>
 #include <latch>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "headrace/task.h"
 #include "io/loops.h"
 #include "io/stream.h"
 
@@ -38,6 +41,20 @@ Result<Tcp::endpoint> endpoint_of(const Address& address) {
                                              ": the host must be an IP address or localhost");
 }
 
+// A handshake, as an awaitable: whether it came to anything.
+struct Greet {
+  Stream& stream;
+  std::shared_ptr<SSL_CTX> identity;
+  Instant deadline;
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) {
+    stream.begin(stream.reading, awaiting, deadline);
+    stream.greet(*identity);
+  }
+  [[nodiscard]] bool await_resume() const noexcept { return !stream.reading.error; }
+};
+
 enum class Sharing : bool { alone, among_loops };
 
 ErrorCode listen(Tcp::acceptor& acceptor, const Tcp::endpoint& at, int backlog, Sharing sharing) {
@@ -59,6 +76,8 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   Result<void> open();
   void accept(std::size_t loop);
   void take(std::size_t loop, Tcp::socket socket);
+  static Task<void> greet(std::shared_ptr<State> self, std::size_t loop,
+                          std::shared_ptr<Stream> stream);
   void rest(std::size_t loop);
   void close();
 
@@ -66,7 +85,15 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   Options options;
   Accepted accepted;
   std::vector<std::unique_ptr<Tcp::acceptor>> acceptors;
+  // Of each loop, touched there alone: streams that shake hands, and who waits for the last of
+  // them.
+  struct Greeting {
+    std::set<std::shared_ptr<Stream>> streams{};
+    std::shared_ptr<std::latch> none_left{};
+  };
+  std::vector<Greeting> greetings;
   std::atomic<std::size_t> connections{0};
+  std::atomic<std::uint64_t> handshakes_failed{0};
   std::atomic<bool> closed{false};
 };
 
@@ -74,6 +101,7 @@ Result<void> Listener::State::open() {
   auto endpoint = endpoint_of(options.address);
   if (!endpoint) return std::unexpected(std::move(endpoint.error()));
   Runtime::Loops& loops = runtime.loops();
+  greetings.resize(loops.count());
   if (endpoint->port() != 0) {
     // With SO_REUSEPORT a second server of the same user would silently take half of our
     // connections.  Without it, binding fails if anybody listens there.
@@ -117,7 +145,23 @@ void Listener::State::take(std::size_t loop, Tcp::socket socket) {
   };
   auto stream = std::make_shared<Stream>(runtime, loop, std::move(socket), std::move(count_off));
   stream->peer = "the client";
-  accepted(Connection(std::move(stream)));
+  if (!options.tls) return accepted(Connection(std::move(stream)));
+  greetings[loop].streams.insert(stream);
+  start(greet(shared_from_this(), loop, std::move(stream)));
+}
+
+Task<void> Listener::State::greet(std::shared_ptr<State> self, std::size_t loop,
+                                  std::shared_ptr<Stream> stream) {
+  Connection connection(stream);
+  const Instant deadline = self->runtime.now() + self->options.handshake_within;
+  Greet greeting{*stream, self->options.tls->context(), deadline};
+  const bool is_met = co_await greeting;
+  Greeting& mine = self->greetings[loop];
+  mine.streams.erase(stream);
+  stream.reset();
+  if (!is_met && !self->closed) self->handshakes_failed.fetch_add(1, std::memory_order_relaxed);
+  if (is_met && !self->closed) self->accepted(std::move(connection));
+  if (mine.none_left && mine.streams.empty()) mine.none_left->count_down();
 }
 
 void Listener::State::rest(std::size_t loop) {
@@ -133,7 +177,9 @@ void Listener::State::close() {
     boost::asio::post(runtime.loops().at(i), [this, ended, i] {
       ErrorCode ignored;
       acceptors[i]->close(ignored);
-      ended->count_down();
+      if (greetings[i].streams.empty()) return ended->count_down();
+      greetings[i].none_left = ended;
+      for (const auto& stream : greetings[i].streams) stream->close();
     });
   }
   ended->wait();
@@ -157,6 +203,9 @@ const Address& Listener::address() const noexcept {
 }
 std::size_t Listener::connections() const noexcept {
   return state_->connections.load(std::memory_order_relaxed);
+}
+std::uint64_t Listener::handshakes_failed() const noexcept {
+  return state_->handshakes_failed.load(std::memory_order_relaxed);
 }
 void Listener::close() {
   state_->close();

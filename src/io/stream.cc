@@ -6,14 +6,12 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <cassert>
 #include <cerrno>
 #include <utility>
 
 #include "io/loops.h"
-#include "io/tls_trust.h"
 
 namespace headrace::io {
 
@@ -113,45 +111,67 @@ void Stream::connect(const Tcp::resolver::results_type& found) {
 }
 
 void Stream::shake_hands() {
-  tls_.emplace(socket_, trust_->context().ssl);
-  tls_->set_verify_callback(asio::ssl::host_name_verification(to_.host));
-  ErrorCode error;
-  const bool is_ip = (static_cast<void>(asio::ip::make_address(to_.host, error)), !error);
-  if (!is_ip) SSL_set_tlsext_host_name(tls_->native_handle(), to_.host.c_str());
-  tls_->async_handshake(asio::ssl::stream_base::client,
-                        [this](const ErrorCode& failed) { end(reading, failed, 0); });
+  tls_.emplace(socket_, trust_->context(), to_.host);
+  take(reading, [this] { return tls_->shake_hands(); });
+}
+
+void Stream::greet(SSL_CTX& identity) {
+  opening_ = true;
+  tls_.emplace(socket_, identity);
+  take(reading, [this] { return tls_->shake_hands(); });
+}
+
+// What is over at once ends in a turn of its own: who awaits it may begin the next, and the next,
+// on one stack.
+template <class Step>
+void Stream::take(Operation& operation, Step step) {
+  const Tls::Step taken = step();
+  if (!taken.is_over()) return take_when(taken.state, operation, std::move(step));
+  asio::post(context(), [this, &operation, taken] { end(operation, taken.error, taken.bytes); });
+}
+
+template <class Step>
+void Stream::take_when(Tls::State wanted, Operation& operation, Step step) {
+  const auto what =
+      wanted == Tls::State::wants_read ? Tcp::socket::wait_read : Tcp::socket::wait_write;
+  socket_.async_wait(what, [this, &operation, step](const ErrorCode& error) mutable {
+    if (error) return end(operation, error, 0);
+    const Tls::Step taken = step();
+    if (taken.is_over()) return end(operation, taken.error, taken.bytes);
+    take_when(taken.state, operation, std::move(step));
+  });
 }
 
 void Stream::read(char* to, std::size_t room) {
-  const auto done = [this](const ErrorCode& error, std::size_t bytes) {
-    end(reading, error, bytes);
-  };
-  const auto buffer = asio::buffer(to, room);
-  if (tls_) {
-    tls_->async_read_some(buffer, done);
-  } else {
-    socket_.async_read_some(buffer, done);
-  }
+  if (tls_) return take(reading, [this, to, room] { return tls_->read(to, room); });
+  socket_.async_read_some(
+      asio::buffer(to, room),
+      [this](const ErrorCode& error, std::size_t bytes) { end(reading, error, bytes); });
 }
 
 void Stream::write(std::string_view bytes) {
-  const auto done = [this](const ErrorCode& error, std::size_t size) { end(writing, error, size); };
-  const auto buffer = asio::buffer(bytes.data(), bytes.size());
   if (tls_) {
-    asio::async_write(*tls_, buffer, done);
-  } else {
-    asio::async_write(socket_, buffer, done);
+    return take(writing, [this, bytes]() mutable {
+      const Tls::Step step = tls_->write(bytes);
+      bytes.remove_prefix(step.bytes);
+      return step;
+    });
   }
+  asio::async_write(
+      socket_, asio::buffer(bytes.data(), bytes.size()),
+      [this](const ErrorCode& error, std::size_t size) { end(writing, error, size); });
 }
 
 std::size_t Stream::write_now(std::string_view bytes) {
-  if (tls_ || closed || writing.awaiting) return 0;
+  if (closed || writing.awaiting) return 0;
+  if (tls_) return tls_->write(bytes).bytes;
   const ssize_t size =
       ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return size > 0 ? static_cast<std::size_t>(size) : 0;  // An error will come again.
 }
 
 void Stream::finish_writing() {
+  if (tls_) tls_->say_end();
   ErrorCode ignored;
   socket_.shutdown(Tcp::socket::shutdown_send, ignored);
 }
@@ -161,6 +181,7 @@ void Stream::close() {
   if (timer_ != Executor::TimerId::none) runtime_.cancel(timer_);
   timer_ = Executor::TimerId::none;
   if (resolver_) resolver_->cancel();
+  if (tls_) tls_->say_end();
   ErrorCode ignored;
   socket_.shutdown(Tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);

@@ -11,8 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/post.hpp>
 #include <coroutine>
 #include <cstddef>
 #include <functional>
@@ -24,6 +23,7 @@
 #include "headrace/runtime.h"
 #include "io/address.h"
 #include "io/connection.h"
+#include "io/tls.h"
 
 namespace headrace::io {
 
@@ -55,6 +55,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // Resolves, connects and shakes hands, as one read.
   void open(const Address& to, std::shared_ptr<TlsTrust> trust);
+  // Shakes hands as a server, as one read.
+  void greet(SSL_CTX& identity);
   void read(char* to, std::size_t room);
   void write(std::string_view bytes);
   // Writes what the socket takes at once, and says how much that was.
@@ -76,6 +78,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
  private:
   void connect(const Tcp::resolver::results_type& found);
   void shake_hands();
+  // Takes steps over TLS, as the socket allows, until one is the last.
+  template <class Step>
+  void take(Operation& operation, Step step);
+  template <class Step>
+  void take_when(Tls::State wanted, Operation& operation, Step step);
   void watch(Instant deadline);
   void look_at_deadlines();
 
@@ -83,7 +90,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::size_t loop_;
   Tcp::socket socket_;
   std::shared_ptr<TlsTrust> trust_;
-  std::optional<boost::asio::ssl::stream<Tcp::socket&>> tls_;
+  std::optional<Tls> tls_;
   std::optional<Tcp::resolver> resolver_;
   bool opening_ = false;
   Address to_;
@@ -91,5 +98,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Executor::TimerId timer_ = Executor::TimerId::none;
   Instant timer_at_ = Instant::max();
 };
+
+template <class Work>
+void Stream::go_home(Work work) {
+  if (home_is_here()) return work();
+  boost::asio::post(context(), std::move(work));
+}
 
 }  // namespace headrace::io

@@ -143,6 +143,15 @@ TEST_F(TlsTest, RefusesTheWrongName) {
   EXPECT_EQ(refused.error().code, Code::source_unavailable);
 }
 
+TEST_F(TlsTest, RefusesTheNameOfAnother) {
+  const TlsEcho server(own);
+  const auto refused = connect_to("127.1", server.port(),  // No address, and resolved as one.
+                                  TlsTrust::make({.authorities = own.cert_file}).value());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("certificate verify failed"), std::string::npos)
+      << refused.error().what;
+}
+
 TEST_F(TlsTest, AMissingFileOfAuthoritiesIsNamed) {
   const auto trust = TlsTrust::make({.authorities = "/no/such/file.pem"});
   ASSERT_FALSE(trust);

@@ -96,6 +96,7 @@ Meter::Reading Meter::spend(std::uint64_t cost, Instant now) noexcept {
       return reading;
     }
     if (!reading.allowed) {
+      limited_.fetch_add(1, std::memory_order_relaxed);
       for (std::size_t i = 0; i < policies_max; ++i) {
         if (reading.refused[i]) policies_[i].refused.fetch_add(1, std::memory_order_relaxed);
       }
@@ -120,7 +121,8 @@ void Meter::give_back(std::uint64_t cost, Instant now) noexcept {
 }
 
 Meter::Counts Meter::counts() const noexcept {
-  Counts counts{.spent = spent_.load(std::memory_order_relaxed)};
+  Counts counts{.spent = spent_.load(std::memory_order_relaxed),
+                .limited = limited_.load(std::memory_order_relaxed)};
   for (std::size_t i = 0; i < policies_max; ++i) {
     counts.refused[i] = policies_[i].refused.load(std::memory_order_relaxed);
   }

@@ -48,6 +48,7 @@ TEST(MeterTest, WhatOneRefusesCostsNothingInAny) {
     EXPECT_EQ(refused.retry_after, Duration(3s));
   }
   EXPECT_EQ(meter.counts().refused[1], 100U);
+  EXPECT_EQ(meter.counts().limited, 100U);
   EXPECT_EQ(meter.counts().refused[0], 0U);
   meter.set({.burst = 10});
   EXPECT_EQ(meter.look(start + 2s).remaining, 10U);

@@ -96,6 +96,10 @@ void set(Record& record, Own own, std::string value) {
   record.fields.emplace_back(name_of(own), std::move(value));
 }
 
+void set_idle(Record& record, Duration idle_timeout) {
+  set(record, Own::idle, std::to_string(duration_cast<milliseconds>(idle_timeout).count()));
+}
+
 void put_fields(Record& record, Fields fields, WallTime now) {
   std::erase_if(record.fields, [](const auto& field) { return !field.first.starts_with(mark); });
   std::ranges::move(fields, std::back_inserter(record.fields));

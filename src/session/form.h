@@ -63,6 +63,7 @@ enum class Own : std::uint8_t { version, idle, stamp, subject, label, moved_to, 
 [[nodiscard]] std::string_view find(const Record& record, Own own) noexcept;
 [[nodiscard]] std::int64_t number(const Record& record, Own own) noexcept;
 void set(Record& record, Own own, std::string value);
+void set_idle(Record& record, Duration idle_timeout);
 
 // The fields become these, and a new version.
 void put_fields(Record& record, Fields fields, WallTime now);

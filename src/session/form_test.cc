@@ -11,8 +11,7 @@ constexpr WallTime now{std::chrono::milliseconds(1'000'000)};
 
 Record begun(Duration idle, WallTime ends) {
   Record record{.kind = Record::Kind::map, .ends = ends};
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(idle);
-  set(record, Own::idle, std::to_string(ms.count()));
+  set_idle(record, idle);
   touch(record, now);
   return record;
 }

@@ -37,10 +37,7 @@ void move(Workspace& work, const Slots& slots, const std::string& handle, const 
   if (rotation.absolute_timeout) {
     fresh.ends = work.now() + duration_cast<milliseconds>(*rotation.absolute_timeout);
   }
-  if (rotation.idle_timeout) {
-    const auto idle = duration_cast<milliseconds>(*rotation.idle_timeout).count();
-    set(fresh, Own::idle, std::to_string(idle));
-  }
+  if (rotation.idle_timeout) set_idle(fresh, *rotation.idle_timeout);
   touch(fresh, work.now());
   if (slots.left != 0 && work.find(slots.left) != nullptr) strike(work.change(slots.left), handle);
   if (slots.entered != 0) {

@@ -187,11 +187,13 @@ Task<Result<Told>> Sessions::merge(Place place, std::string handle, Patch patch,
   co_return co_await std::move(changing);
 }
 
-Task<Result<Told>> Sessions::touch(Place place, std::string handle) {
+Task<Result<Told>> Sessions::touch(Place place, std::string handle,
+                                   std::optional<Duration> idle_timeout) {
   bool touched = false;
   Action action{.make = {}, .uses_up_grace = false};
-  action.make = [&touched](Workspace& work, std::size_t at) {
-    touched = needs_touch(*work.find(at), work.now());
+  action.make = [&touched, idle_timeout](Workspace& work, std::size_t at) {
+    if (idle_timeout) set_idle(work.change(at), *idle_timeout);
+    touched = idle_timeout || needs_touch(*work.find(at), work.now());
     if (touched) headrace::session::touch(work.change(at), work.now());
     return Fate::done;
   };
@@ -217,8 +219,7 @@ Task<Result<Told>> Sessions::create(Place place, Beginning beginning) {
         Record& session = work.change(0);
         session.kind = Record::Kind::map;
         session.ends = work.now() + duration_cast<milliseconds>(beginning.absolute_timeout);
-        const auto idle = duration_cast<milliseconds>(beginning.idle_timeout).count();
-        set(session, Own::idle, std::to_string(idle));
+        set_idle(session, beginning.idle_timeout);
         if (!beginning.label.empty()) set(session, Own::label, beginning.label);
         put_fields(session, beginning.fields, work.now());
         headrace::session::touch(session, work.now());

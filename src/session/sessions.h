@@ -83,8 +83,9 @@ class Sessions {
                                            Expected expected);
   [[nodiscard]] Task<Result<Told>> merge(Place place, std::string handle, Patch patch,
                                          Expected expected);
-  // Writes only if that is worth it.
-  [[nodiscard]] Task<Result<Told>> touch(Place place, std::string handle);
+  // Writes only if that is worth it, or the idle time shall be another from here on.
+  [[nodiscard]] Task<Result<Told>> touch(Place place, std::string handle,
+                                         std::optional<Duration> idle_timeout = std::nullopt);
   [[nodiscard]] Task<Result<Told>> rotate(Place place, std::string handle, Rotation rotation);
   // Done, absent or destroyed.
   [[nodiscard]] Task<Result<Fate>> destroy(Place place, std::string handle);

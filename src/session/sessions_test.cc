@@ -62,7 +62,7 @@ TEST_F(SessionsTest, TouchingDoesNotChangeTheVersion) {
 
 TEST_F(SessionsTest, TouchingIsAWriteOnlyOnceATenthOfTheIdleTimeIsOver) {
   create('a');
-  const auto edits = records.edits;
+  const std::uint64_t edits = records.edits;
   world.advance(3min - 1ms);
   EXPECT_EQ(touch('a'), Fate::done);
   read('a', Touch::lazily);
@@ -73,6 +73,15 @@ TEST_F(SessionsTest, TouchingIsAWriteOnlyOnceATenthOfTheIdleTimeIsOver) {
   EXPECT_EQ(touched.session.idle_ends, world.wall_now() + 30min);
   EXPECT_FALSE(read('a', Touch::lazily).touched);
   EXPECT_EQ(records.edits, edits + 1);
+}
+
+TEST_F(SessionsTest, TouchingMayGiveAnotherIdleTime) {
+  const auto version = create('a').session.version;
+  const Told told = run(sessions.touch(place, handle('a'), std::optional<Duration>(48h)));
+  EXPECT_EQ(told.session.idle_ends, world.wall_now() + 48h);
+  EXPECT_EQ(told.session.version, version);
+  world.advance(47h);
+  EXPECT_EQ(merge('a', R"({"n":1})").session.idle_ends, world.wall_now() + 48h);
 }
 
 TEST_F(SessionsTest, ReadingAloneMovesNothing) {
@@ -91,7 +100,7 @@ TEST_F(SessionsTest, NothingMovesTheAbsoluteEnd) {
   EXPECT_EQ(read('a').session.idle_ends, ends);
   world.advance(10min);
   EXPECT_EQ(merge('a', R"({"n":1})").session.ends, ends);
-  const auto edits = records.edits;
+  const std::uint64_t edits = records.edits;
   EXPECT_EQ(touch('a'), Fate::done);  // There is nothing to move.
   EXPECT_EQ(records.edits, edits);
   world.advance(10min);

@@ -161,7 +161,10 @@ Result<BookChange> plan_tenant(const Book& book, const std::string& name, const 
     return failure(Code::refused, "there are " + std::to_string(book.tenants.size()) +
                                       " tenants already (tenants_max)");
   }
-  Tenant tenant{.id = book.last_tenant + 1, .name = name, .created = now};
+  Tenant tenant{.id = book.last_tenant + 1,
+                .name = name,
+                .value_bytes_max = limits.value_bytes_max,
+                .created = now};
   std::string detail = change_all(tenant, with);
   if (auto checked = check_limits(tenant); !checked) return std::unexpected(checked.error());
   BookChange change;

@@ -42,6 +42,7 @@ struct BookLimits {
   std::size_t tenants_max = 0;
   std::size_t keys_max = 0;
   std::size_t keys_per_tenant_max = 0;
+  std::uint64_t value_bytes_max = 1 << 20;  // Of a tenant at first.
 };
 
 // What is needed for a key besides what was asked for.

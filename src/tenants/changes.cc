@@ -9,7 +9,8 @@ namespace {
 BookLimits limits_of(const TenantBookOptions& options) {
   return {.tenants_max = options.tenants_max,
           .keys_max = options.keys_max,
-          .keys_per_tenant_max = options.keys_per_tenant_max};
+          .keys_per_tenant_max = options.keys_per_tenant_max,
+          .value_bytes_max = options.value_bytes_max};
 }
 
 }  // namespace

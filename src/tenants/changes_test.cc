@@ -102,7 +102,7 @@ TEST_F(ChangesTest, LastUseIsKnownToTheMinuteAndWrittenOnceInOne) {
   const auto last_used = [&] { return run(book->keys("shop")).value().at(0).last_used; };
   world.advance(1s);
   EXPECT_FALSE(last_used());
-  const auto edits = records.edits;
+  const std::uint64_t edits = records.edits;
   const WallTime minute = std::chrono::floor<std::chrono::minutes>(world.wall_now());
   for (int i = 0; i < 20; ++i) {
     (void)who(*book, made.text);

@@ -118,7 +118,7 @@ TEST_F(KeeperTest, TheLatestUseIsKept) {
   EXPECT_EQ(uses.size(), 2U);
   EXPECT_EQ(uses.at("k"), minute + 1min);
   EXPECT_EQ(uses.at("l"), minute);
-  const auto edits = records.edits;
+  const std::uint64_t edits = records.edits;
   ASSERT_TRUE(run(keeper.write_uses({{"k", minute}})));
   EXPECT_EQ(records.edits, edits);
 }

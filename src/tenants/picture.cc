@@ -40,39 +40,38 @@ void belong(Identity& who, const Tenant& tenant, std::shared_ptr<Meter> meter) {
 
 }  // namespace
 
-IdentityRef operator_identity(std::string id) {
+IdentityRef operator_identity(std::string id, std::uint64_t value_bytes_max) {
   auto who = std::make_shared<Identity>();
   who->tenant = default_tenant;
   who->tenant_name = default_tenant_name;
   who->key_id = std::move(id);
   who->scopes = all_scopes;
   who->policies = {"*"};
+  who->value_bytes_max = value_bytes_max;
   return who;
 }
 
 Picture::Picture(std::shared_ptr<const Book> book, const Options& options, const Picture* before)
     : book_(std::move(book)) {
   add_meters(options, before);
-  add_entries(before);
+  add_entries(options, before);
   add_stranger(options, before);
 }
 
 void Picture::add_meters(const Options& options, const Picture* before) {
   for (const auto& [name, tenant] : book_->tenants) {
     const Rates rates = tenant.rates.share_of(options.instances);
-    const auto had = before == nullptr ? meters_.end() : before->meters_.find(name);
-    if (before != nullptr && had != before->meters_.end()) {
-      had->second->set(rates);
-      meters_.emplace(name, had->second);
-    } else {
-      meters_.emplace(name, std::make_shared<Meter>(rates));
-    }
+    std::shared_ptr<Meter>& meter = meters_[name];
+    if (before != nullptr && before->meters_.contains(name)) meter = before->meters_.at(name);
+    if (!meter) meter = std::make_shared<Meter>(rates);
+    meter->set(rates);
   }
 }
 
-void Picture::add_entries(const Picture* before) {
+void Picture::add_entries(const Options& options, const Picture* before) {
   for (const auto& [id, key] : book_->keys) {
     auto who = identity_of(key);
+    who->value_bytes_max = options.value_bytes_max;
     if (key.tenant != default_tenant_name) {
       const Tenant* const tenant = book_->tenant(key.tenant);
       if (tenant == nullptr || tenant->is_suspended) continue;
@@ -96,6 +95,7 @@ void Picture::add_stranger(const Options& options, const Picture* before) {
   who->tenant = default_tenant;
   who->tenant_name = default_tenant_name;
   who->policies = {"*"};
+  who->value_bytes_max = options.value_bytes_max;
   who->scopes = book_->tenants.empty()
                     ? all_scopes
                     : no_scopes.with(Scope::admin).with(Scope::policy_read).with(Scope::invalidate);

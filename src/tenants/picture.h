@@ -32,6 +32,7 @@ class Picture {
   struct Options {
     std::uint64_t instances = 1;
     bool strangers_welcome = false;
+    std::uint64_t value_bytes_max = 1 << 20;  // Of who has no tenant.
   };
   struct Entry {
     std::string digest{};
@@ -71,7 +72,7 @@ class Picture {
   };
 
   void add_meters(const Options& options, const Picture* before);
-  void add_entries(const Picture* before);
+  void add_entries(const Options& options, const Picture* before);
   void add_stranger(const Options& options, const Picture* before);
 
   std::shared_ptr<const Book> book_;
@@ -81,6 +82,6 @@ class Picture {
 };
 
 // Who has the operator's key; `id` tells it in the log of changes.
-[[nodiscard]] IdentityRef operator_identity(std::string id);
+[[nodiscard]] IdentityRef operator_identity(std::string id, std::uint64_t value_bytes_max);
 
 }  // namespace headrace

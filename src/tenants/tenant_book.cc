@@ -33,6 +33,12 @@ std::int64_t minute_of(WallTime time) {
   return std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()).count();
 }
 
+Picture::Options shown(const TenantBookOptions& options) {
+  return {.instances = options.instances,
+          .strangers_welcome = options.strangers == TenantBookOptions::Strangers::welcome,
+          .value_bytes_max = options.value_bytes_max};
+}
+
 void free_picture(void* picture) {
   const std::unique_ptr<const Picture> freed(static_cast<const Picture*>(picture));
 }
@@ -52,12 +58,11 @@ TenantBook::Impl::Impl(TenantBookOptions options, Ports ports)
       nobody_(ports_.digest(draw_text(ports_.random, key_secret_chars))) {
   assert(options_.events_max > 0 && options_.instances > 0);
   for (const std::string& key : options_.operator_keys) {
-    operators_.push_back({ports_.digest(key), operator_identity("operator")});
+    operators_.push_back(
+        {ports_.digest(key), operator_identity("operator", options_.value_bytes_max)});
   }
-  const Picture::Options shown{
-      .instances = options_.instances,
-      .strangers_welcome = options_.strangers == TenantBookOptions::Strangers::welcome};
-  picture_ = std::make_unique<Picture>(std::make_shared<const Book>(), shown, nullptr).release();
+  picture_ =
+      std::make_unique<Picture>(std::make_shared<const Book>(), shown(options_), nullptr).release();
 }
 
 TenantBook::Impl::~Impl() {
@@ -146,10 +151,7 @@ void TenantBook::Impl::show(Keeper::BookRef book, Instant read_began) {
   const bool is_first = !is_loaded_.load(std::memory_order_relaxed);
   if (!is_first && book->generation < before->book().generation) return;
   if (is_first || book->generation > before->book().generation) {
-    const Picture::Options shown{
-        .instances = options_.instances,
-        .strangers_welcome = options_.strangers == TenantBookOptions::Strangers::welcome};
-    auto made = std::make_unique<const Picture>(std::move(book), shown, before);
+    auto made = std::make_unique<const Picture>(std::move(book), shown(options_), before);
     const Picture* const now = made.release();
     picture_.store(now, std::memory_order_release);
     now->end_what_is_gone(*before);

@@ -151,7 +151,7 @@ TEST_F(TenantBookTest, RecordsOfThisProcessAloneNeedNoConfirming) {
   here = make_book();
   create(*here, "shop");
   made = key(*here, {.tenant = "shop"});
-  const auto reads = records.reads;
+  const std::uint64_t reads = records.reads;
   records.fails = true;
   world.advance(1h);
   EXPECT_NE(who(*here, made.text), nullptr);
@@ -214,7 +214,7 @@ TEST_F(TenantBookTest, ClosingEndsTheRounds) {
   share();
   close(*here);
   close(*there);
-  const auto reads = records.reads;
+  const std::uint64_t reads = records.reads;
   world.advance(10s);
   EXPECT_EQ(records.reads, reads);
   EXPECT_EQ(world.queued(), 0U);

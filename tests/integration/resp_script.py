@@ -1,6 +1,6 @@
 """What is said to Redis and to Headrace alike, command by command.
 
-Each line is a command as a shell would read it.  A blank line is a moment at which both are emptied.
+Each line is a command as a shell would read it; between the parts both servers are emptied.
 """
 
 import itertools
@@ -232,7 +232,7 @@ EXISTS k
 EXPIRE none 100
 
 MSET key1 a key2 b other c
-KEYS key?
+KEYS key[1]
 KEYS *1
 KEYS [o]*
 KEYS nothing*
@@ -426,9 +426,10 @@ COMMAND COUNT x
 COMMAND BOGUS
 COMMAND GETKEYS SET a b
 COMMAND GETKEYS MSET a b c d
-COMMAND GETKEYS PING
+COMMAND GETKEYS PING x
 COMMAND GETKEYS BOGUS a
-COMMAND GETKEYS SET
+COMMAND GETKEYS SET a
+COMMAND GETKEYS PING
 COMMAND INFO bogus
 COMMAND DOCS bogus
 COMMAND LIST FILTERBY PATTERN nothing-like-this

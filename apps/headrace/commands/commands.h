@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace headrace::app {
@@ -83,6 +84,24 @@ struct AllowanceCommand {
   std::int64_t spend = 0;  // 0: only look.
 };
 int allowance(const AllowanceCommand& command);
+
+struct TenantsCommand {
+  Remote remote{};
+  std::string stage{};  // "create", "list", "show", "key", "rotate", "revoke", "limits", "events".
+  std::string name{};   // A tenant's, or a key's id.
+  std::vector<std::pair<std::string, std::uint64_t>> limits{};  // By their names in JSON.
+  std::optional<bool> suspended{};
+  // Of a new key.
+  std::string label{};
+  std::string kind = "live";
+  std::vector<std::string> scopes{};
+  std::vector<std::string> policies{};
+  std::string key_prefix{};
+  std::string expires_at{};
+  std::int64_t grace_seconds = 86400;
+  std::size_t events_max = 20;
+};
+int tenants(const TenantsCommand& command);
 
 struct PolicySetCommand {
   Remote remote{};

@@ -362,9 +362,8 @@ Configured load_config(const std::string& path, const Environment& environment, 
 
 std::vector<std::string> known_keys() {
   Report report;
-  for (const std::string_view text :
-       {every_section, on_valkey, on_memcached, on_firestore, postgres_bus, migrating, serving,
-        merging}) {
+  for (const std::string_view text : {every_section, on_valkey, on_memcached, on_firestore,
+                                      postgres_bus, migrating, serving, merging}) {
     const Configured sound = read(text, {}, {}, {}, report);
     if (!sound) return {};
   }

@@ -66,9 +66,9 @@ pepper_file = "/etc/pepper"
 TEST(ConfigService, RecordsAreWhereTheStoreIs) {
   const std::string valkey = "[store]\nkind = \"valkey\"\naddress = \"127.0.0.1:6379\"\n";
   EXPECT_EQ(read(valkey + "[service]\n").service->records, Kept::valkey);
-  EXPECT_EQ(read("data_dir = \"d\"\n" + valkey + "[service]\nrecords = \"embedded\"\n")
-                .service->records,
-            Kept::embedded);
+  EXPECT_EQ(
+      read("data_dir = \"d\"\n" + valkey + "[service]\nrecords = \"embedded\"\n").service->records,
+      Kept::embedded);
   EXPECT_THAT(
       faults("data_dir = \"d\"\n[service]\nrecords = \"valkey\"\n"),
       ElementsAre("h.toml:3:11: service.records: \"valkey\" is where [store] is: set its kind to "
@@ -100,8 +100,8 @@ TEST(ConfigService, RespIsOfTheService) {
               ElementsAre(HasSubstr("resp_listen: serves clients' records: there must be")));
   EXPECT_THAT(faults("resp_listen = \"6379\"\n[service]\nrecords = \"memory\"\n"),
               ElementsAre(HasSubstr("resp_listen: must be like")));
-  const Config config = read("[service]\nrecords = \"memory\"\n",
-                             {{"HEADRACE_RESP_LISTEN", "tcp://127.0.0.1:7000"}});
+  const Config config =
+      read("[service]\nrecords = \"memory\"\n", {{"HEADRACE_RESP_LISTEN", "tcp://127.0.0.1:7000"}});
   EXPECT_EQ(config.service->resp_listen, "tcp://127.0.0.1:7000");
 }
 

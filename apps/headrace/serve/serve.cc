@@ -302,6 +302,7 @@ std::optional<int> Server::listen() {
   if (service_) {
     options.keyspace = &service_->keyspace();
     options.doorkeeper = &service_->tenants();
+    options.tenants = &service_->tenants();
   }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));

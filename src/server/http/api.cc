@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "server/http/permission.h"
+#include "server/http/rate_text.h"
 #include "wire/http_writer.h"
 
 namespace headrace::http {
@@ -11,7 +13,6 @@ namespace headrace::http {
 namespace {
 
 constexpr std::size_t request_id_bytes_max = 128;
-constexpr std::string_view scheme = "Bearer ";
 
 bool is_request_id(std::string_view text) {
   return !text.empty() && text.size() <= request_id_bytes_max &&
@@ -19,6 +20,15 @@ bool is_request_id(std::string_view text) {
            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                   c == '-' || c == '_' || c == '.' || c == ':';
          });
+}
+
+// Behind the status line of an answer that is written already.
+void insert_headers(std::string& bytes, const wire::Headers& headers) {
+  std::string text;
+  for (const wire::Header& one : headers) {
+    text.append(one.name).append(": ").append(one.value).append("\r\n");
+  }
+  bytes.insert(bytes.find("\r\n") + 2, text);
 }
 
 // Open to everybody: what a load balancer must be able to ask, and what has no secrets.
@@ -31,8 +41,9 @@ bool is_public(std::string_view path) {
 Api::Api(const ServerOptions& options, Parts parts)
     : options_(options),
       parts_(std::move(parts)),
+      admission_(options.api_key, options.doorkeeper),
       snapshots_(options.snapshots),
-      reads_(parts_.engine, snapshots_,
+      reads_(parts_.engine, parts_.clock, snapshots_,
              {.batch_entities_max = options.batch_entities_max,
               .batch_answer_bytes_max = options.batch_answer_bytes_max,
               .json_depth_max = options.json_depth_max}),
@@ -49,6 +60,11 @@ Api::Api(const ServerOptions& options, Parts parts)
               options.guards_max, options.json_depth_max),
       policies_(parts_.engine, options.json_depth_max, [this] { return prices(); }),
       migration_(options_.migration, options.json_depth_max),
+      tenants_({.doorkeeper = options.doorkeeper,
+                .tenants = options.tenants,
+                .clock = parts_.clock,
+                .version = options.version},
+               options.json_depth_max),
       began_(parts_.clock.now()),
       prices_(std::make_shared<const Prices>(options.prices)) {
   for (std::size_t i = 0; i < parts_.loops; ++i) counters_.push_back(std::make_unique<Counters>());
@@ -68,6 +84,7 @@ Api::Api(const ServerOptions& options, Parts parts)
     user_sessions_->add_to(router_);
   }
   add_record_routes();
+  tenants_.add_to(router_);
   add_health_routes();
 }
 
@@ -93,82 +110,51 @@ std::string Api::request_id_of(const wire::Request& request) const {
   return id;
 }
 
-// Takes as long for a wrong key as for the right one.
-bool Api::is_key(std::string_view authorization) const noexcept {
-  if (authorization.size() < scheme.size() ||
-      !wire::same_token(authorization.substr(0, scheme.size()), scheme)) {
-    return false;
-  }
-  const std::string_view given = authorization.substr(scheme.size());
-  const std::string& key = options_.api_key;
-  volatile unsigned difference = given.size() == key.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    difference = difference | static_cast<unsigned>(given[i] ^ key[i % key.size()]);
-  }
-  return difference == 0;
-}
-
-Outcome<void> Api::admit(const wire::Request& request) const {
-  if (options_.api_key.empty() || is_public(request.path())) return {};
-  const auto authorization = request.header("authorization");
-  if (!authorization) {
-    return problem("missing-credentials", "this server wants Authorization: Bearer <key>",
-                   {{"WWW-Authenticate", R"(Bearer realm="headrace")"}});
-  }
-  if (is_key(*authorization)) return {};
-  return problem("invalid-credentials", "the key is not this server's",
-                 {{"WWW-Authenticate", R"(Bearer realm="headrace", error="invalid_token")"}});
-}
-
 std::optional<Said> Api::answer_now(const wire::Request& request, std::string& out) {
-  if (!options_.api_key.empty()) {
-    const auto authorization = request.header("authorization");
-    if (!authorization || !is_key(*authorization)) return std::nullopt;
-  }
+  const auto who = admission_.admit_now(request);
+  // What is metered or tells of its key's end takes the longer way.
+  if (!who || has_headers(*who)) return std::nullopt;
   const std::string id = request_id_of(request);
   const Asking asking{
       .keep_alive = request.keep_alive && !draining_, .path = request.path(), .request_id = id};
-  if (auto said = reads_.answer_now(request, asking, out)) return said;
-  if (!records_ || !RecordRoutes::may_answer_now(request)) return std::nullopt;
-  const Outcome<IdentityRef> who = who_asks(request);
-  if (!who) return std::nullopt;
+  if (auto said = reads_.answer_now(request, *who, asking, out)) return said;
+  if (!records_ || !*who || !RecordRoutes::may_answer_now(request)) return std::nullopt;
   return records_->answer_now(request, **who, asking, out);
 }
 
-Outcome<IdentityRef> Api::who_asks(const wire::Request& request) const {
-  if (options_.doorkeeper == nullptr) return nullptr;
-  const auto authorization = request.header("authorization");
-  if (!authorization || !options_.api_key.empty()) {
-    if (IdentityRef anybody = options_.doorkeeper->anonymous()) return anybody;
-    return problem("missing-credentials", "this server wants Authorization: Bearer <key>",
-                   {{"WWW-Authenticate", R"(Bearer realm="headrace")"}});
-  }
-  const bool is_bearer = authorization->size() > scheme.size() &&
-                         wire::same_token(authorization->substr(0, scheme.size()), scheme);
-  auto who = options_.doorkeeper->admit(is_bearer ? authorization->substr(scheme.size()) : "");
-  if (who) return *std::move(who);
-  if (who.error().code != Code::not_allowed) {
-    return std::unexpected(problem_of_records(who.error()));
-  }
-  return problem("invalid-credentials", who.error().what,
-                 {{"WWW-Authenticate", R"(Bearer realm="headrace", error="invalid_token")"}});
+Outcome<void> Api::permit(const IdentityRef& who, const Router::Entry& entry) const {
+  if (auto allowed = check_route(who, entry); !allowed) return allowed;
+  return charge(who, cost_of(entry), parts_.clock.now());
 }
 
-Task<Reply> Api::answer(wire::Request request) {
+// What fails by our own fault is not paid for.
+Task<Outcome<Answered>> Api::handle(const Router::Entry* entry, Call call) {
+  const IdentityRef who = call.who;
+  const Outcome<void> permitted = permit(who, *entry);
+  if (!permitted) co_return std::unexpected(permitted.error());
+  auto handling = entry->handler(std::move(call));
+  Outcome<Answered> answered = co_await std::move(handling);
+  const int status =
+      answered ? answered->response.status : problem_kind(answered.error().code).status;
+  if (who && who->meter && status >= 500) {
+    who->meter->give_back(cost_of(*entry), parts_.clock.now());
+  }
+  co_return answered;
+}
+
+Task<Reply> Api::answer(wire::Request request, std::string peer) {
   Frame frame{.path = std::string(request.path()),
               .request_id = request_id_of(request),
               .head = request.method == "HEAD"};
   Reply reply{.said = {.keep_alive = request.keep_alive && !draining_}};
   request.keep_alive = reply.said.keep_alive;
-  const Outcome<void> admitted = admit(request);
-  Outcome<IdentityRef> who = is_public(frame.path) ? IdentityRef() : who_asks(request);
+  const bool is_open = is_public(frame.path);
+  Outcome<IdentityRef> who = is_open ? IdentityRef() : admission_.admit(request, peer);
   Outcome<Router::Found> found = router_.find(request.method, frame.path);
   if (found) reply.said.route = found->entry->route;
 
   Outcome<Answered> answered;
-  if (!admitted) {
-    answered = std::unexpected(admitted.error());
-  } else if (!who) {
+  if (!who) {
     answered = std::unexpected(std::move(who.error()));
   } else if (!found) {
     answered = std::unexpected(std::move(found.error()));
@@ -176,9 +162,12 @@ Task<Reply> Api::answer(wire::Request request) {
     Call call{.request = std::move(request),
               .captures = std::move(found->captures),
               .request_id = frame.request_id,
-              .who = *std::move(who)};
-    answered = co_await found->entry->handler(std::move(call));
+              .who = *who,
+              .peer = std::move(peer)};
+    auto handling = handle(found->entry, std::move(call));
+    answered = co_await std::move(handling);
   }
+  if (who) frame.headers = headers_for(*who, parts_.clock.now());
   write(reply, std::move(answered), frame);
   co_return reply;
 }
@@ -195,6 +184,7 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
   if (outcome && !outcome->bytes.empty()) {
     reply.bytes = std::move(outcome->bytes);
     reply.said.status = outcome->response.status;
+    insert_headers(reply.bytes, frame.headers);
     return;
   }
   wire::Response response =
@@ -202,6 +192,7 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
               : response_of(outcome.error(), shown_path(frame.path), frame.request_id);
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
+  response.headers.insert(response.headers.end(), frame.headers.begin(), frame.headers.end());
   if (!response.header("cache-control")) response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", frame.request_id});

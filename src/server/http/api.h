@@ -17,6 +17,7 @@
 #include "headrace/clock.h"
 #include "headrace/engine.h"
 #include "headrace/random.h"
+#include "server/http/admission.h"
 #include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/guard_routes.h"
@@ -31,6 +32,7 @@
 #include "server/http/session.h"
 #include "server/http/snapshot_routes.h"
 #include "server/http/user_session_routes.h"
+#include "server/http/tenant_routes.h"
 #include "server/http/write_routes.h"
 
 namespace headrace::http {
@@ -52,7 +54,7 @@ class Api final : public Service {
 
   [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request,
                                                std::string& out) override;
-  [[nodiscard]] Task<Reply> answer(wire::Request request) override;
+  [[nodiscard]] Task<Reply> answer(wire::Request request, std::string peer) override;
   [[nodiscard]] Reply refuse(const wire::HttpFault& fault) override;
   void count(const Said& said, Duration took) override;
   [[nodiscard]] bool is_draining() const noexcept override { return draining_; }
@@ -80,12 +82,12 @@ class Api final : public Service {
     std::string path{};
     std::string request_id{};
     bool head = false;
+    wire::Headers headers{};  // That every answer to who asks has.
   };
   static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
-  [[nodiscard]] Outcome<void> admit(const wire::Request& request) const;
-  // Who asks, if the server keeps records of clients; else nobody in particular.
-  [[nodiscard]] Outcome<IdentityRef> who_asks(const wire::Request& request) const;
-  [[nodiscard]] bool is_key(std::string_view authorization) const noexcept;
+  // Whether who asks may do this now; it is paid for from here on.
+  [[nodiscard]] Outcome<void> permit(const IdentityRef& who, const Router::Entry& entry) const;
+  [[nodiscard]] Task<Outcome<Answered>> handle(const Router::Entry* entry, Call call);
   [[nodiscard]] std::string request_id_of(const wire::Request& request) const;
 
   void add_record_routes();
@@ -99,6 +101,7 @@ class Api final : public Service {
 
   ServerOptions options_;
   Parts parts_;
+  Admission admission_;
   SnapshotRoutes snapshots_;
   ReadRoutes reads_;
   MergedRoutes merged_;
@@ -110,6 +113,7 @@ class Api final : public Service {
   MigrationRoutes migration_;
   std::optional<UserSessionRoutes> user_sessions_;  // Where records of clients are kept.
   std::optional<RecordRoutes> records_;  // If the server keeps any.
+  TenantRoutes tenants_;
   Router router_;
   std::once_flag document_made_;
   std::string document_;                             // openapi.json

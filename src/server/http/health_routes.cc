@@ -127,6 +127,7 @@ Task<Outcome<Answered>> Api::metrics(Call) {
   if (parts_.store) input.store = parts_.store->usage();
   if (options_.feeds) input.feeds = options_.feeds();
   if (options_.migration.view) input.migration = options_.migration.view();
+  if (options_.tenants) input.tenants = options_.tenants->stats();
   co_return text_answer(metrics_text(input), metrics_type);
 }
 

@@ -6,6 +6,7 @@
 #include "server/http/invalidation_text.h"
 #include "server/http/json_body.h"
 #include "server/http/named_policy.h"
+#include "server/http/permission.h"
 
 namespace headrace::http {
 
@@ -21,7 +22,11 @@ Task<Outcome<Answered>> InvalidateRoutes::invalidate(Call call) {
   if (!body) co_return std::unexpected(std::move(body.error()));
   InvalidationAsked asked = invalidation_in(*body);
   if (!body->is_sound()) co_return std::unexpected(std::move(*body).problem());
+  const Outcome<void> allowed = check_invalidation(call.who, asked.what);
+  if (!allowed) co_return std::unexpected(allowed.error());
   const Result<Held> held = co_await engine_.invalidate(std::move(asked.what), asked.wait);
+  const bool is_unknown = !held && held.error().code == Code::unknown_policy;
+  if (is_unknown && !sees_all_policies(call.who)) co_return hidden_policy();
   if (!held) co_return std::unexpected(problem_of(held.error()));
   co_return answer_of(*held);
 }

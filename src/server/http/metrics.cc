@@ -458,6 +458,38 @@ void write_feeds(Exposition& to, const std::vector<FeedView>& feeds) {
   each_real([&](const FeedView& one) { return seconds(one.health.lag_max); });
 }
 
+// So many are shown by name.  The eldest, for a counter must not change its tenant.
+constexpr std::size_t tenants_shown_max = 64;
+
+void write_tenants(Exposition& to, const TenantBook::Stats& stats) {
+  const auto each = [&](std::string_view name, std::string_view help, auto count) {
+    to.counter(name, help);
+    std::uint64_t others = 0;
+    for (std::size_t i = 0; i < stats.tenants.size(); ++i) {
+      const TenantBook::TenantStats& one = stats.tenants[i];
+      if (i < tenants_shown_max) to.sample(count(one.counts), {{"tenant", one.name}});
+      if (i >= tenants_shown_max) others += count(one.counts);
+    }
+    if (stats.tenants.size() > tenants_shown_max) to.sample(others, {{"tenant", "_other"}});
+  };
+  each("headrace_tenant_operations_total", "What tenants have spent of their rates.",
+       [](const Meter::Counts& counts) { return counts.spent; });
+  each("headrace_tenant_limited_total", "Requests refused because a rate was used up.",
+       [](const Meter::Counts& counts) { return counts.limited; });
+  to.counter("headrace_rate_limited_total", "The same by policy; a request may pass several.");
+  for (std::size_t i = 0; i < Meter::policies_max; ++i) {
+    std::uint64_t refused = 0;
+    for (const auto& one : stats.tenants) refused += one.counts.refused[i];
+    to.sample(refused, {{"policy", Meter::windows[i].name}});
+  }
+  to.counter("headrace_auth_failures_total",
+             "Keys that were not admitted: well written and not valid, or no keys at all.")
+      .sample(stats.refused, {{"reason", "invalid"}})
+      .sample(stats.mistyped, {{"reason", "mistyped"}});
+  to.gauge("headrace_tenants_sure", "0 while nobody can say whether a key is valid.")
+      .sample(stats.is_sure ? 1 : 0);
+}
+
 void write_durations(Exposition& to, const MetricsInput& input, std::size_t route) {
   const std::string_view name = name_of(static_cast<Route>(route));
   std::uint64_t below = 0;
@@ -514,6 +546,7 @@ std::string metrics_text(const MetricsInput& input) {
   if (input.snapshots && !input.snapshots->empty()) write_snapshots(to, *input.snapshots);
   if (input.allowances && !input.allowances->empty()) write_allowances(to, *input.allowances);
   if (!input.feeds.empty()) write_feeds(to, input.feeds);
+  if (input.tenants) write_tenants(to, *input.tenants);
   write_requests(to, input);
   return to.take();
 }

@@ -1,6 +1,7 @@
 // server/http/metrics.h: what the engine, the store and the sessions counted, for Prometheus.
 //
-// Labels are closed sets and policies' names; never an entity, an address or a key.
+// Labels are closed sets, and the names of policies and of the eldest tenants; never an entity, an
+// address or a key.
 //
 // Threads:   any.
 // Errors:    none.
@@ -16,6 +17,7 @@
 #include "headrace/engine.h"
 #include "headrace/stats.h"
 #include "headrace/store.h"
+#include "headrace/tenant_book.h"
 #include "server/http/allowance_routes.h"
 #include "server/http/counters.h"
 #include "server/http/feeds.h"
@@ -39,6 +41,7 @@ struct MetricsInput {
   std::vector<FeedView> feeds{};
   std::shared_ptr<const Snapshots> snapshots{};        // May be null.
   std::shared_ptr<const AllowanceTable> allowances{};  // May be null.
+  std::optional<TenantBook::Stats> tenants{};
 };
 
 // The text exposition format 0.0.4.

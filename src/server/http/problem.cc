@@ -18,10 +18,14 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "Mend the request; the detail says where."},
     {"ambiguous-key", 400, false, "The entity is named twice",
      "Name the entity once: as the last segment of the path, as ?key= or as ?key_b64=."},
+    {"token-in-query", 400, false, "A key stands in the query",
+     "Queries are written down by proxies and browsers.  Send the key in the header Authorization, "
+     "and replace this one, for it may have been seen."},
     {"missing-credentials", 401, false, "Credentials are missing",
      "Send the header Authorization: Bearer <key>."},
     {"invalid-credentials", 401, false, "The credentials are not valid",
-     "Use the key that the server was started with."},
+     "Use the key that the server was started with, or one that was given out by it and has not "
+     "ended."},
     {"insufficient-scope", 403, false, "The key lacks a scope",
      "The header WWW-Authenticate names the scope that is wanted.  Ask whoever gives out keys for "
      "one that has it, and that may reach what you name."},
@@ -54,11 +58,6 @@ constexpr auto kinds = std::to_array<ProblemKind>({
     {"no-such-route", 404, false, "No such route", "GET / lists the routes."},
     {"no-such-problem", 404, false, "No such problem",
      "The codes stand in docs and in this server."},
-    {"conflict", 409, false, "It is there already",
-     "What you wanted to make exists.  Read it, or choose another name."},
-    {"wrong-type", 409, false, "It is of another kind",
-     "What is there cannot be changed in this way; the detail says what can."},
-    {"out-of-range", 409, false, "The number would leave its range", "Nothing was changed."},
     {"session-destroyed", 410, false, "The session was destroyed",
      "It has ended and stays so: treat its user as logged out, and begin another."},
     {"method-not-allowed", 405, false, "The route has no such method",
@@ -72,8 +71,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "What is kept there is no integer, or nothing that this route can show."},
     {"out-of-range", 409, false, "The outcome would pass its bound",
      "Nothing was changed; the detail says what the value is."},
-    {"conflict", 409, true, "The changes cannot be made together",
-     "Nothing was changed.  The detail says which of them cannot be made, and why."},
+    {"conflict", 409, false, "It conflicts with what is there",
+     "Nothing was changed.  The detail says what cannot be made, and why."},
     {"phase-refused", 409, true, "The migration cannot go to that phase now",
      "The detail says why, and for how long yet."},
     {"value-too-large", 413, false, "Too large", "The detail names the limit."},
@@ -87,6 +86,8 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "Each of errors[] points at a part of the body."},
     {"headers-too-large", 431, false, "The headers are too large",
      "Send fewer or shorter headers."},
+    {"quota-exceeded", 429, true, "Request cannot be satisfied as assigned quota has been exceeded",
+     "The header Retry-After says for how long to wait.  What is refused costs nothing."},
     {"internal", 500, true, "An error of the server's own",
      "Please report it with its request id."},
     {"not-implemented", 501, false, "Not implemented",
@@ -119,11 +120,23 @@ void write_errors(std::string& out, const std::vector<Problem::Fault>& errors) {
   }
 }
 
+// The one kind that others know by a name of its own.
+std::string type_of(const ProblemKind& kind) {
+  if (kind.status != 429) return "/problems/" + std::string(kind.code);
+  return "https://iana.org/assignments/http-problem-types#quota-exceeded";
+}
+
+void write_violated(JsonObject& json, const Problem& problem) {
+  if (problem.violated.empty()) return;
+  JsonArray array(json.member("violated-policies"));
+  for (const std::string& policy : problem.violated) append_json_string(array.next(), policy);
+}
+
 void write_document(std::string& out, const Problem& problem, std::string_view path,
                     std::string_view request_id) {
   const ProblemKind& kind = problem_kind(problem.code);
   JsonObject json(out);
-  json.text("type", "/problems/" + std::string(kind.code));
+  json.text("type", type_of(kind));
   json.text("title", kind.title);
   json.number("status", kind.status);
   json.text("detail", problem.detail.substr(0, detail_bytes_max));
@@ -131,6 +144,8 @@ void write_document(std::string& out, const Problem& problem, std::string_view p
   json.text("code", kind.code);
   json.text("request_id", request_id);
   json.truth("retryable", kind.retryable);
+  write_violated(json, problem);
+  if (problem.retry_after_ms) json.number("retry_after_ms", *problem.retry_after_ms);
   if (!problem.errors.empty()) write_errors(json.member("errors"), problem.errors);
 }
 

@@ -7,7 +7,9 @@
 // Lifetimes: codes are views of literals.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +42,8 @@ struct Problem {
   std::string detail{};
   wire::Headers headers{};
   std::vector<Fault> errors{};
+  std::vector<std::string> violated{};           // Of quota-exceeded: by which policies ...
+  std::optional<std::int64_t> retry_after_ms{};  // ... and until when.
 };
 
 template <class T>

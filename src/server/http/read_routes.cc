@@ -9,6 +9,8 @@
 #include "server/http/json_body.h"
 #include "server/http/json_text.h"
 #include "server/http/named_policy.h"
+#include "server/http/permission.h"
+#include "server/http/rate_text.h"
 #include "server/http/read_query.h"
 #include "wire/http_writer.h"
 #include "wire/uri.h"
@@ -54,8 +56,15 @@ PolicyHandle ReadRoutes::find(std::string_view policy) const {
   return engine_.find(policy);
 }
 
-std::optional<Said> ReadRoutes::answer_now(const wire::Request& request, Asking asking,
-                                           std::string& out) {
+Outcome<PolicyHandle> ReadRoutes::find_for(const IdentityRef& who, std::string_view policy) const {
+  PolicyHandle handle = is_hidden(who, policy) ? nullptr : find(policy);
+  if (handle) return handle;
+  if (!sees_all_policies(who)) return hidden_policy();
+  return std::unexpected(no_such_policy(engine_, policy));
+}
+
+std::optional<Said> ReadRoutes::answer_now(const wire::Request& request, const IdentityRef& who,
+                                           Asking asking, std::string& out) {
   if (!request.target.starts_with(read_prefix)) return std::nullopt;
   asking.head = request.method == "HEAD";
   if (!asking.head && request.method != "GET") return std::nullopt;
@@ -75,6 +84,7 @@ std::optional<Said> ReadRoutes::answer_now(const wire::Request& request, Asking 
     if (!text) return std::nullopt;
     entity = decoded = *std::move(text);
   }
+  if (who && !who->may_read(policy)) return std::nullopt;
   const PolicyHandle handle = find(policy);
   if (!handle) return std::nullopt;
   const auto answer = engine_.peek(*handle, entity);
@@ -96,8 +106,9 @@ Task<Outcome<Answered>> ReadRoutes::read(Call call) {
   const std::string entity = in_path ? std::move(call.captures[1]) : *std::move(query->entity);
   const Outcome<void> checked = check_entity(entity);
   if (!checked) co_return std::unexpected(checked.error());
-  const PolicyHandle policy = find(call.captures[0]);
-  if (!policy) co_return std::unexpected(no_such_policy(engine_, call.captures[0]));
+  const Outcome<PolicyHandle> found = find_for(call.who, call.captures[0]);
+  if (!found) co_return std::unexpected(found.error());
+  const PolicyHandle& policy = *found;
 
   Answered answered;
   if (query->only_if_cached) {
@@ -160,7 +171,10 @@ Task<Outcome<Answered>> ReadRoutes::batch(Call call) {
                         std::to_string(limits_.batch_entities_max));
   }
   if (!body->is_sound()) co_return std::unexpected(std::move(*body).problem());
-  const Outcome<void> begun = begin(items, query->options);
+  const std::uint64_t more = items.empty() ? 0 : items.size() - 1;
+  const Outcome<void> paid = charge(call.who, more, clock_.now());
+  if (!paid) co_return std::unexpected(paid.error());
+  const Outcome<void> begun = begin(items, query->options, call.who);
   if (!begun) co_return std::unexpected(begun.error());
 
   Answered answered;
@@ -181,13 +195,19 @@ Task<Outcome<Answered>> ReadRoutes::batch(Call call) {
   co_return answered;
 }
 
-Outcome<void> ReadRoutes::begin(std::vector<Item>& items, const ReadOptions& options) {
+Outcome<void> ReadRoutes::begin(std::vector<Item>& items, const ReadOptions& options,
+                                const IdentityRef& who) {
   std::map<std::string_view, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < items.size(); ++i) groups[items[i].policy].push_back(i);
-  for (const auto& [name, members] : groups) {
-    const PolicyHandle policy = find(name);
-    if (!policy && groups.size() == 1) return std::unexpected(no_such_policy(engine_, name));
-    if (!policy) continue;
+  std::map<std::string_view, PolicyHandle> policies;
+  for (const auto& [name, members] : groups) {  // Before the first is begun.
+    Outcome<PolicyHandle> found = find_for(who, name);
+    const bool is_whole = groups.size() == 1 || !sees_all_policies(who);
+    if (!found && is_whole) return std::unexpected(std::move(found.error()));
+    if (found) policies.emplace(name, *std::move(found));
+  }
+  for (const auto& [name, policy] : policies) {
+    const std::vector<std::size_t>& members = groups[name];
     std::vector<std::string> entities;
     for (const std::size_t i : members) entities.push_back(items[i].entity);
     std::vector<AnyLookup> lookups = engine_.read_many(policy, entities, options);

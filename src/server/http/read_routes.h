@@ -29,25 +29,30 @@ class ReadRoutes {
     std::size_t json_depth_max = 64;
   };
 
-  ReadRoutes(Engine& engine, const SnapshotRoutes& snapshots, Limits limits)
-      : engine_(engine), snapshots_(snapshots), limits_(limits) {}
+  ReadRoutes(Engine& engine, const Clock& clock, const SnapshotRoutes& snapshots, Limits limits)
+      : engine_(engine), clock_(clock), snapshots_(snapshots), limits_(limits) {}
 
   void add_to(Router& router);
-  [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request, Asking asking,
-                                               std::string& out);
+  [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request, const IdentityRef& who,
+                                               Asking asking, std::string& out);
 
  private:
   [[nodiscard]] Task<Outcome<Answered>> read(Call call);
   [[nodiscard]] Task<Outcome<Answered>> batch(Call call);
   // Starts the reads of a batch, in the order of its items.
   struct Item;
-  [[nodiscard]] Outcome<void> begin(std::vector<Item>& items, const ReadOptions& options);
+  [[nodiscard]] Outcome<void> begin(std::vector<Item>& items, const ReadOptions& options,
+                                    const IdentityRef& who);
   void append_item(std::string& out, const Item& item, const AnyResult& result) const;
 
+  // The policy, if who asks may know of it.
+  [[nodiscard]] Outcome<PolicyHandle> find_for(const IdentityRef& who,
+                                               std::string_view policy) const;
   // No sections of snapshots, which are read with their revisions or not at all.
   [[nodiscard]] PolicyHandle find(std::string_view policy) const;
 
   Engine& engine_;
+  const Clock& clock_;
   const SnapshotRoutes& snapshots_;
   Limits limits_;
 };

@@ -29,7 +29,8 @@ struct Call {
   wire::Request request{};
   std::vector<std::string> captures{};  // Decoded; what stood where the pattern has "{...}".
   std::string request_id{};
-  IdentityRef who{};  // Null where the server keeps no records of clients.
+  IdentityRef who{};   // Null where the server keeps no records of clients.
+  std::string peer{};  // The address that it came from.
 };
 
 struct Answered {

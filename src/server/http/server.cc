@@ -31,7 +31,9 @@ http::SessionLimits limits_of(const ServerOptions& options) {
 }
 
 Result<void> check(const ServerOptions& options, const io::Address& address) {
-  if (options.api_key.empty() && !address.is_loopback()) {
+  const bool is_open = options.doorkeeper == nullptr ? options.api_key.empty()
+                                                     : options.doorkeeper->anonymous() != nullptr;
+  if (is_open && !address.is_loopback()) {
     return failure(Code::invalid_argument,
                    "refusing to listen on " + to_string(address) +
                        " without an API key, for everybody who can reach it could read and change "

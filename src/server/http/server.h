@@ -19,6 +19,7 @@
 #include "headrace/result.h"
 #include "headrace/runtime.h"
 #include "headrace/store.h"
+#include "headrace/tenant_book.h"
 #include "headrace/tenants.h"
 #include "headrace/time.h"
 #include "io/address.h"
@@ -43,7 +44,8 @@ struct ServerOptions {
   // The cache service: records of clients, and who they are.  Both or neither; they must outlive
   // the server.
   Keyspace* keyspace = nullptr;
-  Doorkeeper* doorkeeper = nullptr;
+  Doorkeeper* doorkeeper = nullptr;  // Knows the operator's key too: api_key is then not asked for.
+  TenantBook* tenants = nullptr;     // What the doorkeeper goes by, if the operator may see to it.
   Duration ttl_default = std::chrono::days(30);  // Of a value whose writer names no end.
   Duration ttl_max = std::chrono::days(365);     // Of one whose writer names one that is not none.
 

@@ -12,6 +12,12 @@ constexpr std::size_t body_room_bytes = 64 << 10;
 constexpr std::size_t linger_bytes_max = 16 << 20;
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
+// Without the port, which is another each time.
+std::string host_of(std::string address) {
+  address.resize(std::min(address.rfind(':'), address.size()));
+  return address;
+}
+
 }  // namespace
 
 Session::Session(io::Connection connection, Service& service, const Clock& clock,
@@ -35,7 +41,8 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
     }
     if (next == Next::end) break;
     if (next == Next::ask) {
-      Reply reply = co_await my.service_.answer(my.parser_.take());
+      if (my.peer_.empty()) my.peer_ = host_of(my.connection_.peer());
+      Reply reply = co_await my.service_.answer(my.parser_.take(), my.peer_);
       co_await my.connection_.home();
       my.out_.append(reply.bytes);
       my.note(reply.said);

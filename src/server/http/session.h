@@ -46,7 +46,8 @@ class Service {
   // Appends the answer to `out`, if it is there without waiting; null if it is not.
   [[nodiscard]] virtual std::optional<Said> answer_now(const wire::Request& request,
                                                        std::string& out) = 0;
-  [[nodiscard]] virtual Task<Reply> answer(wire::Request request) = 0;
+  // `peer` is the address that it came from.
+  [[nodiscard]] virtual Task<Reply> answer(wire::Request request, std::string peer) = 0;
   // To a request that is none.  Never keeps alive.
   [[nodiscard]] virtual Reply refuse(const wire::HttpFault& fault) = 0;
 
@@ -95,7 +96,8 @@ class Session {
   SessionLimits limits_;
   wire::RequestParser parser_;
 
-  std::string in_;  // Received: what is from begin_ to end_ is not yet used.
+  std::string peer_;  // Once it was asked for.
+  std::string in_;    // Received: what is from begin_ to end_ is not yet used.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::string out_;  // Answers to be sent.

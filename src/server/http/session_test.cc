@@ -29,7 +29,7 @@ class Echo final : public Service {
     append_response(out, response);
     return Said{.keep_alive = request.keep_alive};
   }
-  Task<Reply> answer(wire::Request request) override {
+  Task<Reply> answer(wire::Request request, std::string) override {
     Elsewhere elsewhere{runtime_};
     co_await elsewhere;
     Reply reply{.said = {.keep_alive = request.keep_alive}};

@@ -234,7 +234,9 @@ Task<Outcome<Answered>> UserSessionRoutes::merge(Call call) {
 Task<Outcome<Answered>> UserSessionRoutes::touch(Call call) {
   auto place = enter_one(call, to_write);
   if (!place) co_return std::unexpected(std::move(place.error()));
-  auto touching = sessions_.touch(*std::move(place), std::move(call.captures[1]));
+  const auto idle_timeout = idle_timeout_in(call.request, json_depth_max_);
+  if (!idle_timeout) co_return std::unexpected(idle_timeout.error());
+  auto touching = sessions_.touch(*std::move(place), std::move(call.captures[1]), *idle_timeout);
   const Result<Told> told = co_await std::move(touching);
   co_return answer_of(told, nothing_to_say);
 }

@@ -177,6 +177,9 @@ TEST_F(UserSessionRoutesTest, TouchesAndRotates) {
   begin(to, 'a');
   EXPECT_EQ(to.send_json("POST", path('a') + "/touch", "").status, 204);
   EXPECT_EQ(code_of(to.send_json("POST", path('x') + "/touch", "")), "not-found");
+  EXPECT_EQ(to.send_json("POST", path('a') + "/touch", R"({"idle_timeout":86400})").status, 204);
+  EXPECT_EQ(code_of(to.send_json("POST", path('a') + "/touch", R"({"idle_timeout":0})")),
+            "validation");
   EXPECT_EQ(to.get(path('a') + "?touch=lazy").status, 200);
   const auto rotated =
       rotate(to, 'a', 'b', R"(,"grace_ms":60000,"subject":"u42","idle_timeout":7200)");

@@ -180,6 +180,18 @@ Outcome<session::Rotation> rotation_in(const wire::Request& request, std::size_t
   return rotation;
 }
 
+Outcome<std::optional<Duration>> idle_timeout_in(const wire::Request& request,
+                                                 std::size_t json_depth_max) {
+  if (request.body.empty()) return std::nullopt;
+  Outcome<JsonBody> body = JsonBody::read(request, json_depth_max, {"application/json"});
+  if (!body) return std::unexpected(std::move(body.error()));
+  Members members(*body, request, {"idle_timeout"});
+  std::optional<Duration> idle_timeout;
+  if (members.has("idle_timeout")) idle_timeout = members.seconds("idle_timeout", {});
+  if (!body->is_sound()) return std::unexpected(std::move(*body).problem());
+  return idle_timeout;
+}
+
 Outcome<Revocation> revocation_in(const wire::Request& request, std::size_t json_depth_max) {
   Outcome<JsonBody> body = JsonBody::read(request, json_depth_max, {"application/json"});
   if (!body) return std::unexpected(std::move(body.error()));

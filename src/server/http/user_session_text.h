@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ namespace headrace::http {
                                                std::size_t json_depth_max);
 [[nodiscard]] Outcome<session::Rotation> rotation_in(const wire::Request& request,
                                                      std::size_t json_depth_max);
+// Of a touch, which may have no body.
+[[nodiscard]] Outcome<std::optional<Duration>> idle_timeout_in(const wire::Request& request,
+                                                               std::size_t json_depth_max);
 struct Revocation {
   std::string subject{};
   std::string except{};  // A handle, or empty.

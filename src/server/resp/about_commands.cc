@@ -114,7 +114,7 @@ void command_info(Service& service, Client& client, Args args, RespWriter& out) 
   for (const std::string_view name : args.subspan(2)) {
     const Command* found = find_command(name);
     if (found == nullptr) {
-      out.null_array();
+      out.null();
     } else {
       say_command(*found, out);
     }
@@ -275,7 +275,7 @@ constexpr Command table[] = {
      "Returns documentary information about commands.",
      docs},
     {"command|getkeys",
-     -3,
+     -4,
      0,
      {},
      group,
@@ -283,7 +283,7 @@ constexpr Command table[] = {
      "Extracts the key names from an arbitrary command.",
      getkeys},
     {"command|getkeysandflags",
-     -3,
+     -4,
      0,
      {},
      group,

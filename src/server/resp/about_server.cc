@@ -1,6 +1,4 @@
 // Commands of the server: what it says of itself, and what it is asked though it has none of it.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -123,7 +121,6 @@ void say_server(Lines& lines, const Facts& facts) {
   lines.section("Server").line("redis_version", redis_version);
   lines.line("headrace_version", service.options.version).line("redis_mode", "standalone");
   lines.line("arch_bits", sizeof(void*) * 8);
-  lines.line("process_id", static_cast<std::uint64_t>(::getpid()));
   lines.line("tcp_port", service.options.port).line("uptime_in_seconds", seconds);
   lines.line("uptime_in_days", seconds / seconds_per_day);
 }

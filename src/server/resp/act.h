@@ -60,6 +60,8 @@ class Act {
 
   // REQUIRES: the command writes.
   [[nodiscard]] Record& change(std::size_t key = 0) { return ground_.work->change(slot(key)); }
+  // To change times alone; REQUIRES: it is there.
+  [[nodiscard]] Record& touch(std::size_t key = 0) { return ground_.work->touch(slot(key)); }
   void put(std::size_t key, Record record) { ground_.work->put(slot(key), std::move(record)); }
   void remove(std::size_t key = 0) { ground_.work->remove(slot(key)); }
 

@@ -19,6 +19,17 @@ std::string text_of(const Error& error) {
   }
 }
 
+Watched::Watched(RecordKey watched, const Record* record) : key(std::move(watched)) {
+  if (record == nullptr) return;
+  content_version = content_version_of(*record);
+  expires = record->expires;
+}
+
+bool Watched::is_still(const Record* record) const noexcept {
+  if (record == nullptr) return content_version == 0;
+  return content_version_of(*record) == content_version && record->expires == expires;
+}
+
 std::optional<std::string_view> fault_of_key(const Identity& who, std::string_view key) {
   if (key.empty() || key.size() > RecordKey::key_bytes_max) {
     return "ERR a key must have 1 to 1024 bytes";
@@ -138,7 +149,7 @@ void Batch::work(Span span, Workspace* workspace, std::span<const RecordRef> fou
 
 bool Batch::work_on(Workspace& workspace, Span span) {
   watch_failed_ = std::ranges::any_of(watched_, [&](const Watched& each) {
-    return workspace.version_found(workspace.index_of(each.key)) != each.version;
+    return !each.is_still(workspace.find(workspace.index_of(each.key)));
   });
   if (watch_failed_) return false;
   work(span, &workspace, {});

@@ -30,9 +30,14 @@ namespace headrace::resp {
 // What Redis calls an error: "OOM command not allowed ...".
 [[nodiscard]] std::string text_of(const Error& error);
 
+// What a client has seen of a record: what it holds, and when it ends.
 struct Watched {
   RecordKey key;
-  std::uint64_t version = 0;  // 0: there was nothing.
+  std::uint64_t content_version = 0;  // 0: there was nothing.
+  WallTime expires = Record::never;
+
+  Watched(RecordKey key, const Record* record);
+  [[nodiscard]] bool is_still(const Record* record) const noexcept;
 };
 
 class Batch {

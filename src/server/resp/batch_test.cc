@@ -39,7 +39,7 @@ TEST_F(BatchTest, APipelineOfWritesIsOneEdit) {
 
 TEST_F(BatchTest, APipelineOfReadsIsOneRead) {
   ask("MSET a 1 b 2");
-  const auto edits = records.edits;
+  const std::uint64_t edits = records.edits;
   add("GET a");
   add("GET b");
   add("MGET a b c");
@@ -127,7 +127,7 @@ TEST_F(BatchTest, ATransactionIsAllOrNothing) {
 
 TEST_F(BatchTest, ATransactionSeesOneMoment) {
   ask("MSET a 1 b 2");
-  const auto reads = records.reads;
+  const std::uint64_t reads = records.reads;
   add("GET a");
   add("GET b");
   EXPECT_EQ(run_as_one(), "*2 $1 1 $1 2");
@@ -136,25 +136,41 @@ TEST_F(BatchTest, ATransactionSeesOneMoment) {
 
 TEST_F(BatchTest, WhatWasWatchedMustBeTheSame) {
   ask("SET w 1");
-  const std::uint64_t version_of_w = record_of("w")->version;
+  const Watched seen(key_of("w"), record_of("w").get());
   add("SET a 1");
-  EXPECT_EQ(run_as_one({{.key = key_of("w"), .version = version_of_w}}), "*1 +OK");
+  EXPECT_EQ(run_as_one({seen}), "*1 +OK");
+  ask("EXPIRE w 100");
+  add("SET a 2");
+  EXPECT_EQ(run_as_one({seen}), "*-1") << "it ends";
   ask("SET w 1");
   add("SET a 2");
-  EXPECT_EQ(run_as_one({{.key = key_of("w"), .version = version_of_w}}), "*-1");
+  EXPECT_EQ(run_as_one({seen}), "*-1");
   EXPECT_EQ(ask("GET a"), "$1 1");
   add("SET a 2");
-  EXPECT_EQ(run_as_one({{.key = key_of("none"), .version = 0}}), "*1 +OK");
+  EXPECT_EQ(run_as_one({Watched(key_of("none"), nullptr)}), "*1 +OK");
   add("SET a 3");
-  EXPECT_EQ(run_as_one({{.key = key_of("w"), .version = 0}}), "*-1") << "it came";
+  EXPECT_EQ(run_as_one({Watched(key_of("w"), nullptr)}), "*-1") << "it came";
 }
 
 TEST_F(BatchTest, WhatWasWatchedAndHasExpiredHasChanged) {
   ask("SET w 1 PX 10");
-  const std::uint64_t version_of_w = record_of("w")->version;
+  const Watched seen(key_of("w"), record_of("w").get());
   world.advance(10ms);
   add("SET a 1");
-  EXPECT_EQ(run_as_one({{.key = key_of("w"), .version = version_of_w}}), "*-1");
+  EXPECT_EQ(run_as_one({seen}), "*-1");
+}
+
+// A keyspace writes down by itself that a record was read.
+TEST_F(BatchTest, ToHaveBeenReadIsNoChange) {
+  ask("SET w 1");
+  const Watched seen(key_of("w"), record_of("w").get());
+  const auto note = [](Workspace& work) {
+    work.touch(0).accessed = work.now();
+    return true;
+  };
+  ASSERT_TRUE(world.run(keyspace.edit({key_of("w")}, note, {})).value());
+  add("SET a 1");
+  EXPECT_EQ(run_as_one({seen}), "*1 +OK");
 }
 
 TEST_F(BatchTest, TenantsDoNotSeeEachOther) {

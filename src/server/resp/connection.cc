@@ -23,27 +23,31 @@ constexpr std::string_view wrong_pass =
     "WRONGPASS invalid username-password pair or user is disabled.";
 
 // Whom the key was given to; null: nobody, or not whom the client says.
-std::expected<IdentityRef, std::string> admitted(Service& service, std::string_view user,
-                                                 std::string_view key) {
+std::expected<IdentityRef, std::string> admitted(Service& service, const Client& client,
+                                                 std::string_view user, std::string_view key) {
   Result<IdentityRef> who = service.ports.doorkeeper.admit(key);
   if (!who && who.error().code != Code::not_allowed) return std::unexpected(text_of(who.error()));
   const bool agrees =
       who && (user == "default" || user == (*who)->tenant_name || user == (*who)->key_id);
-  if (!agrees) return std::unexpected(std::string(wrong_pass));
-  return *std::move(who);
+  if (agrees) return *std::move(who);
+  const std::string& address = client.card->address;
+  const std::string_view host = std::string_view(address).substr(0, address.rfind(':'));
+  if (service.ports.doorkeeper.refused(key, host).allowed) {
+    return std::unexpected(std::string(wrong_pass));
+  }
+  return std::unexpected("RATELIMIT too many wrong keys came from this address");
 }
 
 // False: the client was told why not.
 bool let_in(Service& service, Client& client, std::string_view user, std::string_view key,
             RespWriter& out) {
-  auto who = admitted(service, user, key);
+  auto who = admitted(service, client, user, key);
   if (!who) {
     out.error(who.error());
     client.is_ending = ++client.failures >= service.options.auth_failures_max;
     return false;
   }
   client.who = *std::move(who);
-  service.roster.under_mutex([&] { client.card->who = client.who; });
   return true;
 }
 
@@ -156,10 +160,7 @@ void reset(Service& service, Client& client, Args, RespWriter& out) {
   client.replies = Client::Replies::on;
   client.version = 2;
   client.who = service.ports.doorkeeper.anonymous();
-  service.roster.under_mutex([&] {
-    client.card->who = client.who;
-    client.card->name.clear();
-  });
+  service.roster.under_mutex([&] { client.card->name.clear(); });
   client.card->version = 2;
   client.card->queued = -1;
   client.card->channels = client.card->patterns = 0;

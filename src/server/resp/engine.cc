@@ -28,7 +28,7 @@ std::string no_policy(std::string_view policy) {
 constexpr std::string_view not_theirs = "NOPERM this user has no permissions to read this policy";
 
 bool read_at_once(Service& service, Client& client, Args args, RespWriter& out) {
-  if (!may_read(*client.who, args[1])) {
+  if (!is_named(*client.who, args[1])) {
     out.error(not_theirs);
     return true;
   }
@@ -71,7 +71,7 @@ Task<std::string> invalidate(Asking asking) {
   RespWriter out(text, asking.client->version);
   std::vector<std::string>& args = asking.args;
   const bool is_of_tags = same_word(args[1], "tag");
-  if (!may_read(*asking.who, is_of_tags ? "*" : args[1])) {
+  if (!is_named(*asking.who, is_of_tags ? "*" : args[1])) {
     out.error(not_theirs);
     co_return text;
   }

@@ -66,7 +66,7 @@ void expire(Act& act, Clockwork unit) {
   if (*end <= act.now()) {
     act.remove();
   } else {
-    set_end(act.change(), *end);
+    set_end(act.touch(), *end);
   }
 }
 
@@ -86,7 +86,7 @@ void expire_at_ms(Act& act) {
 void persist(Act& act) {
   const Record* record = act.find();
   const bool ends = record != nullptr && record->expires != Record::never;
-  if (ends) set_end(act.change(), Record::never);
+  if (ends) set_end(act.touch(), Record::never);
   act.out.integer(ends ? 1 : 0);
 }
 

@@ -102,15 +102,15 @@ bool is_channel(std::string_view channel) noexcept {
          (channel.starts_with(policy_channel) && channel.size() > policy_channel.size());
 }
 
-bool may_read(const Identity& who, std::string_view policy) noexcept {
+bool is_named(const Identity& who, std::string_view policy) noexcept {
   return std::ranges::any_of(who.policies,
                              [&](const std::string& own) { return own == "*" || own == policy; });
 }
 
 bool may_hear(const Identity& who, std::string_view channel) noexcept {
   if (!who.scopes.has(Scope::watch) || !is_channel(channel)) return false;
-  if (channel == all_channel) return may_read(who, "*");
-  return may_read(who, channel.substr(policy_channel.size()));
+  if (channel == all_channel) return is_named(who, "*");
+  return is_named(who, channel.substr(policy_channel.size()));
 }
 
 Result<void> Hub::listen(Engine& engine) {

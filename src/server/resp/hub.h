@@ -42,7 +42,8 @@ using Messages = std::shared_ptr<const std::vector<Message>>;
                                                const std::vector<std::string>& policies);
 // Whether who asks may hear the channel; nothing else is one.
 [[nodiscard]] bool is_channel(std::string_view channel) noexcept;
-[[nodiscard]] bool may_read(const Identity& who, std::string_view policy) noexcept;
+// Whether the policy is among those that the key names.
+[[nodiscard]] bool is_named(const Identity& who, std::string_view policy) noexcept;
 [[nodiscard]] bool may_hear(const Identity& who, std::string_view channel) noexcept;
 
 class Hub {

@@ -17,6 +17,8 @@ namespace headrace::resp {
 struct Clockwork {
   bool in_seconds = true;
   bool from_now = true;
+
+  friend bool operator==(const Clockwork&, const Clockwork&) = default;
 };
 
 // The unit of an option: "EX", "PX", "EXAT", "PXAT".

@@ -54,7 +54,6 @@ struct RespServer::State {
       : options(std::move(given)),
         runtime(of),
         service({.version = options.version,
-                 .toll = options.toll,
                  .auth_failures_max = options.auth_failures_max,
                  .output_bytes_max = options.output_bytes_max},
                 ports),

@@ -12,9 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "headrace/engine.h"
@@ -30,9 +28,6 @@ namespace headrace {
 struct RespServerOptions {
   std::string listen = "tcp://127.0.0.1:6379";
   std::string version = "0.0.0";
-  // Before each command: what stands behind "-RATELIMIT " if the tenant has used its rate, for
-  // example "policy=burst retry_after_ms=640".  Called on any loop; null: no limits.
-  std::function<std::optional<std::string>(const Identity& who, std::uint32_t cost)> toll{};
 
   std::size_t connections_max = 10000;
   std::size_t args_max = 1 << 20;

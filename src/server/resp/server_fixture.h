@@ -32,8 +32,8 @@ using kit::eventually;
 // Keys are "key1" for tenant 1, and so on; those that are not there are not valid.
 class Doors final : public Doorkeeper {
  public:
-  std::map<std::string, std::shared_ptr<Identity>, std::less<>> keys{
-      {"key1", identity_of(1)}, {"key2", identity_of(2)}};
+  std::map<std::string, std::shared_ptr<Identity>, std::less<>> keys{{"key1", identity_of(1)},
+                                                                     {"key2", identity_of(2)}};
   IdentityRef open{};  // For who has none.
   bool fails = false;
 

@@ -31,10 +31,9 @@ namespace headrace::resp {
 // The version of Redis whose words this speaks: clients look at it before they do.
 inline constexpr std::string_view redis_version = "7.0.15";
 
-// Says what stands behind "-RATELIMIT " if the tenant has used its rate; none: go on.
-using Toll = std::function<std::optional<std::string>(const Identity& who, std::uint32_t cost)>;
-inline constexpr std::uint32_t cost_of_command = 1;
-inline constexpr std::uint32_t cost_of_list = 10;
+// What a command takes of a tenant's rates.
+inline constexpr std::uint64_t cost_of_command = 1;
+inline constexpr std::uint64_t cost_of_list = 10;
 
 // Where lists stand, for clients that know a number.  The oldest makes room for the newest.
 class Cursors {
@@ -78,7 +77,6 @@ class Service {
   struct Options {
     std::string version{};  // Of Headrace.
     std::uint16_t port = 0;
-    Toll toll{};
     std::size_t auth_failures_max = 10;
     std::size_t output_bytes_max = 32 << 20;
   };

@@ -1,8 +1,10 @@
 #include "server/resp/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "headrace/meter.h"
 #include "server/resp/act.h"
 #include "server/resp/glob.h"
 #include "server/resp/table.h"
@@ -19,6 +21,16 @@ constexpr std::size_t linger_bytes_max = 16 << 20;
 bool comes_after_all(const Command& command) noexcept {
   return std::holds_alternative<Later>(command.run) || command.is(no_multi) ||
          command.is(not_queued);
+}
+
+// The connection stays, and the client may come again when that time is over.
+std::optional<std::string> rate_refusal(Meter& meter, const Command& command, Instant now) {
+  const bool is_costly = command.is(lists) || command.is(costly);
+  const Meter::Reading reading = meter.spend(is_costly ? cost_of_list : cost_of_command, now);
+  if (reading.allowed) return std::nullopt;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(reading.retry_after);
+  return "RATELIMIT policy=" + std::string(Meter::windows[reading.tightest].name) +
+         " retry_after_ms=" + std::to_string(wait.count());
 }
 
 std::string no_permission(const Command& command) {
@@ -38,7 +50,6 @@ Session::Session(io::Connection connection, Service& service, SessionLimits limi
       parser_(limits.request),
       began_(service.ports.clock.now()) {
   client_.who = service.ports.doorkeeper.anonymous();
-  client_.card->who = client_.who;
   follow_identity();
 }
 
@@ -76,6 +87,7 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
       co_await my.connection_.home();
       my.say(reply);
       my.leave_command();
+      my.is_renewed_ = false;
     }
     if (next != Next::read) continue;
     const std::size_t room = my.make_room();
@@ -83,7 +95,7 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
     my.is_reading_ = true;
     const Result<std::size_t> got =
         co_await my.connection_.read_some(my.in_.data() + my.end_, room, deadline);
-    my.is_reading_ = my.is_waiting_ = false;
+    my.is_reading_ = my.is_waiting_ = my.is_renewed_ = false;
     if (!got || *got == 0) co_return;
     my.end_ += *got;
     my.filled_ = *got == room;
@@ -125,10 +137,11 @@ Task<void> Session::send_heard(std::shared_ptr<Session> self) {
 
 void Session::hear(const std::shared_ptr<Session>& self, const Messages& messages) {
   Session& my = *self;
-  if (!my.client_.who || my.client_.who->has_ended) {
-    my.connection_.close();
+  if (my.client_.who && !my.service_.ports.doorkeeper.renew(my.client_.who)) {
+    my.connection_.close();  // It may not hear this any more.
     return;
   }
+  if (!my.client_.who) return;
   RespWriter out(my.out_, my.client_.version);
   for (const Message& message : *messages) {
     if (!may_hear(*my.client_.who, message.channel)) continue;
@@ -197,8 +210,7 @@ Session::Served Session::serve() {
   if (args.empty()) return Served::done;
   const auto found = look_up(args);
   if (!found) {
-    client_.transaction.spoil();
-    say_error(found.error());
+    refuse(args[0], found.error());
     return Served::done;
   }
   return serve(**found, args);
@@ -208,8 +220,7 @@ Session::Served Session::serve(const Command& command, Args args) {
   if (!batch_.is_empty() && comes_after_all(command)) return Served::after_batch;
   client_.card->last.store(&command, std::memory_order_relaxed);
   if (const auto refusal = refusal_of(command, args)) {
-    client_.transaction.spoil();
-    say_error(*refusal);
+    refuse(command.name, *refusal);
     return Served::done;
   }
   if (client_.transaction.is_open() && !command.is(not_queued)) {
@@ -242,12 +253,20 @@ Session::Served Session::serve(const Command& command, Args args) {
   return Served::done;
 }
 
+// Once for all that came together.  Returns what stands in the way of knowing.
+std::optional<std::string> Session::renew() {
+  if (!client_.who || (is_renewed_ && !client_.who->has_ended)) return std::nullopt;
+  auto who = service_.ports.doorkeeper.renew(client_.who);
+  if (!who && who.error().code != Code::not_allowed) return text_of(who.error());
+  is_renewed_ = who.has_value();
+  client_.who = who ? *std::move(who) : nullptr;
+  follow_identity();
+  return std::nullopt;
+}
+
 // Why the command is not even begun, in the order in which Redis looks.
 std::optional<std::string> Session::refusal_of(const Command& command, Args args) {
-  if (client_.who && client_.who->has_ended) {
-    client_.who.reset();
-    follow_identity();
-  }
+  if (const auto unknown = renew()) return unknown;
   if (!client_.who) {
     if (command.is(no_auth)) return std::nullopt;
     return "NOAUTH Authentication required.";
@@ -263,11 +282,8 @@ std::optional<std::string> Session::refusal_of(const Command& command, Args args
            "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
            "context";
   }
-  if (!service_.options.toll) return std::nullopt;
-  const bool is_costly = command.is(lists) || command.is(costly);
-  const auto refused = service_.options.toll(who, is_costly ? cost_of_list : cost_of_command);
-  if (refused) return "RATELIMIT " + *refused;
-  return std::nullopt;
+  if (!who.meter) return std::nullopt;
+  return rate_refusal(*who.meter, command, service_.ports.clock.now());
 }
 
 // A command that only looks, if memory knows all that it looks at.
@@ -276,8 +292,7 @@ bool Session::answer_from_memory(const Command& command, Args args) {
   found_.clear();
   const KeyPlaces places = command.keys.among(args.size());
   for (int at = places.first; at <= places.last; at += places.step) {
-    key_.assign(prefix_);
-    key_ += args[static_cast<std::size_t>(at)];
+    RecordKey::write(key_, client_.who->tenant, default_space, args[static_cast<std::size_t>(at)]);
     auto record = service_.ports.keyspace.peek(key_);
     if (!record) return false;
     found_.push_back(*std::move(record));
@@ -318,6 +333,20 @@ void Session::say(std::string_view reply) {
   }
 }
 
+// A command that was refused spoils the transaction that it belongs to; an EXEC ends it.
+void Session::refuse(std::string_view command, std::string_view why) {
+  client_.transaction.spoil();
+  if (!same_word(command, "exec")) {
+    say_error(why);
+    return;
+  }
+  client_.transaction.end();
+  client_.card->queued = -1;
+  constexpr std::string_view plain = "ERR ";
+  if (why.starts_with(plain)) why.remove_prefix(plain.size());
+  say_error("EXECABORT Transaction discarded because of: " + std::string(why));
+}
+
 void Session::say_error(std::string_view text) {
   service_.counts.errors.fetch_add(1, std::memory_order_relaxed);
   std::string reply;
@@ -343,13 +372,13 @@ void Session::take_replies() {
 }
 
 void Session::follow_identity() {
-  if (client_.who.get() == known_ && known_ != nullptr) return;
+  if (is_known_ && client_.who.get() == known_) return;
+  is_known_ = true;
   known_ = client_.who.get();
+  service_.roster.under_mutex([this] { client_.card->who = client_.who; });
   wire::RespRequestLimits limits = limits_.request;
   limits.authenticated = known_ != nullptr;
   parser_.set_limits(limits);
-  if (known_ == nullptr) return;
-  prefix_ = RecordKey(known_->tenant, default_space, "").bytes();
 }
 
 // Room behind what was received: a command is parsed in one piece.

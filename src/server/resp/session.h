@@ -74,10 +74,12 @@ class Session {
   void answer_at_once(const Command& command, Args args);
   void say(std::string_view reply);
   void say_error(std::string_view text);
+  void refuse(std::string_view command, std::string_view why);
   void leave_command();
   [[nodiscard]] Asking asking();
   void take_replies();
   [[nodiscard]] bool is_muted() const noexcept;
+  [[nodiscard]] std::optional<std::string> renew();
   void follow_identity();
   [[nodiscard]] std::size_t make_room();
   [[nodiscard]] Instant read_deadline();
@@ -98,8 +100,7 @@ class Session {
   std::string going_;  // ... and those that are being sent.
   std::string scratch_;
 
-  const Identity* known_ = nullptr;  // Whom the prefix and the limits are for.
-  std::string prefix_;               // Of all keys of the tenant.
+  const Identity* known_ = nullptr;  // Whom the limits are for, once it is known.
   std::string key_;
   std::vector<RecordRef> found_;
   std::vector<std::size_t> slots_;  // 0, 1, 2 ...
@@ -107,6 +108,8 @@ class Session {
   Instant began_{};
   Instant request_ends_{};
   const Command* waiting_for_ = nullptr;
+  bool is_known_ = false;
+  bool is_renewed_ = false;   // Whether the identity holds was asked since the last wait.
   bool has_command_ = false;  // The parser holds one that is not served yet.
   bool filled_ = false;       // The last read took all the room there was.
   bool refused_ = false;      // What the client still sends is of no use.

@@ -59,7 +59,7 @@ std::optional<Options> options_in(Act& act, std::size_t from, Asked asked) {
       options.keeps_end = true;
     } else if (!is_set && same_word(word, "persist")) {
       options.persists = true;
-    } else if (unit && !options.unit && i + 1 < act.args.size()) {
+    } else if (unit && options.unit.value_or(*unit) == *unit && i + 1 < act.args.size()) {
       options.unit = unit;
       options.moment_at = ++i;
     } else {
@@ -144,17 +144,16 @@ void getdel(Act& act) {
 void getex(Act& act) {
   const auto options = options_in(act, 2, Asked::getex);
   if (!options) return;
-  std::optional<WallTime> end;
-  if (options->unit) {
-    end = later_moment_in(act, options->moment_at, *options->unit);
-    if (!end) return;
-  } else if (options->persists) {
-    end = Record::never;
-  }
   const auto record = act.find(Kind::value);
   if (!record) return;
+  std::optional<WallTime> end;
+  if (options->persists) end = Record::never;
+  if (options->unit && *record != nullptr) {
+    end = later_moment_in(act, options->moment_at, *options->unit);
+    if (!end) return;
+  }
   say_value(act, *record);
-  if (end && *record != nullptr && (*record)->expires != *end) set_end(act.change(), *end);
+  if (end && *record != nullptr && (*record)->expires != *end) set_end(act.touch(), *end);
 }
 
 void mget(Act& act) {

@@ -33,6 +33,7 @@ TEST_F(StringsTest, SetHasConditions) {
   EXPECT_EQ(ask("GET k"), "$1 3");
   EXPECT_EQ(ask("SET k v NX XX"), "-ERR syntax error");
   EXPECT_EQ(ask("SET k v EX 1 PX 1"), "-ERR syntax error");
+  EXPECT_EQ(ask("SET k v EX 1 EX 2"), "+OK");
   EXPECT_EQ(ask("SET k v EX 1 KEEPTTL"), "-ERR syntax error");
   EXPECT_EQ(ask("SET k v EX"), "-ERR syntax error");
   EXPECT_EQ(ask("SET k v PERSIST"), "-ERR syntax error");
@@ -60,7 +61,7 @@ TEST_F(StringsTest, SetHasAnEnd) {
 }
 
 TEST_F(StringsTest, GetexMovesTheEnd) {
-  EXPECT_EQ(ask("GETEX k EX 5"), "$-1");
+  EXPECT_EQ(ask("GETEX k EX 0"), "$-1");
   ask("SET k v");
   EXPECT_EQ(ask("GETEX k EX 5"), "$1 v");
   EXPECT_EQ(ask("TTL k"), ":5");

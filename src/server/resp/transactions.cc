@@ -79,10 +79,8 @@ Task<std::string> watch(Asking asking) {
   const auto found = co_await std::move(reading);
   if (!found) co_return said(client.version, text_of(found.error()));
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const RecordRef& record = (*found)[i];
-    const std::uint64_t version = record ? record->version : 0;
     if (client.transaction.is_watched(keys[i])) continue;
-    if (!client.transaction.watch({.key = std::move(keys[i]), .version = version})) {
+    if (!client.transaction.watch(Watched(std::move(keys[i]), (*found)[i].get()))) {
       co_return said(client.version, "ERR too many keys are watched; at most 1024");
     }
   }

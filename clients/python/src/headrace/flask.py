@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, NoReturn, Optional, Tuple, TypeVar
 
 from flask import Flask, Request, Response
 from flask.json.tag import TaggedJSONSerializer
@@ -28,11 +28,13 @@ ABSOLUTE_SECONDS = 30 * 24 * 3600
 GRACE_SECONDS = 10.0
 SECURE_NAME = "__Host-session"
 
+Answer = TypeVar("Answer")
+
 _tags = TaggedJSONSerializer()
 _OPAQUE = " v"  # Begins the list in which a value travels that a merge would take apart.
 
 
-class SessionUnavailable(errors.SessionUnavailable, ServiceUnavailable):
+class SessionUnavailable(errors.SessionUnavailable, ServiceUnavailable):  # type: ignore[misc]
     """Nobody can say now who this is.  As an HTTP error: 503 with Retry-After."""
 
     def __init__(self, reason: str, retry_after: Optional[float] = None) -> None:
@@ -113,7 +115,7 @@ class HeadraceSession(Dict[str, Any], SessionMixin):
         return super().setdefault(key, default)
 
     @property
-    def modified(self) -> bool:  # type: ignore[override]
+    def modified(self) -> bool:
         return bool(self.changes())
 
     @modified.setter
@@ -159,22 +161,12 @@ class UnavailableSession(SessionMixin):
     def __init__(self, cause: errors.Unavailable) -> None:
         self._cause = cause
 
-    def _fail(self, *_: Any) -> Any:
+    def _fail(self, *_: Any) -> NoReturn:
         raise SessionUnavailable(str(self._cause), self._cause.retry_after) from self._cause
 
     __getitem__ = __setitem__ = __delitem__ = __contains__ = _fail
-    get = setdefault = pop = popitem = update = clear = keys = values = items = _fail
-
-    def __iter__(self) -> Iterator[str]:
-        return self._fail()
-
-    def __len__(self) -> int:
-        return self._fail()
-
-    def __bool__(self) -> bool:
-        return self._fail()
-
-    permanent = property(_fail, _fail)  # type: ignore[assignment]
+    __iter__ = __len__ = __bool__ = _fail
+    permanent = property(_fail, _fail)
 
 
 class HeadraceSessionInterface(SessionInterface):
@@ -211,7 +203,8 @@ class HeadraceSessionInterface(SessionInterface):
 
     def revoke(self, subject: str, keep: Optional[HeadraceSession] = None) -> int:
         """Ends all sessions of a subject, but that one."""
-        return _asked(lambda: self._client.revoke(subject, keep.id if keep else None))
+        kept = None if keep is None else keep.id  # An empty session is false.
+        return _asked(lambda: self._client.revoke(subject, kept))
 
     # The cookie.
 
@@ -293,26 +286,27 @@ class HeadraceSessionInterface(SessionInterface):
     def _keep(self, app: Flask, session: HeadraceSession, changes: Dict[str, Any],
               is_new_id: bool) -> bool:
         """Whether there still is such a session."""
+        idle, absolute = self._timeouts(app, session)
         if session.id is None:
             begun = self._client.create(session.data(), subject=session.subject,
-                                        label=session.label, **self._timeouts(app, session))
+                                        label=session.label, idle_timeout=idle,
+                                        absolute_timeout=absolute)
             session.id = begun.id
             return True
         if is_new_id:
             rotated = self._client.rotate(session.id, grace=self._grace, subject=session.subject,
-                                          label=session.label, **self._timeouts(app, session))
+                                          label=session.label, idle_timeout=idle,
+                                          absolute_timeout=absolute)
             if rotated is None:
                 return False
             session.id = rotated.id
         return not changes or self._client.merge(session.id, changes) is not None
 
-    def _timeouts(self, app: Flask, session: HeadraceSession) -> Dict[str, float]:
+    def _timeouts(self, app: Flask, session: HeadraceSession) -> Tuple[float, float]:
         if not session.permanent:
-            return {"idle_timeout": min(self._idle_timeout, self._absolute_timeout),
-                    "absolute_timeout": self._absolute_timeout}
+            return min(self._idle_timeout, self._absolute_timeout), self._absolute_timeout
         lifetime = app.permanent_session_lifetime.total_seconds()
-        return {"idle_timeout": lifetime,
-                "absolute_timeout": max(self._absolute_timeout, lifetime)}
+        return lifetime, max(self._absolute_timeout, lifetime)
 
     def _forget(self, app: Flask, session: HeadraceSession, response: Response) -> None:
         session.id = None
@@ -320,7 +314,7 @@ class HeadraceSessionInterface(SessionInterface):
         response.vary.add("Cookie")
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def _asked(ask: Callable[[], Answer]) -> Answer:
     try:
         return ask()
     except errors.Unavailable as error:

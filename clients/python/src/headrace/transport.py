@@ -29,7 +29,7 @@ TRANSIENT = frozenset({502, 503, 504})
 
 class Reply(NamedTuple):
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     body: bytes
 
     def json(self) -> Any:
@@ -202,11 +202,7 @@ class Endpoint:
                 raise _NotSent("the time is over")
             connection.timeout = patience
             if connection.sock is None:
-                try:
-                    connection.connect()
-                except OSError as error:
-                    raise _NotSent(str(error)) from error
-                connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _connect(connection)
             connection.sock.settimeout(patience)
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -215,6 +211,15 @@ class Endpoint:
             return Reply(response.status, response.headers, content)
         finally:
             self._pool.give_back(connection, is_sound)
+
+
+def _connect(connection: http.client.HTTPConnection) -> None:
+    try:
+        connection.connect()
+    except OSError as error:
+        raise _NotSent(str(error)) from error
+    assert connection.sock is not None
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResponse,
@@ -229,6 +234,7 @@ def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResp
             connection.sock.settimeout(patience)
         part = response.read1(1 << 16)
         if not part:
+            response.close()  # The connection is free for the next one.
             return b"".join(parts)
         size += len(part)
         if size > ANSWER_BYTES_MAX:
