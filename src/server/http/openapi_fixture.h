@@ -123,9 +123,10 @@ class Document {
     const bool is_said = content != nullptr && (content->as_object().contains(media) ||
                                                 content->as_object().contains("*/*"));
     if (!is_said) return "it is no " + media;
-    const bool is_problem =
-        media == "application/problem+json" && content->as_object().contains(media);
-    if (!is_problem || response.body.empty()) return "";
+    const auto* const problem = content->as_object().if_contains("application/problem+json");
+    if (problem == nullptr || media != "application/problem+json" || response.body.empty()) {
+      return "";
+    }
     const auto code = boost::json::parse(response.body).at("code");
     const auto& known = problem->at("schema").at("properties").at("code").at("enum");
     if (std::ranges::find(known.as_array(), code) != known.as_array().end()) return "";

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "headrace/keyspace.h"
+#include "headrace/tenant_book.h"
+#include "io/digest.h"
 #include "kit/plain_records.h"
 #include "server/http/kv_fixture.h"
 #include "server/http/openapi_fixture.h"
@@ -95,12 +97,16 @@ std::set<std::string> codes_of(const Document& document, const Operation& operat
 
 class OpenapiTest : public ServerTest {
  protected:
-  ~OpenapiTest() override { server.reset(); }
+  ~OpenapiTest() override {
+    server.reset();
+    wait(tenants.close());
+  }
 
   // From here on the server has every route that there is.
   void have_everything() {
     options.keyspace = &keyspace;
     options.doorkeeper = &doorkeeper;
+    options.tenants = &tenants;
     options.migration = {
         .phases = {"off", "dual", "new"}, .view = [] { return MigrationView(); }, .set_phase = {}};
   }
@@ -120,6 +126,8 @@ class OpenapiTest : public ServerTest {
   kit::PlainRecords records;
   Keyspace keyspace{{}, {.records = records, .clock = runtime, .executor = runtime}};
   PlainDoorkeeper doorkeeper;
+  TenantBook tenants{
+      {}, {.keyspace = keyspace, .executor = runtime, .random = runtime, .digest = io::sha256}};
 };
 
 TEST_F(OpenapiTest, EveryRouteIsWrittenAndNothingElse) {
