@@ -57,6 +57,13 @@ Task<Outcome<Answered>> live(Call) {
   co_return text_answer("ok\n");
 }
 
+OpenapiTerms::Key key_wanted(const ServerOptions& options) {
+  using Key = OpenapiTerms::Key;
+  if (!options.api_key.empty()) return Key::required;
+  if (options.doorkeeper == nullptr) return Key::none;
+  return options.doorkeeper->anonymous() ? Key::optional : Key::required;
+}
+
 std::string feed_trouble(const FeedView& feed) {
   if (!feed.is_behind) return {};
   return "behind" + (feed.health.trouble.empty() ? "" : ": " + feed.health.trouble);
@@ -154,11 +161,8 @@ Task<Outcome<Answered>> Api::problem_page(Call call) {
 
 Task<Outcome<Answered>> Api::document(Call call) {
   std::call_once(document_made_, [this] {
-    const bool wants_key = options_.doorkeeper == nullptr
-                               ? !options_.api_key.empty()
-                               : options_.doorkeeper->anonymous() == nullptr;
-    const OpenapiTerms terms{.version = options_.version, .wants_key = wants_key};
-    document_ = boost::json::serialize(openapi_of(router_, terms));
+    document_ = boost::json::serialize(
+        openapi_of(router_, {.version = options_.version, .key = key_wanted(options_)}));
   });
   Answered answered;
   std::string etag = etag_of(document_);

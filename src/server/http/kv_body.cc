@@ -28,7 +28,9 @@ std::optional<std::int64_t> whole_of(JsonBody& body, const boost::json::object& 
                                      std::string_view name, const std::string& pointer) {
   const auto* member = member_of(object, name);
   if (member == nullptr) return std::nullopt;
-  if (member->is_int64()) return member->get_int64();
+  boost::system::error_code error;  // 1.0 is a whole number, too.
+  const auto number = member->to_number<std::int64_t>(error);
+  if (!error) return number;
   body.fault(pointer + "/" + std::string(name), "must be a whole number of 64 bits");
   return std::nullopt;
 }

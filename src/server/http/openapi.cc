@@ -18,6 +18,7 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 using boost::json::value;
+using Key = OpenapiTerms::Key;
 
 std::string_view text_of(const value& text) {
   return {text.as_string().data(), text.as_string().size()};
@@ -63,7 +64,7 @@ class Speller {
       : headers_(draft.at("headers").as_array()),
         headers_of_problems_(draft.at("headers of problems").as_object()),
         problems_(draft.at("problems").as_array()) {
-    if (terms.wants_key) problems_of_keys_ = draft.at("problems of keys").as_array();
+    if (terms.key != Key::none) problems_of_keys_ = draft.at("problems of keys").as_array();
   }
 
   void spell_path(object& path) {
@@ -182,6 +183,15 @@ value schema_of_codes() {
           {"enum", std::move(codes)}};
 }
 
+value security_with(Key key) {
+  switch (key) {
+    case Key::none: return array();
+    case Key::optional: return parsed(R"([{"key":[]},{}])");
+    case Key::required: return parsed(R"([{"key":[]}])");
+  }
+  return array();
+}
+
 bool is_served(const Router& router, std::string_view path, std::string_view member) {
   std::string method(member);
   std::ranges::transform(method, method.begin(), [](char c) {
@@ -221,7 +231,7 @@ object openapi_of(const Router& router, const OpenapiTerms& terms) {
     if (has_its_place) join(draft, std::move(part));
   }
   draft["info"].as_object()["version"] = terms.version;
-  draft["security"] = terms.wants_key ? parsed(R"([{"key":[]}])") : array();
+  draft["security"] = security_with(terms.key);
 
   Speller speller(draft, terms);
   for (auto& path : draft["paths"].as_object()) speller.spell_path(path.value().as_object());

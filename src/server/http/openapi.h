@@ -15,6 +15,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,8 +25,11 @@
 namespace headrace::http {
 
 struct OpenapiTerms {
+  // Of whoever asks for a route that is not open to everybody.
+  enum class Key : std::uint8_t { none, optional, required };
+
   std::string_view version{};
-  bool wants_key = false;  // Of whoever asks for a route that is not open to everybody.
+  Key key = Key::none;
 };
 
 // As they are written.

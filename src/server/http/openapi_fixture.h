@@ -123,11 +123,12 @@ class Document {
     const bool is_said = content != nullptr && (content->as_object().contains(media) ||
                                                 content->as_object().contains("*/*"));
     if (!is_said) return "it is no " + media;
-    const bool is_problem =
-        media == "application/problem+json" && content->as_object().contains(media);
-    if (!is_problem || response.body.empty()) return "";
+    const auto* const problem = content->as_object().if_contains("application/problem+json");
+    if (problem == nullptr || media != "application/problem+json" || response.body.empty()) {
+      return "";
+    }
     const auto code = boost::json::parse(response.body).at("code");
-    const auto& known = content->at(media).at("schema").at("properties").at("code").at("enum");
+    const auto& known = problem->at("schema").at("properties").at("code").at("enum");
     if (std::ranges::find(known.as_array(), code) != known.as_array().end()) return "";
     return "it has no problem " + std::string(code.as_string());
   }
@@ -157,7 +158,7 @@ inline const Document& whole_document() {
         }
       }
     }
-    return Document(openapi_of(router, {.version = "0.0.0", .wants_key = true}));
+    return Document(openapi_of(router, {.version = "0.0.0", .key = OpenapiTerms::Key::required}));
   }();
   return whole;
 }

@@ -49,7 +49,10 @@ Check check_of(JsonBody& body) {
   const auto* object = body.object({"limit", "window_ms", "algo", "burst", "cost", "peek"});
   if (object == nullptr) return check;
   for (const char* name : {"limit", "window_ms"}) {
-    if (!object->if_contains(name)) body.fault("/" + std::string(name), "is missing");
+    const auto* const member = object->if_contains(name);
+    if (member == nullptr || member->is_null()) {
+      body.fault("/" + std::string(name), "is missing");
+    }
   }
   constexpr auto quota_max = static_cast<std::int64_t>(Gcra::quota_max);
   constexpr auto window_ms_max = std::chrono::duration_cast<milliseconds>(Gcra::window_max).count();

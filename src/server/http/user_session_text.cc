@@ -68,10 +68,9 @@ class Members {
     const auto* const member = value("grace_ms");
     if (member == nullptr) return Duration::zero();
     using std::chrono::milliseconds;
-    const std::int64_t* const ms = member->if_int64();
-    if (ms != nullptr && *ms >= 0 && milliseconds(*ms) <= session::grace_max) {
-      return milliseconds(*ms);
-    }
+    boost::system::error_code error;
+    const auto ms = member->to_number<std::int64_t>(error);
+    if (!error && ms >= 0 && ms <= session::grace_max / milliseconds(1)) return milliseconds(ms);
     fault("grace_ms", "must be a whole number of milliseconds, at most a minute");
     return Duration::zero();
   }
