@@ -29,7 +29,7 @@ class ValkeyClusterRecords : public testing::Test {
     ASSERT_TRUE(opened.has_value()) << opened.error().what;
     records = std::move(*opened);
   }
-  ~ValkeyClusterRecords() override {
+  void TearDown() override {
     if (records) records->close();
     runtime.stop();
   }

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <utility>
 
 #include "commands/commands.h"
-#include "headrace/meter.h"
 #include "headrace/records/embedded.h"
 #include "headrace/records/valkey.h"
 #include "headrace/sync.h"
@@ -130,12 +128,11 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
   service->keyspace_ = std::make_unique<Keyspace>(
       KeyspaceOptions{},
       Keyspace::Ports{.records = *service->records_, .clock = runtime, .executor = runtime});
-  service->tenants_ =
-      std::make_unique<TenantBook>(*std::move(options), TenantBook::Ports{
-                                                            .keyspace = *service->keyspace_,
-                                                            .executor = runtime,
-                                                            .random = runtime,
-                                                            .digest = *std::move(digest)});
+  service->tenants_ = std::make_unique<TenantBook>(
+      *std::move(options), TenantBook::Ports{.keyspace = *service->keyspace_,
+                                             .executor = runtime,
+                                             .random = runtime,
+                                             .digest = *std::move(digest)});
   const Result<void> opened = wait(service->tenants_->open());
   if (!opened) warn(opened.error().what + "; no tenant's key is known until then");
   return service;
@@ -145,14 +142,6 @@ std::expected<void, Refusal> Service::listen(const config::Config& config, Runti
                                              Engine& engine) {
   if (config.service->resp_listen.empty()) return {};
   RespServerOptions options{.listen = config.service->resp_listen, .version = version};
-  options.toll = [&runtime](const Identity& who, std::uint32_t cost) -> std::optional<std::string> {
-    if (!who.meter) return std::nullopt;
-    const Meter::Reading reading = who.meter->spend(cost, runtime.now());
-    if (reading.allowed) return std::nullopt;
-    const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(reading.retry_after);
-    return fmt::format("policy={} retry_after_ms={}", Meter::windows[reading.tightest].name,
-                       wait_ms.count());
-  };
   options.connections_max = config.server.connections_max;
   options.shutdown_within = config.shutdown_timeout;
   auto server = RespServer::make(std::move(options), runtime, *keyspace_, *tenants_, engine);

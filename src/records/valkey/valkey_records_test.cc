@@ -49,7 +49,7 @@ Records::Editor appending(std::string text, std::function<void()> meanwhile = {}
 
 class ValkeyRecordsTest : public testing::Test {
  protected:
-  ~ValkeyRecordsTest() override {
+  void TearDown() override {
     if (records) records->close();
     runtime.stop();
   }

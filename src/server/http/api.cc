@@ -89,7 +89,7 @@ Api::Api(const ServerOptions& options, Parts parts)
 }
 
 void Api::add_record_routes() {
-  if (options_.keyspace == nullptr) return;
+  if (options_.keyspace == nullptr || options_.doorkeeper == nullptr) return;
   const KvLimits limits{.ttl_default = options_.ttl_default,
                         .ttl_max = options_.ttl_max,
                         .batch_ops_max = options_.batch_entities_max,

@@ -152,6 +152,7 @@ TEST_P(CacheRoutesTest, LimitsAreThoseOfTheKeysHolder) {
   EXPECT_EQ(to.send_json("POST", "/cache/k", R"({"value":1234})").status, 200);
   EXPECT_EQ(code_of(to.send_json("POST", "/cache/k", R"({"value":12345})")), "value-too-large");
   EXPECT_EQ(to.ask(as("reads", {.target = "/cache/k"})).status, 200);
+  EXPECT_EQ(to.ask(as("reads", {.target = "/cache?key=k"})).status, 200);
   EXPECT_EQ(code_of(to.ask(as("reads", {.method = "DELETE", .target = "/cache/k"}))),
             "insufficient-scope");
 }

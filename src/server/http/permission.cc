@@ -24,7 +24,7 @@ constexpr auto permissions = std::to_array<Permission>({
     {"", "/v1/whoami", std::nullopt, 0},
     {"", "/problems/", std::nullopt, 0},
     {"", "/openapi.", std::nullopt, 0},
-    {"", "/cache/"},
+    {"", "/cache"},
     {"", "/v1/kv/"},
     {"", "/v1/exists/"},
     {"", "/v1/meta/"},

@@ -77,8 +77,10 @@ struct RespServer::State {
 
 Result<void> RespServer::State::listen(const io::Address& address) {
   if (auto hearing = service.hub.listen(service.ports.engine); !hearing) return hearing;
+  io::Listener::Options listening{.address = address, .connections_max = options.connections_max};
+  listening.tls = options.tls;
   auto opened =
-      io::Listener::open(runtime, {.address = address, .connections_max = options.connections_max},
+      io::Listener::open(runtime, std::move(listening),
                          [this](io::Connection connection) { begin(std::move(connection)); });
   if (!opened) return std::unexpected(std::move(opened.error()));
   listener = *std::move(opened);

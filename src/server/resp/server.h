@@ -22,12 +22,14 @@
 #include "headrace/tenants.h"
 #include "headrace/time.h"
 #include "io/address.h"
+#include "io/tls_identity.h"
 
 namespace headrace {
 
 struct RespServerOptions {
   std::string listen = "tcp://127.0.0.1:6379";
   std::string version = "0.0.0";
+  std::shared_ptr<io::TlsIdentity> tls{};  // Null: what is sent is plain.
 
   std::size_t connections_max = 10000;
   std::size_t args_max = 1 << 20;

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "headrace/meter.h"
+#include "kit/held_source.h"
 #include "server/resp/server_fixture.h"
 
 namespace headrace::resp {
@@ -265,10 +266,66 @@ TEST_F(RespServerTest, QuitAnswersAndEnds) {
 TEST_F(RespServerTest, DrainingLetsGoOfWhoRests) {
   auto peer = client();
   EXPECT_EQ(peer->ask("SET k v"), "+OK");
-  server->drain();
+  const auto drained = std::async(std::launch::async, [this] { server->drain(); });
+  ASSERT_EQ(drained.wait_for(10s), std::future_status::ready) << "it waited for its time to pass";
   EXPECT_TRUE(peer->is_ended());
   EXPECT_EQ(server->counts().connections, 0U);
   EXPECT_GE(server->counts().commands_total, 2U);
+}
+
+// A source whose answer waits for the test, on the one loop.
+class DrainTest : public RespServerTest {
+ protected:
+  ~DrainTest() override { release(); }
+  void define() {
+    source->rows["1"] = "7";
+    source->hold = true;
+    Policy policy{.name = "user"};
+    policy.fields = {"a"};
+    policy.gather_within = Duration::zero();
+    const auto codec = std::make_shared<const ValueCodec>(bytes_codec());
+    ASSERT_TRUE(engine.define(std::move(policy), codec, source));
+  }
+  std::size_t held() {
+    std::promise<std::size_t> promise;
+    runtime.post([&] { promise.set_value(source->held()); });
+    return promise.get_future().get();
+  }
+  void release() {
+    std::promise<void> promise;
+    runtime.post([&] {
+      source->release();
+      promise.set_value();
+    });
+    promise.get_future().get();
+  }
+  bool is_listening() {
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(server->address().port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool is_there = ::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+    ::close(socket);
+    return is_there;
+  }
+
+  std::shared_ptr<kit::HeldSource> source = std::make_shared<kit::HeldSource>();
+};
+
+TEST_F(DrainTest, WhatIsInProgressIsAnsweredFirst) {
+  define();
+  auto peer = client();
+  peer->say("HR.READ user 1");
+  ASSERT_TRUE(eventually([this] { return held() == 1; }));
+  const auto drained = std::async(std::launch::async, [this] { server->drain(); });
+  ASSERT_TRUE(eventually([this] { return !is_listening(); }));
+  // What drains tells the sessions right after it has ceased to listen.
+  EXPECT_EQ(drained.wait_for(200ms), std::future_status::timeout);
+  release();
+  EXPECT_EQ(peer->hear(), "$1 7");
+  ASSERT_EQ(drained.wait_for(10s), std::future_status::ready) << "it waited for its time to pass";
+  EXPECT_TRUE(peer->is_ended());
 }
 
 }  // namespace
