@@ -32,7 +32,9 @@ class PlainDoorkeeper final : public Doorkeeper {
   }
   std::shared_ptr<Identity> add(const std::string& key, TenantId tenant, Scopes scopes = all) {
     const std::lock_guard lock(mutex_);
-    return keys_[key] = identity(tenant, scopes);
+    auto made = identity(tenant, scopes);
+    made->key_id = key;
+    return keys_[key] = std::move(made);
   }
 
   Result<IdentityRef> admit(std::string_view key) override {
