@@ -33,8 +33,10 @@ def free_port():
 
 @contextlib.contextmanager
 def running(command, folder, port):
+    # The program refuses settings that it does not know.
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HEADRACE_")}
     process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *map(str, command)], cwd=folder,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                               env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
@@ -59,10 +61,13 @@ def say(port, *words):
 def load(port, requests, depth):
     """Requests a second, as the benchmark program of Valkey counts them."""
     program = SERVERS / "backports/usr/bin/valkey-benchmark"
+    libraries = ":".join(str(each) for each in SERVERS.glob("*/usr/lib/*-linux-gnu")
+                         if "newest" not in each.parts)
     done = subprocess.run(
         ["taskset", "-c", LOAD_CORE, str(program), "-p", str(port), "-c", str(CONNECTIONS), "-n",
          str(requests), "-P", str(depth), "-q", "--csv", "GET", "bench:key"],
-        capture_output=True, text=True, check=True)
+        capture_output=True, text=True, check=True,
+        env=dict(os.environ) | {"LD_LIBRARY_PATH": libraries})
     return float(re.findall(r'"([0-9.]+)"', done.stdout.splitlines()[-1])[0])
 
 
