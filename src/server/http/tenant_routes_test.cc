@@ -149,14 +149,15 @@ TEST_F(TenantRoutesTest, WhatIsTheOperatorsIsNotForTenants) {
     }
     const auto answer = ask(method, path, "{}", key);
     const bool is_open = path == "/" || path == "/livez" || path == "/readyz" ||
-                         path == "/v1/whoami" || path.starts_with("/problems/") ||
-                         path.starts_with("/v1/read") || path.starts_with("/v1/invalidate") ||
-                         path.starts_with("/v1/kv/") || path.starts_with("/cache/") ||
-                         path.starts_with("/v1/exists/") || path.starts_with("/v1/meta/") ||
-                         path.starts_with("/v1/touch/") || path.starts_with("/v1/getdel/") ||
-                         path.starts_with("/v1/counters/") || path.starts_with("/v1/batch/") ||
-                         path.starts_with("/v1/keys/") || path.starts_with("/v1/ratelimit/") ||
-                         path.starts_with("/v1/sessions/") || path.starts_with("/v1/usage");
+                         path == "/openapi.json" || path == "/v1/whoami" ||
+                         path.starts_with("/problems/") || path.starts_with("/v1/read") ||
+                         path.starts_with("/v1/invalidate") || path.starts_with("/v1/kv/") ||
+                         path.starts_with("/cache/") || path.starts_with("/v1/exists/") ||
+                         path.starts_with("/v1/meta/") || path.starts_with("/v1/touch/") ||
+                         path.starts_with("/v1/getdel/") || path.starts_with("/v1/counters/") ||
+                         path.starts_with("/v1/batch/") || path.starts_with("/v1/keys/") ||
+                         path.starts_with("/v1/ratelimit/") || path.starts_with("/v1/sessions/") ||
+                         path.starts_with("/v1/usage");
     if (is_open) continue;
     ++refused;
     EXPECT_EQ(answer.status, 403) << method << " " << path << " " << answer.body;
