@@ -123,6 +123,7 @@ struct ServiceConfig {
   Records records = Records::embedded;
   bool survives_power_loss = false;            // Else a death of the process alone.
   std::size_t memory_bytes_max = 128 << 20;    // Of records in front of the disk.
+  std::size_t value_bytes_max = 1 << 20;       // Of one record, where a tenant has no other limit.
   bool keys_required = false;                  // On the loopback too; elsewhere they always are.
   std::size_t instances = 1;                   // That serve the same tenants and share their rates.
   std::string root_key_file{};                 // Made at the first start if it is not there.

@@ -48,6 +48,7 @@ resp_listen = "tcp://127.0.0.1:6380"
 records = "embedded"
 durability = "power"
 memory = "1GiB"
+value_bytes_max = "2MiB"
 instances = 3
 keys_required = true
 root_key_file = "keys/root"
@@ -56,6 +57,7 @@ pepper_file = "/etc/pepper"
   const ServiceConfig& service = config.service.value();
   EXPECT_TRUE(service.survives_power_loss);
   EXPECT_EQ(service.memory_bytes_max, 1u << 30);
+  EXPECT_EQ(service.value_bytes_max, 2u << 20);
   EXPECT_EQ(service.instances, 3u);
   EXPECT_TRUE(service.keys_required);
   EXPECT_EQ(service.root_key_file, "/c/keys/root");
@@ -89,6 +91,8 @@ TEST(ConfigService, DurabilityIsOfADiskOfItsOwn) {
 }
 
 TEST(ConfigService, LimitsAreSound) {
+  EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nvalue_bytes_max = \"65MiB\"\n"),
+              ElementsAre("h.toml:3:19: service.value_bytes_max: must be 64MiB or less"));
   EXPECT_THAT(faults("[service]\nrecords = \"memory\"\ninstances = 0\n"),
               ElementsAre(HasSubstr("h.toml:3:13: service.instances: must be")));
   EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nmemory = \"1KiB\"\n"),

@@ -10,6 +10,8 @@ namespace {
 
 using Kept = ServiceConfig::Records;
 
+constexpr std::size_t value_bytes_ceiling = 64 << 20;
+
 // Where records are kept unless it is said: where entries are, if that can keep them.
 void read_place(const Config& config, ServiceConfig& into, Section& service) {
   std::string kind = config.shared_store ? "valkey" : "embedded";
@@ -39,6 +41,10 @@ void read_service(Config& config, Section service, bool is_wanted) {
     service.fail("durability", "is of records = \"embedded\"; others are as durable as they are");
   }
   service.bytes("memory", into.memory_bytes_max, 1 << 20);
+  if (service.bytes("value_bytes_max", into.value_bytes_max) &&
+      into.value_bytes_max > value_bytes_ceiling) {
+    service.fail("value_bytes_max", "must be 64MiB or less");
+  }
   service.truth("keys_required", into.keys_required);
   service.count("instances", into.instances, 1, 10'000);
   if (!config.data_dir.empty()) into.root_key_file = config.data_dir + "/root.key";
