@@ -46,7 +46,8 @@ http::Api::Parts parts(Engine& engine) {
           .executor = runtime(),
           .loops = 1,
           .current_loop = [] { return std::size_t{0}; },
-          .connections = [] { return std::size_t{1}; }};
+          .connections = [] { return std::size_t{1}; },
+          .handshakes_failed = [] { return std::uint64_t{0}; }};
 }
 
 bool is_json(std::string_view text) {

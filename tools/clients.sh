@@ -48,8 +48,8 @@ suites_folder() {
     tar -xzf "$archive" -C "$clients/suites" || return 1
   done
   why="npm cannot fetch connect-redis"
-  (cd "$clients/suites/archives" && npm pack --silent "$(sed -n 's/^# npm: //p' "$pins/suites.txt")") ||
-    return 1
+  (cd "$clients/suites/archives" &&
+    npm pack --silent "$(sed -n 's/^# npm: //p' "$pins/suites.txt")") || return 1
   mkdir -p "$clients/suites/connect-redis"
   tar -xzf "$clients"/suites/archives/connect-redis-*.tgz -C "$clients/suites/connect-redis" \
     --strip-components=1 || return 1

@@ -121,14 +121,14 @@ struct ServiceConfig {
     valkey,    // Where [store] is, shared by all instances.
   };
   Records records = Records::embedded;
-  bool survives_power_loss = false;            // Else a death of the process alone.
-  std::size_t memory_bytes_max = 128 << 20;    // Of records in front of the disk.
-  std::size_t value_bytes_max = 1 << 20;       // Of one record, where a tenant has no other limit.
-  bool keys_required = false;                  // On the loopback too; elsewhere they always are.
-  std::size_t instances = 1;                   // That serve the same tenants and share their rates.
-  std::string root_key_file{};                 // Made at the first start if it is not there.
+  bool survives_power_loss = false;          // Else a death of the process alone.
+  std::size_t memory_bytes_max = 128 << 20;  // Of records in front of the disk.
+  std::size_t value_bytes_max = 1 << 20;     // Of one record, where a tenant has no other limit.
+  bool keys_required = false;                // On the loopback too; elsewhere they always are.
+  std::size_t instances = 1;                 // That serve the same tenants and share their rates.
+  std::string root_key_file{};               // Made at the first start if it is not there.
   std::string pepper_file{};
-  std::string resp_listen{};                   // Empty: no RESP.
+  std::string resp_listen{};  // Empty: no RESP.
 };
 
 struct ValkeyBusConfig {

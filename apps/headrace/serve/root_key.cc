@@ -43,14 +43,12 @@ Result<RootKey> read_or_make_root_key(const std::string& file, Random& random) {
   const Token first = random.token();
   const Token second = random.token();
   char text[80];
-  const int size =
-      std::snprintf(text, sizeof text, "hrk_root_%016llx%016llx%016llx%016llx\n",
-                    static_cast<unsigned long long>(first.high),
-                    static_cast<unsigned long long>(first.low),
-                    static_cast<unsigned long long>(second.high),
-                    static_cast<unsigned long long>(second.low));
-  const bool is_written = ::write(made, text, static_cast<std::size_t>(size)) == size &&
-                          ::fsync(made) == 0;
+  const int size = std::snprintf(
+      text, sizeof text, "hrk_root_%016llx%016llx%016llx%016llx\n",
+      static_cast<unsigned long long>(first.high), static_cast<unsigned long long>(first.low),
+      static_cast<unsigned long long>(second.high), static_cast<unsigned long long>(second.low));
+  const bool is_written =
+      ::write(made, text, static_cast<std::size_t>(size)) == size && ::fsync(made) == 0;
   const int fault = errno;
   ::close(made);
   if (!is_written) {

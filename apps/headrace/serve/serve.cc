@@ -365,11 +365,10 @@ void Server::greet() const {
     fmt::print("try: headrace read {} 42 --url {}\n", config_.policies.front().policy.name, url);
   }
   std::fflush(stdout);
-  log_info(fmt::format("serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
-                       bindings_->policies(), bindings_->sources(), store_text(),
-                       name_of(config_.bus),
-                       journal_ ? "in " + config_.journal.path : std::string("none"),
-                       place_of_records(config_)));
+  log_info(fmt::format(
+      "serving {} policies from {} sources, store: {}, bus: {}, journal: {}, records: {}",
+      bindings_->policies(), bindings_->sources(), store_text(), name_of(config_.bus),
+      journal_ ? "in " + config_.journal.path : std::string("none"), place_of_records(config_)));
 }
 
 // What is read at the start alone, and as which text it was given.

@@ -123,7 +123,7 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
   auto records = config.service->records == Kept::valkey ? open_valkey(config, runtime, warn)
                                                          : open_embedded(config, runtime, warn);
   if (!records) return std::unexpected(std::move(records.error()));
-  std::unique_ptr<Service> service(new Service);
+  auto service = std::make_unique<Service>(Made());
   service->records_ = std::move(*records);
   service->keyspace_ = std::make_unique<Keyspace>(
       KeyspaceOptions{},
@@ -143,9 +143,8 @@ std::expected<void, Refusal> Service::listen(const config::Config& config, Runti
                                              std::shared_ptr<io::TlsIdentity> identity) {
   if (config.service->resp_listen.empty()) return {};
   has_tls_ = identity != nullptr;
-  RespServerOptions options{.listen = config.service->resp_listen,
-                            .version = version,
-                            .tls = std::move(identity)};
+  RespServerOptions options{
+      .listen = config.service->resp_listen, .version = version, .tls = std::move(identity)};
   options.connections_max = config.server.connections_max;
   options.shutdown_within = config.shutdown_timeout;
   auto server = RespServer::make(std::move(options), runtime, *keyspace_, *tenants_, engine);

@@ -29,6 +29,12 @@ class Service {
   // REQUIRES: `config` has a service.
   [[nodiscard]] static std::expected<std::unique_ptr<Service>, Refusal> open(
       const config::Config& config, Runtime& runtime, Warn warn);
+  // For open() only.
+  class Made {
+    friend class Service;
+    Made() = default;
+  };
+  explicit Service(Made) {}
   ~Service() { end(); }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -52,8 +58,6 @@ class Service {
   void end();
 
  private:
-  Service() = default;
-
   std::unique_ptr<Records> records_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<TenantBook> tenants_;
