@@ -153,8 +153,9 @@ class Isolation(ServiceCase):
             self.assertNotIn(word, metrics)
 
     def test_a_policy_that_is_not_its_own_is_as_one_that_is_not_there(self):
-        self.standard(top=f'resp_listen = "tcp://127.0.0.1:0"\n[service]\nkeys_required = true\nroot_key_file = '
-                          f'"{self.folder}/root.key"\n', policies=policy() + policy("theirs"))
+        self.standard(top='resp_listen = "tcp://127.0.0.1:0"\n[service]\nkeys_required = true\n'
+                          f'root_key_file = "{self.folder}/root.key"\n',
+                      policies=policy() + policy("theirs"))
         self.wait_until(lambda: self.ask(self.root, "GET", "/v1/policies/theirs")[0] == 200,
                         "the new policy is known")
         there = self.ask(self.other, "GET", "/v1/read/theirs/1")

@@ -19,11 +19,55 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache",
                       "LOCATION": "redis://127.0.0.1:%d"}}
 """
 
+# Django's tests that skip themselves, and why.
+CULLING = "Culling isn't implemented."  # By Django's backend for Redis, whatever the server.
+DJANGO_SKIPS = {"test_cull": CULLING, "test_cull_delete_when_store_empty": CULLING,
+                "test_zero_cull": CULLING}
+
 # What connect-redis' own test finds beside it in its repository, and its package has not.
 CONNECT_REDIS_SERVER = """
 export const port = %d
 export async function connect() {}
 export async function disconnect() {}
+"""
+
+# Its Redis back-end, from login to logout.
+FLASK_SESSION = """
+import sys
+import flask, flask_session, redis
+store = redis.Redis(port=int(sys.argv[1]))
+app = flask.Flask("application")
+app.config.update(SESSION_TYPE="redis", SESSION_REDIS=store, SESSION_COOKIE_SECURE=False)
+flask_session.Session(app)
+
+@app.post("/login/<user>")
+def login(user):
+    app.session_interface.regenerate(flask.session)
+    flask.session["user"] = user
+    return "welcome"
+
+@app.get("/")
+def home():
+    flask.session["visits"] = flask.session.get("visits", 0) + 1
+    return f"{flask.session.get('user', 'nobody')} {flask.session['visits']}"
+
+@app.post("/logout")
+def logout():
+    flask.session.clear()
+    return "good bye"
+
+browser, other = app.test_client(), app.test_client()
+assert browser.get("/").text == "nobody 1"
+first = browser.get_cookie("session").value
+browser.post("/login/ada")
+assert browser.get_cookie("session").value != first
+assert browser.get("/").text == "ada 2"
+assert other.get("/").text == "nobody 1"
+kept = store.keys("session:*")
+assert len(kept) == 2 and all(store.ttl(key) > 86400 for key in kept), kept
+browser.post("/logout")
+assert browser.get("/").text == "nobody 1"
+print("all of it is right")
 """
 
 
@@ -58,6 +102,9 @@ class PublicSuites(RespCase):
         self.assertEqual({name for name, end in ours if end not in ("ok", "skipped")}, set(),
                          said[-8000:])
         self.assertEqual(code, 0, said[-4000:])
+        skips = re.findall(r"^(test_\w+) \(cache\.tests\.RedisCacheTests\S*\)\s.*?"
+                           r"skipped (['\"].*)$", said, re.MULTILINE)
+        self.assertEqual({name: why[1:-1] for name, why in skips}, DJANGO_SKIPS)
 
     def test_connect_redis_tests_itself(self):
         resp_server.need("node", "suites")
@@ -76,6 +123,16 @@ class PublicSuites(RespCase):
             place, NO_COLOR="1")
         self.assertEqual(code, 0, said[-4000:])
         self.assertRegex(said, r"Tests +4 passed")
+
+    def test_flask_session_keeps_its_sessions_here(self):
+        """Its package has no tests of its own: an application that uses it, unchanged."""
+        resp_server.need("python")
+        self.start()
+        (self.folder / "application.py").write_text(FLASK_SESSION, encoding="utf-8")
+        code, said = self.run_to_the_end([PYTHON, "application.py", str(self.resp_port)],
+                                         self.folder)
+        self.assertEqual(code, 0, said)
+        self.assertIn("all of it is right", said)
 
 
 if __name__ == "__main__":

@@ -45,15 +45,23 @@ void append_key_members(JsonObject& json, const TenantKey& key) {
   append_time(json, "last_used_at", key.last_used);
 }
 
+// None: it is no whole number.  1.0 is one, too.
+std::optional<std::int64_t> whole_number(const boost::json::value& value) {
+  boost::system::error_code error;
+  const auto number = value.to_number<std::int64_t>(error);
+  return error ? std::nullopt : std::optional(number);
+}
+
 // A whole number that is not negative, if the member is there.
 void take_count(JsonBody& body, const boost::json::object& object, std::string_view name,
                 std::optional<std::uint64_t>& into) {
   const auto* const member = object.if_contains(name);
   if (member == nullptr) return;
-  if (!member->is_int64() || member->get_int64() < 0) {
+  const auto number = whole_number(*member);
+  if (!number || *number < 0) {
     return body.fault("/" + std::string(name), "must be a whole number, 0 or more");
   }
-  into = static_cast<std::uint64_t>(member->get_int64());
+  into = static_cast<std::uint64_t>(*number);
 }
 
 void take_change(JsonBody& body, const boost::json::object& object, TenantChange& change) {
@@ -200,9 +208,10 @@ Duration grace_in(JsonBody& body) {
   const auto* const object = body.object({"grace_seconds"});
   const auto* const grace = object == nullptr ? nullptr : object->if_contains("grace_seconds");
   if (grace == nullptr) return usual_grace;
-  const bool is_whole = grace->is_int64() && grace->get_int64() >= 0 &&
-                        grace->get_int64() <= std::numeric_limits<std::int32_t>::max();
-  if (is_whole) return std::chrono::seconds(grace->get_int64());
+  const auto seconds = whole_number(*grace);
+  if (seconds && *seconds >= 0 && *seconds <= std::numeric_limits<std::int32_t>::max()) {
+    return std::chrono::seconds(*seconds);
+  }
   body.fault("/grace_seconds", "must be a whole number, 0 or more");
   return usual_grace;
 }
