@@ -1,6 +1,7 @@
 // Records of tenants on different nodes of a cluster, and while a slot moves.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@ using Changes = std::vector<Change>;
 class ValkeyClusterRecords : public testing::Test {
  protected:
   void SetUp() override {
-    const Result<kit::ValkeyCluster*> shared = shared_cluster();
-    if (!shared) GTEST_SKIP() << shared.error().what;
-    cluster = *shared;
+    // Its own: what other tests leave of the one that they share is not whole.
+    auto made = kit::ValkeyCluster::start();
+    if (!made) GTEST_SKIP() << skipped(made.error()).what;
+    cluster = *std::move(made);
     auto opened = open_valkey_records({.cluster = cluster->addresses(), .prefix = prefix}, runtime);
     ASSERT_TRUE(opened.has_value()) << opened.error().what;
     records = std::move(*opened);
@@ -58,7 +60,7 @@ class ValkeyClusterRecords : public testing::Test {
 
   const std::string prefix = new_prefix();
   Runtime runtime{{.threads = 2}};
-  kit::ValkeyCluster* cluster = nullptr;
+  std::unique_ptr<kit::ValkeyCluster> cluster;
   std::unique_ptr<Records> records;
 };
 
