@@ -361,6 +361,8 @@ TEST_F(TenantRoutesTest, WithoutKeysEverybodyIsTheOperatorOnTheLoopback) {
 TEST_F(TenantRoutesTest, BeyondTheLoopbackKeysAreEnough) {
   serve();
   options.listen = "0.0.0.0:0";
+  EXPECT_FALSE(HttpServer::make(options, runtime, engine, nullptr));  // They could be read.
+  options.allow_plain = true;
   EXPECT_TRUE(HttpServer::make(options, runtime, engine, nullptr));
 }
 
