@@ -151,6 +151,7 @@ class Server {
 
   const ServeCommand& command_;
   Supervisor supervisor_;
+  FileWatch identity_files_{{}};               // Since before they were read.
   std::shared_ptr<io::TlsIdentity> identity_;  // Null: what is served is plain.
   Config config_;
   Runtime runtime_;
@@ -258,6 +259,7 @@ std::optional<int> Server::open_journal() {
 }
 
 std::optional<int> Server::open_service() {
+  identity_files_ = watch_identity(config_);
   auto identity = identity_of(config_);
   if (!identity) return refuse(identity.error().what, "Mend [server].", exit_config);
   identity_ = *std::move(identity);
@@ -495,7 +497,7 @@ void Server::watch_store() {
 }
 
 void Server::run(Signals& signals) {
-  Renewal renewal(identity_);
+  Renewal renewal(identity_, std::move(identity_files_));
   for (;;) {
     watch();
     renewal.look();

@@ -7,15 +7,11 @@
 
 namespace headrace::app {
 
-namespace {
-
-std::vector<std::string> names_of(const io::TlsIdentity* identity) {
-  if (identity == nullptr) return {};
-  const io::TlsFiles& files = identity->files();
-  return {files.certificate, files.key, files.authorities};
+FileWatch watch_identity(const config::Config& config) {
+  const config::TransportConfig& transport = config.transport;
+  if (!transport.has_tls()) return FileWatch({});
+  return FileWatch({transport.tls_cert_file, transport.tls_key_file, transport.tls_client_ca_file});
 }
-
-}  // namespace
 
 Result<std::shared_ptr<io::TlsIdentity>> identity_of(const config::Config& config) {
   const config::TransportConfig& transport = config.transport;
@@ -29,9 +25,6 @@ Result<std::shared_ptr<io::TlsIdentity>> identity_of(const config::Config& confi
   return failure(made.error().code, (named == config.settings.end() ? "" : named->origin + ": ") +
                                         "server.tls_cert_file: " + made.error().what);
 }
-
-Renewal::Renewal(std::shared_ptr<io::TlsIdentity> identity)
-    : identity_(std::move(identity)), files_(names_of(identity_.get())) {}
 
 void Renewal::renew() {
   if (!identity_) return;

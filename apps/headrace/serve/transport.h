@@ -15,14 +15,18 @@
 
 namespace headrace::app {
 
+// The files of the certificate, to be watched from now on.
+[[nodiscard]] FileWatch watch_identity(const config::Config& config);
 // Null where the configuration names no certificate.
 [[nodiscard]] Result<std::shared_ptr<io::TlsIdentity>> identity_of(const config::Config& config);
 
 // Reads a certificate and what belongs to it again, and tells of it in the log.
 class Renewal {
  public:
-  // `identity` may be null.
-  explicit Renewal(std::shared_ptr<io::TlsIdentity> identity);
+  // `identity` may be null.  `files` have been watched since before it was read: what changes in
+  // between is not missed.
+  Renewal(std::shared_ptr<io::TlsIdentity> identity, FileWatch files)
+      : identity_(std::move(identity)), files_(std::move(files)) {}
 
   // Now, or ...
   void renew();
