@@ -115,6 +115,8 @@ class SharedRecords(ServiceCase):
                 status, headers, _ = server.ask("GET", f"/v1/sessions/web/{name}", headers=bearer)
                 self.assertEqual(status, 503)
                 self.assertIn("Retry-After", headers)
+        self.wait_until(lambda: "clients are told that nobody can say now" in self.here.log(),
+                        "word of the outage")
         self.valkey.start()
         for server in (self.here, self.there):
             self.wait_until(lambda server=server: self.status(server, self.text) == 404,
@@ -122,6 +124,7 @@ class SharedRecords(ServiceCase):
             for name in names:
                 status, _, said = server.ask("GET", f"/v1/sessions/web/{name}", headers=bearer)
                 self.assertEqual((status, json.loads(said)["data"]), (200, {"n": name}))
+        self.wait_until(lambda: "records: they answer again" in self.here.log(), "word of its end")
 
     def test_a_key_is_replaced_and_ended_in_traffic(self):
         seen = []  # When it was asked, with which key, where, what was answered.

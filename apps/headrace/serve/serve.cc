@@ -146,6 +146,7 @@ class Server {
   void warn_of_restart(const Config& next) const;
   void watch();
   void watch_store();
+  void watch_records();
   void drain(Signals& signals);
   void end();
 
@@ -174,6 +175,7 @@ class Server {
   bool bus_was_told_of_ = false;
   bool store_was_trusted_ = true;
   bool store_was_troubled_ = false;
+  bool records_were_troubled_ = false;
   std::atomic<bool> store_warned_{false};  // It has said something itself since the last look.
 };
 
@@ -479,6 +481,7 @@ void Server::watch() {
     }
   }
   if (kept_in() != nullptr) watch_store();
+  if (service_) watch_records();
   feeds_->watch();
   mismatch_log_.look(*engine_);
 }
@@ -493,6 +496,17 @@ void Server::watch_store() {
     log_info("store: it answers again");
   } else if (!was_told) {
     log_warning("store: " + trouble + "; what needs it goes to the sources meanwhile");
+  }
+}
+
+void Server::watch_records() {
+  const std::string trouble = service_->trouble();
+  if (trouble.empty() != records_were_troubled_) return;
+  records_were_troubled_ = !trouble.empty();
+  if (trouble.empty()) {
+    log_info("records: they answer again");
+  } else {
+    log_warning("records: " + trouble + "; clients are told that nobody can say now");
   }
 }
 

@@ -39,6 +39,12 @@ Result<void> check(const RespServerOptions& options, const Doorkeeper& doorkeepe
                        " while whoever has no API key may ask, for everybody who can reach it "
                        "could read and change what it keeps; listen on 127.0.0.1");
   }
+  if (!options.tls && !options.allow_plain && !address.is_loopback()) {
+    return failure(Code::invalid_argument,
+                   "refusing to listen on " + to_string(address) +
+                       " without TLS, for keys and records could be read on the way; set a "
+                       "certificate and its key, or say that it may be plain");
+  }
   const bool bounded = options.connections_max > 0 && options.args_max > 0 &&
                        options.bulk_bytes_max > 0 && options.request_bytes_max > 0 &&
                        options.inline_bytes_max > 0 && options.output_bytes_max > 0 &&

@@ -29,7 +29,8 @@ namespace headrace {
 struct RespServerOptions {
   std::string listen = "tcp://127.0.0.1:6379";
   std::string version = "0.0.0";
-  std::shared_ptr<io::TlsIdentity> tls{};  // Null: what is sent is plain.
+  std::shared_ptr<io::TlsIdentity> tls{};  // Null: what is sent is plain ...
+  bool allow_plain = false;                // ... which beyond the loopback somebody has to want.
 
   std::size_t connections_max = 10000;
   std::size_t args_max = 1 << 20;

@@ -53,6 +53,13 @@ TEST_F(RespServerTest, WhoeverComesMayAskWhereThatIsAllowed) {
   EXPECT_EQ(made.error().code, Code::invalid_argument);
 }
 
+TEST_F(RespServerTest, BeyondTheLoopbackPlainHasToBeWanted) {
+  options.listen = "0.0.0.0:0";
+  EXPECT_FALSE(RespServer::make(options, runtime, keyspace, doors, engine));
+  options.allow_plain = true;
+  EXPECT_TRUE(RespServer::make(options, runtime, keyspace, doors, engine));
+}
+
 TEST_F(RespServerTest, HelloChoosesTheVersion) {
   auto peer = stranger();
   const std::string hello = peer->ask("HELLO 3 AUTH default key1 SETNAME me");
