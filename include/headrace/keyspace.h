@@ -100,8 +100,10 @@ class Keyspace {
   Keyspace(const Keyspace&) = delete;
   Keyspace& operator=(const Keyspace&) = delete;
 
-  // The live record under bytes() of a key, if memory can say; counts as an access.
+  // The live record under bytes() of a key, if memory can say; counts as an access.  Who looks for
+  // many in a row may read the calendar once for all: `now` is what it says.
   [[nodiscard]] std::optional<RecordRef> peek(std::string_view key);
+  [[nodiscard]] std::optional<RecordRef> peek(std::string_view key, WallTime now);
 
   enum class Access : std::uint8_t { counts, does_not_count };
   // The live records under the keys, in their order.

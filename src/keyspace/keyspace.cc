@@ -98,9 +98,12 @@ Clock& Keyspace::clock() const noexcept {
 }
 
 std::optional<RecordRef> Keyspace::peek(std::string_view key) {
+  return peek(key, clock().wall_now());
+}
+
+std::optional<RecordRef> Keyspace::peek(std::string_view key, WallTime now) {
   std::optional<RecordRef> record = records().peek(key);
   if (!record || !*record) return record;
-  const WallTime now = clock().wall_now();
   if (!is_live(**record, now)) *record = impl_->live(key, *std::move(record), now);
   if (*record) impl_->note(key, **record, now);
   return record;

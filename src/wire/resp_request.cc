@@ -24,6 +24,24 @@ std::optional<int> hex_digit(char c) noexcept {
   return std::nullopt;
 }
 
+// A line of `kind` and a plain number at `at`, which moves behind it; none: it is none, or not
+// whole.
+std::optional<std::size_t> plain_number(std::string_view bytes, std::size_t& at, char kind) {
+  constexpr std::size_t digits_max = 9;
+  std::size_t i = at;
+  if (i == bytes.size() || bytes[i] != kind) return std::nullopt;
+  const std::size_t first = ++i;
+  std::size_t number = 0;
+  for (; i < bytes.size() && bytes[i] >= '0' && bytes[i] <= '9'; ++i) {
+    number = number * 10 + static_cast<std::size_t>(bytes[i] - '0');
+    if (i - first == digits_max) return std::nullopt;
+  }
+  const bool is_plain = i > first && (bytes[first] != '0' || i == first + 1);
+  if (!is_plain || bytes.size() - i < line_end_bytes || bytes[i] != '\r') return std::nullopt;
+  at = i + line_end_bytes;
+  return number;
+}
+
 char control(char c) noexcept {
   switch (c) {
     case 'n': return '\n';
@@ -49,6 +67,7 @@ std::optional<std::int64_t> strict_integer(std::string_view text) noexcept {
 
 Parse RespRequestParser::put(std::string_view bytes) {
   if (bytes.empty()) return Parse::more;
+  if (at_ == 0 && limits_.authenticated && whole(bytes)) return Parse::done;
   const Parse parse = bytes.front() == '*' ? array(bytes) : line(bytes);
   if (parse == Parse::more && bytes.size() > limits_.request_bytes_max) {
     return fail("too big request");
@@ -72,6 +91,25 @@ Parse RespRequestParser::fail(std::string_view what) {
   fault_ = "Protocol error: ";
   fault_ += what;
   return Parse::failed;
+}
+
+// Nearly all commands have come whole and have nothing wrong: those are read in one go.  What this
+// does not take is looked at part by part, so that its rest can come later, or its fault be named.
+bool RespRequestParser::whole(std::string_view bytes) {
+  std::size_t at = 0;
+  const auto count = plain_number(bytes, at, '*');
+  if (!count || *count > std::min(limits_.args_max, believed_max)) return false;
+  args_.clear();
+  for (std::size_t i = 0; i < *count; ++i) {
+    const auto size = plain_number(bytes, at, '$');
+    if (!size || *size > limits_.bulk_bytes_max) return false;
+    if (bytes.size() - at < *size + line_end_bytes) return false;
+    args_.push_back(bytes.substr(at, *size));
+    at += *size + line_end_bytes;
+  }
+  if (at > limits_.request_bytes_max) return false;
+  at_ = at;
+  return true;
 }
 
 Parse RespRequestParser::line(std::string_view bytes) {

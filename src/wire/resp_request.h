@@ -68,6 +68,7 @@ class RespRequestParser {
     std::size_t size;
   };
 
+  [[nodiscard]] bool whole(std::string_view bytes);
   [[nodiscard]] Parse line(std::string_view bytes);
   [[nodiscard]] bool split(std::string_view line);
   [[nodiscard]] std::optional<std::string> quoted(std::string_view& rest) const;

@@ -54,6 +54,40 @@ TEST(RespRequestTest, BytesComeInAnyPieces) {
   }
 }
 
+// What came whole is read in another way than what came in pieces, and means the same.
+TEST(RespRequestTest, AWholeCommandMeansWhatItsPiecesDo) {
+  RespRequestLimits limits{.args_max = 3, .bulk_bytes_max = 12, .request_bytes_max = 40};
+  const std::vector<std::string> commands = {"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+                                             "*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n",
+                                             "*1\r\n$12\r\nabcdefghijkl\r\n",
+                                             "*1\r\n$13\r\nabcdefghijklm\r\n",
+                                             "*4\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+                                             "*2\r\n$9\r\nabcdefghi\r\n$9\r\nabcdefghi\r\n",
+                                             "*1\r\n$1000000000\r\na\r\n",
+                                             "*0\r\n$1\r\n"};
+  int done = 0;
+  for (const std::string& command : commands) {
+    for (std::size_t at = 0; at <= command.size(); ++at) {
+      for (const char byte : {'0', '1', '9', '*', '$', '\r', '\n', '-', ' ', 'a', '\0'}) {
+        std::string bytes = command;
+        if (at < bytes.size()) bytes[at] = byte;
+        if (bytes.front() != '*') continue;  // A line.
+        RespRequestParser whole(limits);
+        RespRequestParser pieces(limits);
+        Parse parse = pieces.put(std::string_view(bytes).substr(0, 4));
+        if (parse == Parse::more) parse = pieces.put(bytes);
+        ASSERT_EQ(whole.put(bytes), parse) << bytes;
+        EXPECT_EQ(whole.fault(), pieces.fault()) << bytes;
+        if (parse != Parse::done) continue;
+        ++done;
+        EXPECT_EQ(words_of(whole), words_of(pieces)) << bytes;
+        EXPECT_EQ(whole.used(), pieces.used()) << bytes;
+      }
+    }
+  }
+  EXPECT_GT(done, 100);
+}
+
 TEST(RespRequestTest, EmptyCommandsAreCommandsWithoutWords) {
   for (const std::string_view bytes : {"\r\n", "\n", "*0\r\n", "*-1\r\n", "  \r\n"}) {
     EXPECT_EQ(line_of(bytes), Words{}) << bytes;

@@ -52,9 +52,21 @@ RespWriter& RespWriter::integer(std::int64_t number) {
 }
 
 RespWriter& RespWriter::bulk(std::string_view bytes) {
-  head('$', bytes.size());
-  *out_ += bytes;
-  *out_ += line_end;
+  char digits[digits_max];
+  const auto count = static_cast<std::size_t>(
+      std::to_chars(digits, digits + digits_max, bytes.size()).ptr - digits);
+  const std::size_t begin = out_->size();
+  const std::size_t end = begin + 1 + count + bytes.size() + 2 * line_end.size();
+  // In one piece: replies are mostly this.
+  out_->resize_and_overwrite(end, [&](char* text, std::size_t) {
+    char* at = text + begin;
+    *at++ = '$';
+    at = std::copy_n(digits, count, at);
+    at = std::ranges::copy(line_end, at).out;
+    at = std::ranges::copy(bytes, at).out;
+    std::ranges::copy(line_end, at);
+    return end;
+  });
   return *this;
 }
 

@@ -41,7 +41,7 @@ KeptRef Front::find(std::string_view key) noexcept {
   const std::lock_guard lock(shard.mutex);
   if (shard.slots.empty()) return nullptr;
   Slot& slot = shard.slots[place_of(shard, hash, key)];
-  if (slot.kept) slot.visits = std::min(slot.visits + 1, visits_max);
+  if (slot.kept && slot.visits < visits_max) ++slot.visits;
   return slot.kept;
 }
 

@@ -166,6 +166,13 @@ bool Session::is_too_much() const noexcept {
 
 // Serves what is in the buffer, until something must be waited for.
 Session::Next Session::take_commands() {
+  now_ = service_.ports.clock.wall_now();
+  const Next next = take_all();
+  service_.counts.commands.fetch_add(std::exchange(taken_, 0), std::memory_order_relaxed);
+  return next;
+}
+
+Session::Next Session::take_all() {
   while (!client_.is_ending) {
     if (!has_command_) {
       if (begin_ == end_) break;
@@ -193,7 +200,7 @@ Session::Next Session::take_commands() {
 }
 
 void Session::leave_command() {
-  service_.counts.commands.fetch_add(1, std::memory_order_relaxed);
+  ++taken_;
   begin_ += parser_.used();
   parser_.skip();
   has_command_ = false;
@@ -255,7 +262,7 @@ Session::Served Session::serve(const Command& command, Args args) {
 
 // Once for all that came together.  Returns what stands in the way of knowing.
 std::optional<std::string> Session::renew() {
-  if (!client_.who || (is_renewed_ && !client_.who->has_ended)) return std::nullopt;
+  if (!client_.who) return std::nullopt;
   auto who = service_.ports.doorkeeper.renew(client_.who);
   if (!who && who.error().code != Code::not_allowed) return text_of(who.error());
   is_renewed_ = who.has_value();
@@ -266,7 +273,9 @@ std::optional<std::string> Session::renew() {
 
 // Why the command is not even begun, in the order in which Redis looks.
 std::optional<std::string> Session::refusal_of(const Command& command, Args args) {
-  if (const auto unknown = renew()) return unknown;
+  if (!is_renewed_ || !client_.who || client_.who->has_ended) {
+    if (auto unknown = renew()) return unknown;
+  }
   if (!client_.who) {
     if (command.is(no_auth)) return std::nullopt;
     return "NOAUTH Authentication required.";
@@ -292,8 +301,9 @@ bool Session::answer_from_memory(const Command& command, Args args) {
   found_.clear();
   const KeyPlaces places = command.keys.among(args.size());
   for (int at = places.first; at <= places.last; at += places.step) {
-    RecordKey::write(key_, client_.who->tenant, default_space, args[static_cast<std::size_t>(at)]);
-    auto record = service_.ports.keyspace.peek(key_);
+    key_.resize(prefix_bytes_);
+    key_ += args[static_cast<std::size_t>(at)];
+    auto record = service_.ports.keyspace.peek(key_, now_);
     if (!record) return false;
     found_.push_back(*std::move(record));
   }
@@ -302,7 +312,7 @@ bool Session::answer_from_memory(const Command& command, Args args) {
   RespWriter out(out_, client_.version);
   Act act({.found = found_,
            .slots = std::span(slots_).first(found_.size()),
-           .now = service_.ports.clock.wall_now(),
+           .now = now_,
            .who = client_.who.get()},
           command, args, out);
   std::get<OnRecords>(command.run)(act);
@@ -376,6 +386,8 @@ void Session::follow_identity() {
   is_known_ = true;
   known_ = client_.who.get();
   service_.roster.under_mutex([this] { client_.card->who = client_.who; });
+  if (known_ != nullptr) RecordKey::write(key_, known_->tenant, default_space, {});
+  prefix_bytes_ = key_.size();
   wire::RespRequestLimits limits = limits_.request;
   limits.authenticated = known_ != nullptr;
   parser_.set_limits(limits);

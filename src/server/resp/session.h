@@ -67,6 +67,7 @@ class Session {
   [[nodiscard]] static Task<void> send_heard(std::shared_ptr<Session> self);
   [[nodiscard]] static Task<void> linger(std::shared_ptr<Session> self);
   [[nodiscard]] Next take_commands();
+  [[nodiscard]] Next take_all();
   [[nodiscard]] Served serve();
   [[nodiscard]] Served serve(const Command& command, Args args);
   [[nodiscard]] std::optional<std::string> refusal_of(const Command& command, Args args);
@@ -101,10 +102,13 @@ class Session {
   std::string scratch_;
 
   const Identity* known_ = nullptr;  // Whom the limits are for, once it is known.
-  std::string key_;
+  std::string key_;  // Of a record: what all of the tenant begin with, and then its own.
+  std::size_t prefix_bytes_ = 0;
   std::vector<RecordRef> found_;
   std::vector<std::size_t> slots_;  // 0, 1, 2 ...
 
+  WallTime now_{};         // For all that are taken in one go ...
+  std::size_t taken_ = 0;  // ... and how many they are.
   Instant began_{};
   Instant request_ends_{};
   const Command* waiting_for_ = nullptr;

@@ -1,6 +1,9 @@
 #include "server/resp/table.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
 #include <unordered_map>
 
 #include "server/resp/act.h"
@@ -13,6 +16,61 @@ namespace {
 constexpr std::size_t name_bytes_max = 32;    // Of the longest name that there is, and more.
 constexpr std::size_t shown_bytes_max = 128;  // Of what a client sent, in an error.
 
+// A word of one to eight letters as a number, whatever their case; none: it is another.  Words of
+// one length have different numbers, for a letter without its case bit is no other letter's; and
+// what is no letter is never taken for one.
+std::optional<std::uint64_t> letters_of(std::string_view word) noexcept {
+  constexpr std::uint32_t case_bits = 0x20202020;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  if (word.size() >= sizeof first && word.size() <= 2 * sizeof first) {
+    std::memcpy(&first, word.data(), sizeof first);
+    std::memcpy(&last, word.data() + word.size() - sizeof last, sizeof last);
+  } else if (!word.empty() && word.size() < sizeof first) {
+    first = static_cast<unsigned char>(word.front());
+    last = static_cast<std::uint32_t>(static_cast<unsigned char>(word[word.size() / 2])) |
+           static_cast<std::uint32_t>(static_cast<unsigned char>(word.back())) << 8;
+  } else {
+    return std::nullopt;
+  }
+  return (std::uint64_t{first | case_bits} << 32) | (last | case_bits);
+}
+
+// Commands whose names are short words of letters, which nearly all that clients send are.
+class ShortNames {
+ public:
+  void add(const Command& command) {
+    const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+    const auto letters = letters_of(command.name);
+    if (!letters || !std::ranges::all_of(command.name, is_letter)) return;
+    std::size_t at = place_of(*letters, command.name.size());
+    while (places_[at].command != nullptr) at = (at + 1) % places_.size();
+    places_[at] = {.letters = *letters, .command = &command};
+  }
+  [[nodiscard]] const Command* find(std::string_view word) const noexcept {
+    const auto letters = letters_of(word);
+    if (!letters) return nullptr;
+    std::size_t at = place_of(*letters, word.size());
+    for (; places_[at].command != nullptr; at = (at + 1) % places_.size()) {
+      const Place& place = places_[at];
+      if (place.letters == *letters && place.command->name.size() == word.size())
+        return place.command;
+    }
+    return nullptr;
+  }
+
+ private:
+  struct Place {
+    std::uint64_t letters = 0;
+    const Command* command = nullptr;
+  };
+  [[nodiscard]] static std::size_t place_of(std::uint64_t letters, std::size_t size) noexcept {
+    constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // Spreads numbers that are alike.
+    return ((letters + size) * golden) >> 55;
+  }
+  std::array<Place, 512> places_{};  // Of 9 bits; mostly empty, so that most are found at once.
+};
+
 struct Table {
   Table() {
     for (const auto part :
@@ -23,11 +81,15 @@ struct Table {
       for (const Command& command : part) all.push_back(&command);
     }
     std::ranges::sort(all, {}, &Command::name);
-    for (const Command* command : all) by_name.emplace(command->name, command);
+    for (const Command* command : all) {
+      by_name.emplace(command->name, command);
+      short_names.add(*command);
+    }
   }
 
   std::vector<const Command*> all;
   std::unordered_map<std::string_view, const Command*> by_name;
+  ShortNames short_names;
 };
 
 const Table& table() {
@@ -118,7 +180,8 @@ const Command* find_command(std::string_view name) {
 }
 
 std::expected<const Command*, std::string> look_up(Args args) {
-  const Command* command = find(Name(args[0]));
+  const Command* command = table().short_names.find(args[0]);
+  if (command == nullptr) command = find(Name(args[0]));
   // "client|id" as one word names no command.
   if (command == nullptr || args[0].contains('|')) return std::unexpected(unknown(args));
   if (command->is_container() && args.size() > 1) {

@@ -34,6 +34,27 @@ TEST(TableTest, EachCommandHasWhatIsSaidOfIt) {
   }
 }
 
+// Short names are found by their letters as numbers: no other word may have the same.
+TEST(TableTest, NoWordIsTakenForAnother) {
+  std::size_t taken = 0;
+  for (const Command* command : all_commands()) {
+    if (command->name.contains('|')) continue;
+    const std::vector<std::string_view> rest(9, "1");
+    for (std::size_t at = 0; at < command->name.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string word(command->name);
+        word[at] = static_cast<char>(byte);
+        std::vector<std::string_view> args{word};
+        args.insert(args.end(), rest.begin(), rest.end());
+        const bool is_unknown = fault_of(args).starts_with("ERR unknown command");
+        EXPECT_EQ(is_unknown, find_command(word) == nullptr || word.contains('|')) << word;
+        taken += is_unknown ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(taken, 2 * all_commands().size());  // In either case.
+}
+
 TEST(TableTest, WhatIsNoneIsSaidAsRedisSaysIt) {
   EXPECT_EQ(fault_of({"GET", "k"}), "");
   EXPECT_EQ(fault_of({"foo", "a", "b"}),
