@@ -142,7 +142,37 @@ Result<std::int64_t> Database::number(std::string_view sql) {
   return *row ? statement->number(0) : 0;
 }
 
-Result<bool> Database::is_of(std::int64_t application_id, std::int64_t version) {
+Result<Database> Database::open_for_writing(const std::string& path, const Schema& schema,
+                                            std::int64_t pages_max) {
+  auto database = open(path);
+  if (!database) return database;
+  const auto ours = database->is_of(schema);
+  if (!ours) return std::unexpected(ours.error());
+  auto ready = database->use_log();
+  if (ready && !*ours) ready = database->create(schema);
+  std::string settings = "PRAGMA synchronous = " + std::string(schema.synchronous) +
+                         "; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
+  if (pages_max > 0) settings += "PRAGMA max_page_count = " + std::to_string(pages_max) + ";";
+  if (ready) ready = database->run(settings);
+  if (!ready) return std::unexpected(ready.error());
+  return database;
+}
+
+Result<Database> Database::open_for_reading(const std::string& path) {
+  auto database = open(path);
+  if (!database) return database;
+  auto ready = database->run("PRAGMA query_only = 1; PRAGMA cache_size = -4096;");
+  if (!ready) return std::unexpected(ready.error());
+  return database;
+}
+
+Result<void> Database::create(const Schema& schema) {
+  return run("BEGIN IMMEDIATE;" + std::string(schema.tables) +
+             "PRAGMA application_id = " + std::to_string(schema.application_id) +
+             "; PRAGMA user_version = " + std::to_string(schema.version) + "; COMMIT;");
+}
+
+Result<bool> Database::is_of(const Schema& schema) {
   const auto id = number("PRAGMA application_id");
   if (!id) return std::unexpected(id.error());
   const auto found = number("PRAGMA user_version");
@@ -150,14 +180,15 @@ Result<bool> Database::is_of(std::int64_t application_id, std::int64_t version) 
   const auto objects = number("SELECT COUNT(*) FROM sqlite_schema");
   if (!objects) return std::unexpected(objects.error());
   if (*id == 0 && *found == 0 && *objects == 0) return false;
-  if (*id != application_id) {
+  if (*id != schema.application_id) {
     return failure(Code::store_unavailable,
                    "it is the database of another program (application_id " + std::to_string(*id) +
                        "); give Headrace a path of its own");
   }
-  if (*found != version) {
+  if (*found != schema.version) {
     return failure(Code::damaged, "it has version " + std::to_string(*found) +
-                                      "; this program knows version " + std::to_string(version));
+                                      "; this program knows version " +
+                                      std::to_string(schema.version));
   }
   return true;
 }

@@ -1,38 +1,13 @@
 #include <gtest/gtest.h>
 
-#include "headrace/keyspace.h"
-#include "kit/plain_records.h"
-#include "kit/world.h"
+#include "keyspace/keyspace_fixture.h"
 
 namespace headrace {
 namespace {
 
 using namespace std::chrono_literals;
 
-class KeyspaceTest : public testing::Test {
- protected:
-  WallTime in(Duration later) {
-    return world.wall_now() + std::chrono::duration_cast<std::chrono::milliseconds>(later);
-  }
-  void put(const std::string& key, Record record) {
-    const auto done = edit(key, [&](Workspace& work) {
-      work.put(0, record);
-      return true;
-    });
-    ASSERT_TRUE(done) << done.error().what;
-  }
-  Result<std::vector<RecordRef>> edit(const std::string& key, Keyspace::Operation operation) {
-    return world.run(keyspace.edit({key_of(key)}, std::move(operation), {})).value();
-  }
-  RecordRef get(const std::string& key) {
-    return world.run(keyspace.read({key_of(key)})).value().value()[0];
-  }
-  static RecordKey key_of(const std::string& key) { return RecordKey(1, "s", key); }
-
-  kit::World world;
-  kit::PlainRecords records;
-  Keyspace keyspace{{}, {.records = records, .clock = world, .executor = world}};
-};
+using KeyspaceTest = KeyspaceFixture;
 
 TEST_F(KeyspaceTest, WhatIsPutIsThereUntilItsEnd) {
   put("a", {.value = "1", .expires = in(10s)});

@@ -11,24 +11,17 @@
 #include <cstring>
 #include <utility>
 
-#include "core/hash.h"
-#include "wire/bytes.h"
+#include "wire/sealed.h"
 
 namespace headrace {
 
 namespace {
 
-constexpr std::string_view magic = "HRbm";
-constexpr std::uint8_t version = 2;
-constexpr std::size_t checksum_bytes = 8;
+constexpr Seal sealed{.magic = "HRbm", .version = 2, .what = "message of the bus"};
 constexpr std::size_t store_key_bytes = 32;
 constexpr std::size_t watermark_bytes = 16;
 constexpr std::size_t name_bytes_min = 12;  // Three lengths.
 constexpr std::size_t text_bytes_min = 4;
-
-std::unexpected<Error> damaged(std::string why) {
-  return failure(Code::damaged, "these bytes are no message of the bus: " + std::move(why));
-}
 
 void write_texts(BytesOut& out, const std::vector<std::string>& texts) {
   out.number(static_cast<std::uint32_t>(texts.size()));
@@ -70,9 +63,7 @@ bool read_names(BytesIn& in, Invalidation& names) {
 }  // namespace
 
 std::string encode_message(const BusMessage& message) {
-  BytesOut out(128);
-  out.raw(magic);
-  out.number(version);
+  BytesOut out = begin_sealed(sealed, 128);
   out.number(std::to_underlying(message.kind));
   out.pair(message.origin.high, message.origin.low);
   out.number(message.sequence);
@@ -92,28 +83,23 @@ std::string encode_message(const BusMessage& message) {
   for (const WatermarkId& id : message.watermarks) out.pair(id.high, id.low);
   out.pair(message.incarnation.high, message.incarnation.low);
   out.pair(message.lease.high, message.lease.low);
-  out.number(hash64(out.so_far()));
-  return std::move(out).take();
+  return end_sealed(std::move(out));
 }
 
 Result<BusMessage> decode_message(std::string_view bytes) {
-  if (bytes.size() < magic.size() + 1 + checksum_bytes || !bytes.starts_with(magic)) {
-    return damaged("they do not begin as one");
-  }
-  const auto seen = static_cast<std::uint8_t>(bytes[magic.size()]);
-  if (seen != version) return damaged("version " + std::to_string(seen) + " is unknown here");
-  const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
-  BytesIn sum(bytes.substr(body.size()));
-  if (sum.number<std::uint64_t>() != hash64(body)) return damaged("the checksum is wrong");
-  BytesIn in(body.substr(magic.size() + 1));
+  const auto body = unseal(sealed, bytes, 0);
+  if (!body) return std::unexpected(body.error());
+  BytesIn in(*body);
   BusMessage message;
   const auto kind = in.number<std::uint8_t>();
-  if (kind > std::to_underlying(BusMessage::Kind::wake)) return damaged("its kind is unknown");
+  if (kind > std::to_underlying(BusMessage::Kind::wake))
+    return damaged(sealed, "its kind is unknown");
   message.kind = BusMessage::Kind{kind};
   message.origin = in.pair<Token>();
   message.sequence = in.number<std::uint64_t>();
   message.beat = in.number<std::uint64_t>();
-  if (!read_names(in, message.names)) return damaged("it names everything by another than 0 or 1");
+  if (!read_names(in, message.names))
+    return damaged(sealed, "it names everything by another than 0 or 1");
   const std::size_t keys = count(in, store_key_bytes);
   message.keys.resize(keys);
   for (StoreKey& key : message.keys) {
@@ -124,7 +110,7 @@ Result<BusMessage> decode_message(std::string_view bytes) {
   for (std::size_t i = 0; i < watermarks; ++i) message.watermarks.push_back(in.pair<WatermarkId>());
   message.incarnation = in.pair<Token>();
   message.lease = in.pair<Token>();
-  if (!in.spent()) return damaged("its lengths do not add up to its size");
+  if (!in.spent()) return damaged(sealed, "its lengths do not add up to its size");
   return message;
 }
 

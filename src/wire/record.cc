@@ -10,30 +10,21 @@
 //   4  count, then the fields: 4 length and the name, 8 length and the value
 //   8  XXH3-64 of all that stands before
 //
-// What never comes is the largest number.  As with envelopes, the version is looked at before the
-// checksum, which finds accidents and not enemies: a length is compared with the bytes that are
-// left before it is believed.
+// What never comes is the largest number.
 #include "wire/record.h"
 
 #include <cstdint>
 #include <utility>
 
-#include "core/hash.h"
-#include "wire/bytes.h"
+#include "wire/sealed.h"
 
 namespace headrace {
 
 namespace {
 
-constexpr std::string_view magic = "HRrd";
-constexpr std::uint8_t version = 1;
-constexpr std::size_t checksum_bytes = 8;
+constexpr Seal sealed{.magic = "HRrd", .version = 1, .what = "record"};
 constexpr std::size_t field_bytes = 4 + 8;  // At least.
-constexpr std::size_t fixed_bytes = 4 + 1 + 1 + 8 + 7 * 8 + 2 + 8 + 4 + checksum_bytes;
-
-std::unexpected<Error> damaged(std::string why) {
-  return failure(Code::damaged, "these bytes are no record: " + std::move(why));
-}
+constexpr std::size_t fixed_bytes = 1 + 8 + 7 * 8 + 2 + 8 + 4;
 
 std::uint64_t number_of(WallTime time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
@@ -48,7 +39,7 @@ Result<Record> decode_body(std::string_view body) {
   BytesIn in(body);
   const auto kind = in.number<std::uint8_t>();
   if (kind > std::to_underlying(Record::Kind::map)) {
-    return damaged("kind " + std::to_string(kind) + " is unknown");
+    return damaged(sealed, "kind " + std::to_string(kind) + " is unknown");
   }
   Record record{.kind = Record::Kind{kind}};
   record.version = in.number<std::uint64_t>();
@@ -56,7 +47,7 @@ Result<Record> decode_body(std::string_view body) {
   record.updated = time_in(in);
   record.expires = time_in(in);
   const auto idle = static_cast<std::int64_t>(in.number<std::uint64_t>());
-  if (idle < 0) return damaged("its idle time is negative");
+  if (idle < 0) return damaged(sealed, "its idle time is negative");
   record.idle = Duration(idle);
   record.ends = time_in(in);
   record.accessed = time_in(in);
@@ -64,25 +55,23 @@ Result<Record> decode_body(std::string_view body) {
   record.content_type = in.text<std::uint16_t>();
   record.value = in.text<std::uint64_t>();
   const auto fields = in.number<std::uint32_t>();
-  if (fields > in.left() / field_bytes) return damaged("more fields than bytes");
+  if (fields > in.left() / field_bytes) return damaged(sealed, "more fields than bytes");
   record.fields.reserve(fields);
   for (std::uint32_t i = 0; i < fields; ++i) {
     std::string name = in.text<std::uint32_t>();
     std::string value = in.text<std::uint64_t>();
     record.fields.emplace_back(std::move(name), std::move(value));
   }
-  if (!in.spent()) return damaged("its lengths do not add up to its size");
+  if (!in.spent()) return damaged(sealed, "its lengths do not add up to its size");
   return record;
 }
 
 }  // namespace
 
 std::string encode(const Record& record) {
-  std::size_t size = fixed_bytes + record.content_type.size() + record.value.size();
+  std::size_t size = Seal::bytes + fixed_bytes + record.content_type.size() + record.value.size();
   for (const auto& [name, value] : record.fields) size += field_bytes + name.size() + value.size();
-  BytesOut out(size);
-  out.raw(magic);
-  out.number(version);
+  BytesOut out = begin_sealed(sealed, size);
   out.number(std::to_underlying(record.kind));
   out.number(record.version);
   out.number(number_of(record.created));
@@ -99,26 +88,13 @@ std::string encode(const Record& record) {
     out.text<std::uint32_t>(name);
     out.text<std::uint64_t>(value);
   }
-  out.number(hash64(out.so_far()));
-  return std::move(out).take();
+  return end_sealed(std::move(out));
 }
 
 Result<Record> decode_record(std::string_view bytes) {
-  if (!bytes.starts_with(magic)) return damaged("they do not begin with \"HRrd\"");
-  if (bytes.size() < fixed_bytes) {
-    return damaged("they end after " + std::to_string(bytes.size()) + " bytes");
-  }
-  const auto found = static_cast<std::uint8_t>(bytes[magic.size()]);
-  if (found != version) {
-    return damaged("version " + std::to_string(found) + " is unknown; this program knows version " +
-                   std::to_string(version));
-  }
-  const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
-  BytesIn checksum(bytes.substr(body.size()));
-  if (checksum.number<std::uint64_t>() != hash64(body)) {
-    return damaged("the checksum does not match");
-  }
-  return decode_body(body.substr(magic.size() + 1));
+  const auto body = unseal(sealed, bytes, fixed_bytes);
+  if (!body) return std::unexpected(body.error());
+  return decode_body(*body);
 }
 
 }  // namespace headrace

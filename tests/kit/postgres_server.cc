@@ -79,7 +79,7 @@ Result<std::unique_ptr<PostgresServer>> PostgresServer::start(PostgresOptions op
 }
 
 PostgresServer::~PostgresServer() {
-  client_.reset();
+  client_.close();
   // One that ends by itself tidies up.
   if (process_.running() && process_.stop(end_within)) return;
   process_.kill();
@@ -105,23 +105,8 @@ std::vector<std::string> PostgresServer::command_line() const {
 }
 
 std::string PostgresServer::query(std::string_view sql) {
-  constexpr int tries = 2;  // The connection may have died with the server that was restarted.
-  std::string fault;
-  for (int i = 0; i < tries; ++i) {
-    const bool was_open = client_.has_value();
-    if (!was_open) {
-      Result<PostgresClient> made = connect();
-      if (!made) return "!" + made.error().what;
-      client_.emplace(std::move(*made));
-    }
-    Result<std::string> said = client_->query(sql);
-    if (said) return *std::move(said);
-    fault = said.error().what;
-    const bool again = was_open && said.error().code != Code::timed_out;
-    client_.reset();
-    if (!again) break;
-  }
-  return "!" + fault;
+  return client_.ask([this] { return connect(); },
+                     [sql](PostgresClient& client) { return client.query(sql); });
 }
 
 std::string PostgresServer::connection_string() const {
@@ -129,17 +114,17 @@ std::string PostgresServer::connection_string() const {
 }
 
 void PostgresServer::kill() {
-  client_.reset();
+  client_.close();
   process_.kill();
 }
 
 Result<int> PostgresServer::stop() {
-  client_.reset();
+  client_.close();
   return process_.stop();
 }
 
 Result<void> PostgresServer::restart() {
-  client_.reset();
+  client_.close();
   return process_.restart();
 }
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "headrace/result.h"
 #include "kit/postgres_client.h"
 #include "kit/server_process.h"
+#include "kit/steady.h"
 
 namespace headrace::kit {
 
@@ -59,7 +59,7 @@ class PostgresServer {
 
   const PostgresOptions options_;
   ServerProcess process_;
-  std::optional<PostgresClient> client_;
+  Steady<PostgresClient> client_;
 };
 
 }  // namespace headrace::kit

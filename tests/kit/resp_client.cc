@@ -90,23 +90,7 @@ Result<std::string> RespClient::read_list(long long size, bool pairs) {
 }
 
 std::string SteadyRespClient::command(const std::vector<std::string>& words) {
-  constexpr int tries = 2;  // The connection may have died with the server that was restarted.
-  std::string fault;
-  for (int i = 0; i < tries; ++i) {
-    const bool was_open = client_.has_value();
-    if (!was_open) {
-      Result<RespClient> made = open_();
-      if (!made) return "!" + made.error().what;
-      client_.emplace(std::move(*made));
-    }
-    Result<std::string> said = client_->command(words);
-    if (said) return *std::move(said);
-    fault = said.error().what;
-    const bool again = was_open && said.error().code != Code::timed_out;
-    client_.reset();
-    if (!again) break;
-  }
-  return "!" + fault;
+  return client_.ask(open_, [&words](RespClient& client) { return client.command(words); });
 }
 
 }  // namespace headrace::kit

@@ -6,13 +6,13 @@
 
 #include <chrono>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "headrace/result.h"
 #include "kit/blocking_socket.h"
+#include "kit/steady.h"
 
 namespace headrace::kit {
 
@@ -47,11 +47,11 @@ class SteadyRespClient {
 
   // The answer as RespClient writes it; "!what" if there is none.
   std::string command(const std::vector<std::string>& words);
-  void close() { client_.reset(); }
+  void close() { client_.close(); }
 
  private:
   const Open open_;
-  std::optional<RespClient> client_;
+  Steady<RespClient> client_;
 };
 
 // A command as RESP writes it: "*1\r\n$4\r\nPING\r\n".

@@ -96,7 +96,7 @@ Result<void> EmbeddedRecords::open() {
 Result<void> EmbeddedRecords::open_file() {
   auto made = embedded::make_private_file(options_.path);
   if (!made) return made;
-  auto database = open_for_writing(options_.path, seams_.pages_max);
+  auto database = embedded::Database::open_for_writing(options_.path, schema, seams_.pages_max);
   if (!database) return std::unexpected(database.error());
   auto tables = Tables::open(std::move(*database));
   if (!tables) return std::unexpected(tables.error());

@@ -33,8 +33,8 @@ class EmbeddedGroups : public testing::Test {
   }
 
   TestRecords records;
-  Gate gate;
-  std::optional<Started<Found>> first;
+  kit::Turnstile gate;
+  std::optional<kit::Started<Found>> first;
 };
 
 TEST_F(EmbeddedGroups, LaterEditsSeeEarlierOnes) {
@@ -42,10 +42,10 @@ TEST_F(EmbeddedGroups, LaterEditsSeeEarlierOnes) {
     return Changes{
         {.what = What::put, .record = {.value = (found[0] ? found[0]->value : "") + "x"}}};
   };
-  Started<Found> a(records.edit("a", longer));
-  Started<Found> b(records.edit("a", longer));
-  Started<Found> removed(records.edit("a", removing()));
-  Started<Found> c(records.edit("a", longer));
+  kit::Started<Found> a(records.edit("a", longer));
+  kit::Started<Found> b(records.edit("a", longer));
+  kit::Started<Found> removed(records.edit("a", removing()));
+  kit::Started<Found> c(records.edit("a", longer));
   gate.open();
   EXPECT_EQ((*a.get())[0]->value, "x");
   EXPECT_EQ((*b.get())[0]->value, "xx");
@@ -60,10 +60,11 @@ TEST_F(EmbeddedGroups, LaterEditsSeeEarlierOnes) {
 }
 
 TEST_F(EmbeddedGroups, WhoDeclinesOrIsOverTheQuotaHurtsNobodyElse) {
-  Started<Found> a(records.edit("a", putting("1")));
-  Started<Found> declines(records.edit("a", [](const Found&) { return std::optional<Changes>(); }));
-  Started<Found> over(records->edit({key("b")}, putting("2"), {.records_max = 1}));
-  Started<Found> c(records.edit("c", putting("3")));
+  kit::Started<Found> a(records.edit("a", putting("1")));
+  kit::Started<Found> declines(
+      records.edit("a", [](const Found&) { return std::optional<Changes>(); }));
+  kit::Started<Found> over(records->edit({key("b")}, putting("2"), {.records_max = 1}));
+  kit::Started<Found> c(records.edit("c", putting("3")));
   gate.open();
   EXPECT_TRUE(a.get().has_value());
   EXPECT_EQ((*declines.get())[0]->value, "1");
@@ -77,9 +78,9 @@ TEST_F(EmbeddedGroups, WhoDeclinesOrIsOverTheQuotaHurtsNobodyElse) {
 }
 
 TEST_F(EmbeddedGroups, TheQuotaCountsWhatIsBeforeItInTheGroup) {
-  std::vector<std::unique_ptr<Started<Found>>> edits;
+  std::vector<std::unique_ptr<kit::Started<Found>>> edits;
   for (int i = 0; i < 5; ++i) {
-    edits.push_back(std::make_unique<Started<Found>>(
+    edits.push_back(std::make_unique<kit::Started<Found>>(
         records->edit({key(std::to_string(i))}, putting("v"), {.records_max = 3})));
   }
   gate.open();
@@ -91,15 +92,15 @@ TEST_F(EmbeddedGroups, TheQuotaCountsWhatIsBeforeItInTheGroup) {
 
 TEST(EmbeddedRecords, AFullQueueRefusesAndDoesNothing) {
   TestRecords records;
-  Gate gate;
+  kit::Turnstile gate;
   records.options.queue_max = 2;
   records.seams.before_group = [&] { gate.pass(); };
   records.open();
   gate.close();
-  Started<Found> first(records.edit("a", putting("1")));
+  kit::Started<Found> first(records.edit("a", putting("1")));
   ASSERT_TRUE(kit::eventually([&] { return gate.arrivals() == 1; }));
-  Started<Found> second(records.edit("b", putting("1")));
-  Started<Found> third(records.edit("c", putting("1")));
+  kit::Started<Found> second(records.edit("b", putting("1")));
+  kit::Started<Found> third(records.edit("c", putting("1")));
   const auto fourth = records.put("d", "1");
   ASSERT_FALSE(fourth.has_value());
   EXPECT_EQ(fourth.error().code, Code::refused);
@@ -112,10 +113,10 @@ TEST(EmbeddedRecords, AFullQueueRefusesAndDoesNothing) {
 TEST(EmbeddedRecords, CloseCarriesOutWhatIsQueued) {
   TestRecords records;
   records.open();
-  std::vector<std::unique_ptr<Started<Found>>> edits;
+  std::vector<std::unique_ptr<kit::Started<Found>>> edits;
   for (int i = 0; i < 100; ++i) {
     edits.push_back(
-        std::make_unique<Started<Found>>(records.edit(std::to_string(i), putting("v"))));
+        std::make_unique<kit::Started<Found>>(records.edit(std::to_string(i), putting("v"))));
   }
   records->close();
   for (const auto& one : edits) EXPECT_TRUE(one->get().has_value());

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "headrace/sync.h"
 #include "kit/eventually.h"
 #include "kit/folder.h"
+#include "kit/started.h"
 #include "kit/threads.h"
 #include "records/embedded/seams.h"
 
@@ -97,42 +97,6 @@ class TestRecords {
   mutable std::mutex mutex_;
   std::string notices_;
   std::unique_ptr<Records> records_;
-};
-
-// Holds whoever passes until open() is called.
-class Gate {
- public:
-  void close() { closed_ = true; }
-  void open() {
-    closed_ = false;
-    closed_.notify_all();
-  }
-  void pass() {
-    ++arrivals_;
-    closed_.wait(true);
-  }
-  [[nodiscard]] int arrivals() const { return arrivals_; }
-
- private:
-  std::atomic<bool> closed_{false};
-  std::atomic<int> arrivals_{0};
-};
-
-// A call that was started and not waited for.
-template <class T>
-struct Started {
-  explicit Started(Task<Result<T>> task) {
-    start(std::move(task), [this](Result<T> value) {
-      outcome = std::move(value);
-      done.count_down();
-    });
-  }
-  Result<T>& get() {
-    done.wait();
-    return *outcome;
-  }
-  std::optional<Result<T>> outcome;
-  std::latch done{1};
 };
 
 }  // namespace headrace::embedded_records

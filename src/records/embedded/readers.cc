@@ -17,7 +17,7 @@ using embedded::Statement;
 class Readers::Reader {
  public:
   static Result<std::unique_ptr<Reader>> open(const std::string& path) {
-    auto database = open_for_reading(path);
+    auto database = embedded::Database::open_for_reading(path);
     if (!database) return std::unexpected(database.error());
     auto reader = std::make_unique<Reader>();
     reader->database_ = std::move(*database);

@@ -141,22 +141,22 @@ TEST(EmbeddedRecordsTrouble, AFullFileFailsEditsUntilThereIsSpaceAgain) {
 // One that cannot be written does not take the rest of its group along, nor half of itself.
 TEST(EmbeddedRecordsTrouble, OneFailureInAGroupIsItsOwn) {
   TestRecords records;
-  Gate gate;
+  kit::Turnstile gate;
   records.seams.pages_max = 64;
   records.seams.before_group = [&] { gate.pass(); };
   records.open();
   gate.close();
-  Started<Found> first(records.edit("first", putting("1")));
+  kit::Started<Found> first(records.edit("first", putting("1")));
   ASSERT_TRUE(kit::eventually([&] { return gate.arrivals() == 1; }));
-  Started<Found> small(records.edit("small", putting("1")));
-  Started<Found> both(records->edit(
+  kit::Started<Found> small(records.edit("small", putting("1")));
+  kit::Started<Found> both(records->edit(
       {key("half"), key("large")},
       [](const Found&) {
         return Changes{{.what = What::put, .record = {.value = "1"}},
                        {.what = What::put, .record = {.value = std::string(1'000'000, 'x')}}};
       },
       {}));
-  Started<Found> last(records.edit("last", putting("2")));
+  kit::Started<Found> last(records.edit("last", putting("2")));
   gate.open();
   EXPECT_TRUE(small.get().has_value());
   ASSERT_FALSE(both.get().has_value());
@@ -174,7 +174,7 @@ TEST(EmbeddedRecordsTrouble, OneFailureInAGroupIsItsOwn) {
 // What the others of its group had made by then is undone, and made once.
 TEST(EmbeddedRecordsTrouble, AnEditOfADamagedRecordHurtsNobodyElse) {
   TestRecords records;
-  Gate gate;
+  kit::Turnstile gate;
   records.open();
   ASSERT_TRUE(records.put("damaged", "1").has_value());
   records.close();
@@ -182,11 +182,11 @@ TEST(EmbeddedRecordsTrouble, AnEditOfADamagedRecordHurtsNobodyElse) {
   records.seams.before_group = [&] { gate.pass(); };
   records.open();
   gate.close();
-  Started<Found> first(records.edit("first", putting("1")));
+  kit::Started<Found> first(records.edit("first", putting("1")));
   ASSERT_TRUE(kit::eventually([&] { return gate.arrivals() == 1; }));
-  Started<Found> before(records.edit("before", putting("1")));
-  Started<Found> damaged(records.edit("damaged", putting("2")));
-  Started<Found> after(records.edit("after", putting("3")));
+  kit::Started<Found> before(records.edit("before", putting("1")));
+  kit::Started<Found> damaged(records.edit("damaged", putting("2")));
+  kit::Started<Found> after(records.edit("after", putting("3")));
   gate.open();
   EXPECT_TRUE(before.get().has_value());
   EXPECT_FALSE(damaged.get().has_value());

@@ -123,7 +123,7 @@ Result<void> EmbeddedStore::open() {
 Result<void> EmbeddedStore::open_files() {
   auto made = make_private_file(options_.path);
   if (!made) return made;
-  auto database = open_for_writing(options_.path, seams_.pages_max);
+  auto database = Database::open_for_writing(options_.path, schema, seams_.pages_max);
   if (!database) return std::unexpected(database.error());
   auto tables = Tables::open(std::move(*database), touched_);
   if (!tables) return std::unexpected(tables.error());

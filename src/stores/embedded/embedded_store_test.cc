@@ -90,17 +90,17 @@ TEST(EmbeddedStore, OneOpenerAtATime) {
 }
 
 TEST(EmbeddedStore, AFullQueueRefuses) {
-  Gate gate;
+  kit::Turnstile gate;
   TestStore store;
   store.options.queue_max = 3;
   store.seams.before_group = [&gate] { gate.pass(); };
   store.open();
   gate.close();
-  Started<Token> held(store->invalidate({key(0)}));
+  kit::Started<Token> held(store->invalidate({key(0)}));
   ASSERT_TRUE(eventually([&] { return gate.arrivals() == 1; }));
-  std::vector<std::unique_ptr<Started<Token>>> queued;
+  std::vector<std::unique_ptr<kit::Started<Token>>> queued;
   for (int i = 0; i < 3; ++i) {
-    queued.push_back(std::make_unique<Started<Token>>(store->invalidate({key(1)})));
+    queued.push_back(std::make_unique<kit::Started<Token>>(store->invalidate({key(1)})));
   }
   const auto refused = store.invalidate(key(2));
   ASSERT_FALSE(refused.has_value());
@@ -118,7 +118,7 @@ TEST(EmbeddedStore, AFullQueueRefuses) {
 template <class T>
 void expect_wins_in_queue(const std::function<Task<Result<T>>(TestStore&)>& between,
                           const std::string& payload_after) {
-  Gate gate;
+  kit::Turnstile gate;
   TestStore store;
   store.seams.before_group = [&gate] { gate.pass(); };
   store.open();
@@ -126,12 +126,14 @@ void expect_wins_in_queue(const std::function<Task<Result<T>>(TestStore&)>& betw
   const Token behind = store.threads.token();
   ASSERT_TRUE(store.lease(key(1), before));
   gate.close();
-  Started<Token> held(store->invalidate({key(9)}));
+  kit::Started<Token> held(store->invalidate({key(9)}));
   ASSERT_TRUE(eventually([&] { return gate.arrivals() >= 1; }));
-  Started<Published> first(store->publish(key(1), before, store.envelope("before"), long_enough));
-  Started<T> voided(between(store));
+  kit::Started<Published> first(
+      store->publish(key(1), before, store.envelope("before"), long_enough));
+  kit::Started<T> voided(between(store));
   const bool leased = store.lease(key(1), behind);
-  Started<Published> last(store->publish(key(1), behind, store.envelope("behind"), long_enough));
+  kit::Started<Published> last(
+      store->publish(key(1), behind, store.envelope("behind"), long_enough));
   gate.open();
   EXPECT_TRUE(leased);
   EXPECT_TRUE(held.get().has_value());
@@ -292,15 +294,15 @@ TEST(EmbeddedStore, WhatHasExpiredIsSweptWithoutAReader) {
 }
 
 TEST(EmbeddedStore, CloseCarriesOutWhatIsQueued) {
-  Gate gate;
+  kit::Turnstile gate;
   TestStore store;
   store.seams.before_group = [&gate] { gate.pass(); };
   store.open();
   gate.close();
-  std::vector<std::unique_ptr<Started<void>>> queued;
+  std::vector<std::unique_ptr<kit::Started<void>>> queued;
   for (std::uint64_t n = 0; n < 50; ++n) {
     queued.push_back(
-        std::make_unique<Started<void>>(store->put(key(n), store.envelope("v"), long_enough)));
+        std::make_unique<kit::Started<void>>(store->put(key(n), store.envelope("v"), long_enough)));
   }
   std::thread closer([&] { store->close(); });
   gate.open();

@@ -261,19 +261,19 @@ TEST(EmbeddedGuards, WhoReadsWhileAGuardCommitsIsTold) {
 
 // In one group, in the order of the queue: what was called last holds.
 TEST(EmbeddedGuards, SetAndTakenAwayInOneGroupInTheirOrder) {
-  Gate gate;
+  kit::Turnstile gate;
   TestStore store;
   store.seams.before_group = [&gate] { gate.pass(); };
   store.open();
   const Token mine = store.guard(key(1));
   const int before = gate.arrivals();
   gate.close();
-  Started<Token> held(store->invalidate({key(9)}));
+  kit::Started<Token> held(store->invalidate({key(9)}));
   ASSERT_TRUE(eventually([&] { return gate.arrivals() > before; }));
-  Started<void> freed(store->unguard({key(1)}, mine));
-  Started<Token> again(store->guard({key(1)}, mine, long_enough));
-  Started<Token> other(store->guard({key(2)}, mine, long_enough));
-  Started<void> gone(store->unguard({key(2)}, mine));
+  kit::Started<void> freed(store->unguard({key(1)}, mine));
+  kit::Started<Token> again(store->guard({key(1)}, mine, long_enough));
+  kit::Started<Token> other(store->guard({key(2)}, mine, long_enough));
+  kit::Started<void> gone(store->unguard({key(2)}, mine));
   gate.open();
   EXPECT_TRUE(held.get().has_value());
   EXPECT_TRUE(freed.get().has_value());

@@ -49,35 +49,11 @@ constexpr std::string_view tables = R"sql(
   INSERT INTO meta VALUES ('durable_groups', 0);
 )sql";
 
-Result<void> create(Database& database) {
-  return database.run("BEGIN IMMEDIATE;" + std::string(tables) +
-                      "PRAGMA application_id = " + std::to_string(application_id) +
-                      "; PRAGMA user_version = " + std::to_string(schema_version) + "; COMMIT;");
-}
-
 }  // namespace
 
-Result<Database> open_for_writing(const std::string& path, std::int64_t pages_max) {
-  auto database = Database::open(path);
-  if (!database) return database;
-  const auto ours = database->is_of(application_id, schema_version);
-  if (!ours) return std::unexpected(ours.error());
-  auto ready = database->use_log();
-  if (ready && !*ours) ready = create(*database);
-  std::string settings =
-      "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
-  if (pages_max > 0) settings += "PRAGMA max_page_count = " + std::to_string(pages_max) + ";";
-  if (ready) ready = database->run(settings);
-  if (!ready) return std::unexpected(ready.error());
-  return database;
-}
-
-Result<Database> open_for_reading(const std::string& path) {
-  auto database = Database::open(path);
-  if (!database) return database;
-  auto ready = database->run("PRAGMA query_only = 1; PRAGMA cache_size = -4096;");
-  if (!ready) return std::unexpected(ready.error());
-  return database;
-}
+constinit const Schema schema{.application_id = application_id,
+                              .version = schema_version,
+                              .tables = tables,
+                              .synchronous = "NORMAL"};
 
 }  // namespace headrace::embedded

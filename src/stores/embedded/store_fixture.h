@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +17,7 @@
 
 #include "headrace/sync.h"
 #include "kit/folder.h"
+#include "kit/started.h"
 #include "kit/threads.h"
 #include "stores/embedded/seams.h"
 
@@ -108,42 +108,6 @@ class TestStore {
   mutable std::mutex mutex_;
   std::string notices_;
   std::unique_ptr<Store> store_;
-};
-
-// Holds the writer before its next group until open() is called.
-class Gate {
- public:
-  void close() { closed_ = true; }
-  void open() {
-    closed_ = false;
-    closed_.notify_all();
-  }
-  void pass() {
-    ++arrivals_;
-    closed_.wait(true);
-  }
-  [[nodiscard]] int arrivals() const { return arrivals_; }
-
- private:
-  std::atomic<bool> closed_{false};
-  std::atomic<int> arrivals_{0};
-};
-
-// A write that was started and not waited for.
-template <class T>
-struct Started {
-  explicit Started(Task<Result<T>> task) {
-    start(std::move(task), [this](Result<T> value) {
-      outcome = std::move(value);
-      done.count_down();
-    });
-  }
-  Result<T>& get() {
-    done.wait();
-    return *outcome;
-  }
-  std::optional<Result<T>> outcome;
-  std::latch done{1};
 };
 
 // A clock that does something when it is read next, as if another thread had come between.
