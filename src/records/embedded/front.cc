@@ -11,6 +11,7 @@
 #include "records/embedded/front.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "core/hash.h"
@@ -32,11 +33,16 @@ std::size_t charge_of(const Kept& kept) noexcept {
 }  // namespace
 
 Front::Front(std::size_t bytes_max)
-    : shard_bytes_max_(bytes_max / shards),
+    : seed_(std::random_device()()),
+      shard_bytes_max_(bytes_max / shards),
       shards_(std::make_unique<std::array<Shard, shards>>()) {}
 
+std::uint64_t Front::hash_of(std::string_view key) const noexcept {
+  return hash64(key, seed_);
+}
+
 KeptRef Front::find(std::string_view key) noexcept {
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = hash_of(key);
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
   if (shard.slots.empty()) return nullptr;
@@ -46,14 +52,14 @@ KeptRef Front::find(std::string_view key) noexcept {
 }
 
 Front::Ticket Front::ticket(std::string_view key) noexcept {
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = hash_of(key);
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
   return Ticket(epoch_of(shard, hash));
 }
 
 void Front::fill(const KeptRef& kept, Ticket ticket) {
-  const std::uint64_t hash = hash64(kept->key());
+  const std::uint64_t hash = hash_of(kept->key());
   Shard& shard = shard_of(hash);
   const std::lock_guard lock(shard.mutex);
   const std::uint64_t epoch = epoch_of(shard, hash);
@@ -62,7 +68,7 @@ void Front::fill(const KeptRef& kept, Ticket ticket) {
 
 void Front::begin_change(std::span<const KeptRef> changed) {
   for (const KeptRef& kept : changed) {
-    const std::uint64_t hash = hash64(kept->key());
+    const std::uint64_t hash = hash_of(kept->key());
     Shard& shard = shard_of(hash);
     const std::lock_guard lock(shard.mutex);
     epoch_of(shard, hash) |= 1;
@@ -71,7 +77,7 @@ void Front::begin_change(std::span<const KeptRef> changed) {
 
 void Front::publish(std::span<const KeptRef> changed) {
   for (const KeptRef& kept : changed) {
-    const std::uint64_t hash = hash64(kept->key());
+    const std::uint64_t hash = hash_of(kept->key());
     Shard& shard = shard_of(hash);
     const std::lock_guard lock(shard.mutex);
     put(shard, hash, kept);
@@ -81,7 +87,7 @@ void Front::publish(std::span<const KeptRef> changed) {
 // Only when all have been published, for keys share epochs.
 void Front::end_change(std::span<const KeptRef> changed) {
   for (const KeptRef& kept : changed) {
-    const std::uint64_t hash = hash64(kept->key());
+    const std::uint64_t hash = hash_of(kept->key());
     Shard& shard = shard_of(hash);
     const std::lock_guard lock(shard.mutex);
     std::uint64_t& epoch = epoch_of(shard, hash);

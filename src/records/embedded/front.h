@@ -68,6 +68,7 @@ class Front {
     std::array<std::uint64_t, epochs> epoch{};  // Odd: one of its keys is being changed.
   };
 
+  [[nodiscard]] std::uint64_t hash_of(std::string_view key) const noexcept;
   [[nodiscard]] Shard& shard_of(std::uint64_t hash) noexcept { return (*shards_)[hash >> 60]; }
   [[nodiscard]] static std::uint64_t& epoch_of(Shard& shard, std::uint64_t hash) noexcept {
     return shard.epoch[(hash >> 40) % epochs];
@@ -79,6 +80,8 @@ class Front {
   static void grow(Shard& shard);
   void make_room(Shard& shard);
 
+  // Nobody can choose keys that all have the same place, and so make each search a long one.
+  const std::uint64_t seed_;
   const std::size_t shard_bytes_max_;
   const std::unique_ptr<std::array<Shard, shards>> shards_;
 };
