@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,6 +87,7 @@ struct KeyspaceOptions {
   Duration access_every = std::chrono::seconds(60);  // An access time is written down.
   std::size_t accesses_max = 65536;                  // Waiting to be written; more are forgotten.
   std::size_t access_writes_max = 4096;  // In one round, besides those to sliding records.
+  std::uint64_t hash_seed = 0;  // By chance, where clients choose keys: none can make them collide.
 };
 
 class Keyspace {

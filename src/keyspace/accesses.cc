@@ -8,8 +8,12 @@
 
 namespace headrace {
 
-Accesses::Accesses(std::size_t accesses_max, Duration every)
-    : shard_accesses_max_(std::max<std::size_t>(2, accesses_max / shard_count)), every_(every) {}
+Accesses::Accesses(std::size_t accesses_max, Duration every, std::uint64_t hash_seed)
+    : seed_(hash_seed),
+      shard_accesses_max_(std::max<std::size_t>(2, accesses_max / shard_count)),
+      every_(every) {
+  for (Shard& shard : shards_) shard.noted = decltype(shard.noted)(0, Hash{hash_seed});
+}
 
 bool Accesses::note(std::string_view key, const Record& record, WallTime now,
                     Duration written_within) {

@@ -33,7 +33,7 @@ class Accesses {
     bool slides = false;
   };
 
-  Accesses(std::size_t accesses_max, Duration every);
+  Accesses(std::size_t accesses_max, Duration every, std::uint64_t hash_seed = 0);
 
   // Says whether it cannot wait for long, for the record would end before it is written.
   bool note(std::string_view key, const Record& record, WallTime now, Duration written_within);
@@ -52,7 +52,8 @@ class Accesses {
   static constexpr std::size_t shard_count = 64;
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept { return hash64(key); }
+    std::size_t operator()(std::string_view key) const noexcept { return hash64(key, seed); }
+    std::uint64_t seed;
   };
   struct Noted {
     WallTime at{};
@@ -63,9 +64,10 @@ class Accesses {
     std::unordered_map<std::string, Noted, Hash, std::equal_to<>> noted{};
   };
   [[nodiscard]] Shard& shard_of(std::string_view key) const noexcept {
-    return shards_[hash64(key, 1) % shard_count];
+    return shards_[hash64(key, ~seed_) % shard_count];
   }
 
+  const std::uint64_t seed_;
   const std::size_t shard_accesses_max_;
   const Duration every_;
   mutable std::array<Shard, shard_count> shards_;

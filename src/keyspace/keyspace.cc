@@ -16,7 +16,7 @@ class Keyspace::Impl : public std::enable_shared_from_this<Impl> {
   Impl(KeyspaceOptions given, Ports of)
       : options(given),
         ports(of),
-        accesses(options.accesses_max, options.access_every),
+        accesses(options.accesses_max, options.access_every, options.hash_seed),
         upkeep(options, ports.records, ports.clock, accesses) {}
 
   // The record if it is live, as its accesses have left it.

@@ -126,7 +126,7 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
   auto service = std::make_unique<Service>(Made());
   service->records_ = std::move(*records);
   service->keyspace_ = std::make_unique<Keyspace>(
-      KeyspaceOptions{},
+      KeyspaceOptions{.hash_seed = runtime.bits()},
       Keyspace::Ports{.records = *service->records_, .clock = runtime, .executor = runtime});
   service->tenants_ = std::make_unique<TenantBook>(
       *std::move(options), TenantBook::Ports{.keyspace = *service->keyspace_,
