@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "headrace/operations.h"
+#include "merge/json_walk.h"
 #include "server/http/json_text.h"
 #include "server/http/kv_call.h"
 #include "server/http/wall_text.h"
@@ -42,6 +43,13 @@ void append_provenance(std::string& out, const Record& record, WallTime now) {
   out += "\r\n";
 }
 
+void append_time(JsonObject& json, std::string_view name, WallTime at) {
+  std::string& out = json.member(name);
+  out += '"';
+  append_rfc3339(out, at);
+  out += '"';
+}
+
 void append_envelope(std::string& out, std::string_view key, const Record& record, WallTime now) {
   const bool ends = record.expires != Record::never;
   JsonObject json(out);
@@ -49,11 +57,11 @@ void append_envelope(std::string& out, std::string_view key, const Record& recor
   append_json_value(json.member("value"), record);
   if (ends) json.number("ttl", seconds_left(record, now));
   if (!ends) json.member("ttl") += "null";
-  json.text("created_at", rfc3339(record.created));
-  if (ends)
-    json.text("expires_at", rfc3339(now + std::chrono::floor<milliseconds>(left_of(record, now))));
+  append_time(json, "created_at", record.created);
+  const auto left = std::chrono::floor<milliseconds>(left_of(record, now));
+  if (ends) append_time(json, "expires_at", now + left);
   if (!ends) json.member("expires_at") += "null";
-  json.text("last_accessed", rfc3339(record.accessed));
+  append_time(json, "last_accessed", record.accessed);
 }
 
 }  // namespace
@@ -74,7 +82,7 @@ std::int64_t seconds_left(const Record& record, WallTime now) noexcept {
 // Others than the writer of an envelope may have called JSON what is none: it is looked at again
 // before it becomes part of one.
 void append_json_value(std::string& out, const Record& record) {
-  if (record.content_type == json_type && parse_json(record.value, json_depth_max)) {
+  if (record.content_type == json_type && merge::judge_json(record.value, json_depth_max)) {
     out += record.value;
   } else {
     append_json_string(out, record.value);
@@ -106,7 +114,8 @@ int append_value(std::string& out, std::string_view key, const Record& record, W
     if (!asking.head) out += record.value;
     return 200;
   }
-  std::string body;
+  thread_local std::string body;
+  body.clear();
   append_envelope(body, key, record, now);
   wire::append_end(out, body.size());
   if (!asking.head) out += body;
