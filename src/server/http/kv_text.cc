@@ -43,25 +43,35 @@ void append_provenance(std::string& out, const Record& record, WallTime now) {
   out += "\r\n";
 }
 
-void append_time(JsonObject& json, std::string_view name, WallTime at) {
-  std::string& out = json.member(name);
+void append_time(std::string& out, WallTime at) {
   out += '"';
   append_rfc3339(out, at);
   out += '"';
 }
 
 void append_envelope(std::string& out, std::string_view key, const Record& record, WallTime now) {
+  out += R"({"key":)";
+  append_json_string(out, key);
+  out += R"(,"value":)";
+  append_json_value(out, record);
+  out += R"(,"ttl":)";
   const bool ends = record.expires != Record::never;
-  JsonObject json(out);
-  json.text("key", key);
-  append_json_value(json.member("value"), record);
-  if (ends) json.number("ttl", seconds_left(record, now));
-  if (!ends) json.member("ttl") += "null";
-  append_time(json, "created_at", record.created);
-  const auto left = std::chrono::floor<milliseconds>(left_of(record, now));
-  if (ends) append_time(json, "expires_at", now + left);
-  if (!ends) json.member("expires_at") += "null";
-  append_time(json, "last_accessed", record.accessed);
+  if (ends) {
+    wire::append_number(out, seconds_left(record, now));
+  } else {
+    out += "null";
+  }
+  out += R"(,"created_at":)";
+  append_time(out, record.created);
+  out += R"(,"expires_at":)";
+  if (ends) {
+    append_time(out, now + std::chrono::floor<milliseconds>(left_of(record, now)));
+  } else {
+    out += "null";
+  }
+  out += R"(,"last_accessed":)";
+  append_time(out, record.accessed);
+  out += '}';
 }
 
 }  // namespace
