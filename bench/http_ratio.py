@@ -103,15 +103,18 @@ def target(loader, pid, port, path):
     return turns.Target(loader, pid, port, request, "HTTP/1.1 200 OK\r\n")
 
 
-def measure_latencies(targets, peaks, arguments):
-    for name, each in targets.items():
-        ratios = []
-        for _ in range(arguments.rounds):
-            rate = SHARE * peaks[name]
+def measure_latencies(targets, arguments):
+    """Each at its share of what it has reached the moment before, as the machine changes."""
+    taken = {name: [] for name in targets}
+    for _ in range(arguments.rounds):
+        for name, each in targets.items():
+            rate = SHARE * each.load(arguments.requests)["per_second"]
             took = each.load(arguments.requests, rate=rate)
-            ratios.append(took["p99_us"] / took["p50_us"])
-            print(f"at {rate:.0f}/s: {name} p50 {took['p50_us']:.1f} us  p99 {took['p99_us']:.1f}"
-                  f" us  p99.9 {took['p999_us']:.1f} us  p99/p50 {ratios[-1]:.2f}", flush=True)
+            taken[name].append(took["p99_us"] / took["p50_us"])
+            print(f"at {rate:6.0f}/s: {name:8} p50 {took['p50_us']:.1f} us  p99 {took['p99_us']:.1f}"
+                  f" us  p99.9 {took['p999_us']:.1f} us  p99/p50 {taken[name][-1]:.2f}",
+                  flush=True)
+    for name, ratios in taken.items():
         print(f"{name} at 70 %: median p99/p50 {statistics.median(ratios):.2f}, "
               f"from {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
@@ -129,14 +132,9 @@ def main():
         with headrace(arguments.loader, folder, arguments.headrace, arguments.path) as ours, \
              nginx(arguments.loader, folder) as theirs:
             targets = {"headrace": ours, "nginx": theirs}
-            peaks = {}
             for depth in DEPTHS:
-                taken = turns.rounds(targets, arguments.rounds, arguments.requests * min(depth, 4),
-                                     depth)
-                for name, figures in taken.items():
-                    rates = [each["per_second"] for each in figures]
-                    peaks.setdefault(name, statistics.median(rates))  # Of the depth of one.
-            measure_latencies(targets, peaks, arguments)
+                turns.rounds(targets, arguments.rounds, arguments.requests * min(depth, 4), depth)
+            measure_latencies(targets, arguments)
 
 
 if __name__ == "__main__":

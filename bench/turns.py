@@ -75,8 +75,7 @@ class Target:
 
 
 def rounds(targets, count, requests, depth):
-    """Closed loops in turn: {name: [figures of each round]}.  Prints them and their ratios, the
-    first beside the second."""
+    """Closed loops in turn.  Prints their figures and their ratios, the first beside the second."""
     name, peer = targets
     taken = {each: [] for each in targets}
     for number in range(count):
@@ -91,7 +90,6 @@ def rounds(targets, count, requests, depth):
     print(f"pipeline {depth:2}: median ratio {statistics.median(ratios):.2f}, from "
           f"{min(ratios):.2f} to {max(ratios):.2f}; by processor time a request "
           f"{statistics.median(cpu):.2f}, from {min(cpu):.2f} to {max(cpu):.2f}", flush=True)
-    return taken
 
 
 def _ratios(taken, name, peer):

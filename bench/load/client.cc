@@ -82,6 +82,7 @@ class Client {
   [[nodiscard]] std::uint64_t done() const noexcept { return figures_.latencies.total(); }
   [[nodiscard]] bool is_open_loop() const noexcept { return plan_.rate > 0; }
   [[nodiscard]] Clock::time_point due(std::uint64_t request) const;
+  Done greet(Peer& peer);
   Done start();
   Done send(Peer& peer, Clock::time_point since);
   Done send_due();
@@ -93,8 +94,8 @@ class Client {
   std::string batch_;
   Descriptor poll_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<Peer*>
-      resting_;  // A ring, in the open loop: who has rested longest is at rest_begin_.
+  // A ring, in the open loop: who has rested longest is at rest_begin_.
+  std::vector<Peer*> resting_;
   std::size_t rest_begin_ = 0;
   std::size_t rest_count_ = 0;
   std::uint64_t sent_ = 0;
@@ -114,10 +115,30 @@ Done Client::open() {
     if (::epoll_ctl(poll_.number(), EPOLL_CTL_ADD, peers_.back()->socket.number(), &event) != 0) {
       return failed("watching a connection");
     }
+    if (auto greeted = greet(*peers_.back()); !greeted) return greeted;
     resting_.push_back(peers_.back().get());
   }
   rest_count_ = resting_.size();
   return {};
+}
+
+// One request before the time begins: what it costs a server to take a connection up is not asked.
+Done Client::greet(Peer& peer) {
+  const int socket = peer.socket.number();
+  const timeval patience{.tv_sec = plan_.stall_max.count(), .tv_usec = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const ssize_t sent = ::send(socket, plan_.request.data(), plan_.request.size(), MSG_NOSIGNAL);
+  if (std::cmp_not_equal(sent, plan_.request.size())) return failed("sending");
+  for (std::size_t have = 0;;) {
+    if (have == peer.in.size()) peer.in.resize(2 * have);
+    const ssize_t size = ::recv(socket, peer.in.data() + have, peer.in.size() - have, 0);
+    if (size == 0) return std::unexpected("the server has closed a connection");
+    if (size < 0) return failed("receiving");
+    have += static_cast<std::size_t>(size);
+    const auto reply = replies_.next(std::string_view(peer.in).substr(0, have));
+    if (!reply) return std::unexpected(reply.error());
+    if (*reply == have) return {};
+  }
 }
 
 Clock::time_point Client::due(std::uint64_t request) const {

@@ -1,9 +1,10 @@
 // load/client.h: many connections that send one request again and again.
 //
-// In the closed loop each connection sends `depth` requests at once, and the next when all of them
-// are answered.  In the open one a request is due every 1/rate seconds, goes out on whichever
-// connection has rested longest, and is timed from when it was due: what waits because the server
-// or the loader is behind counts as the server's time, as it does for whoever waits.
+// Each is greeted with one request before the time begins.  In the closed loop it sends `depth`
+// requests at once, and the next when all of them are answered.  In the open one a request is due
+// every 1/rate seconds, goes out on whichever connection has rested longest, and is timed from when
+// it was due: what waits because the server or the loader is behind counts as the server's time, as
+// it does for whoever waits.
 //
 // It never sleeps: a server should not be charged with waking it.
 //

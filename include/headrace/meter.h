@@ -74,6 +74,8 @@ class Meter {
   static constexpr std::uint64_t cost_max = 1'000'000;
   Reading spend(std::uint64_t cost, Instant now) noexcept;
   [[nodiscard]] Reading look(Instant now) const noexcept;
+  // Whether a spend that began now, with no other at once, would be allowed.  Counts nothing.
+  [[nodiscard]] bool would_allow(std::uint64_t cost, Instant now) const noexcept;
   // What was spent for nothing.
   void give_back(std::uint64_t cost, Instant now) noexcept;
 

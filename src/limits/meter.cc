@@ -113,6 +113,11 @@ Meter::Reading Meter::look(Instant now) const noexcept {
   return look_for(0, time_of(now));
 }
 
+bool Meter::would_allow(std::uint64_t cost, Instant now) const noexcept {
+  assert(cost <= cost_max);
+  return look_for(cost, time_of(now)).allowed;
+}
+
 void Meter::give_back(std::uint64_t cost, Instant now) noexcept {
   assert(cost <= cost_max);
   for (std::size_t i = 0; i < policies_max; ++i) {

@@ -54,6 +54,17 @@ TEST(MeterTest, WhatOneRefusesCostsNothingInAny) {
   EXPECT_EQ(meter.look(start + 2s).remaining, 10U);
 }
 
+TEST(MeterTest, SaysWhatItWouldAllowAndCountsNothing) {
+  Meter meter({.burst = 10, .sustained = 12});
+  (void)meter.spend(9, start);
+  EXPECT_TRUE(meter.would_allow(1, start));
+  EXPECT_FALSE(meter.would_allow(2, start));
+  EXPECT_TRUE(meter.would_allow(1, start));
+  EXPECT_EQ(meter.counts().spent, 9U);
+  EXPECT_EQ(meter.counts().limited, 0U);
+  EXPECT_TRUE(meter.spend(1, start).allowed);
+}
+
 TEST(MeterTest, GivesBackWhatWasSpentForNothing) {
   Meter meter({.burst = 10, .sustained = 20});
   (void)meter.spend(10, start);

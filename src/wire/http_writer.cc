@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "wire/plain_text.h"
+
 namespace headrace::wire {
 
 namespace {
@@ -14,7 +16,9 @@ bool has_no_body(int status) noexcept {
 }
 
 void append_clean(std::string& out, std::string_view text) {
-  for (const char c : text) {
+  const std::size_t plain = prefix_of<is_plain>(text);
+  out.append(text, 0, plain);
+  for (const char c : text.substr(plain)) {
     const auto byte = static_cast<unsigned char>(c);
     out += (byte < 0x20 && c != '\t') || byte == 0x7f ? ' ' : c;
   }

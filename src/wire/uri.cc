@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "wire/plain_text.h"
+
 namespace headrace::wire {
 
 namespace {
@@ -180,12 +182,13 @@ Result<std::string> base64url_decode(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
+  for (;;) {
+    text.remove_prefix(prefix_of<is_ascii>(text));
+    if (text.empty()) return true;
     const std::size_t length = sequence_at(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
-  return true;
 }
 
 bool etag_listed(std::string_view list, std::string_view etag) noexcept {

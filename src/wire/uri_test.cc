@@ -64,6 +64,7 @@ TEST(Uri, Utf8IsCheckedStrictly) {
        {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x80\x80\xaf",
         "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff", "a\xc3("}) {
     EXPECT_FALSE(is_utf8(bad)) << bad;
+    EXPECT_FALSE(is_utf8(std::string(100, 'a').append(bad).append(100, 'b'))) << bad;
   }
 }
 

@@ -22,13 +22,9 @@ bool is_request_id(std::string_view text) {
          });
 }
 
-// Behind the status line of an answer that is written already.
-void insert_headers(std::string& bytes, const wire::Headers& headers) {
-  std::string text;
-  for (const wire::Header& one : headers) {
-    text.append(one.name).append(": ").append(one.value).append("\r\n");
-  }
-  bytes.insert(bytes.find("\r\n") + 2, text);
+// Behind the status line of an answer that begins there and is written already.
+void insert_headers(std::string& bytes, std::size_t begin, std::string_view headers) {
+  bytes.insert(bytes.find("\r\n", begin) + 2, headers);
 }
 
 // Open to everybody: what a load balancer must be able to ask, and what has no secrets.
@@ -112,14 +108,34 @@ std::string Api::request_id_of(const wire::Request& request) const {
 
 std::optional<Said> Api::answer_now(const wire::Request& request, std::string& out) {
   const auto who = admission_.admit_now(request);
-  // What is metered or tells of its key's end takes the longer way.
-  if (!who || has_headers(*who)) return std::nullopt;
+  if (!who) return std::nullopt;
+  if (!has_headers(*who)) return read_now(request, *who, out);
+  // A refusal takes the longer way, and so does what another was quicker to take the last of.
+  const Instant now = parts_.clock.now();
+  if (!can_pay(*who, cost_of_one, now)) return std::nullopt;
+  const std::size_t begin = out.size();
+  const auto said = read_now(request, *who, out);
+  if (!said) return said;
+  if (!charge(*who, cost_of_one, now)) {
+    out.resize(begin);
+    return std::nullopt;
+  }
+  thread_local std::string headers;
+  headers.clear();
+  append_headers_for(headers, *who, now);
+  insert_headers(out, begin, headers);
+  return said;
+}
+
+// What memory holds.
+std::optional<Said> Api::read_now(const wire::Request& request, const IdentityRef& who,
+                                  std::string& out) {
   const std::string id = request_id_of(request);
   const Asking asking{
       .keep_alive = request.keep_alive && !draining_, .path = request.path(), .request_id = id};
-  if (auto said = reads_.answer_now(request, *who, asking, out)) return said;
-  if (!records_ || !*who || !RecordRoutes::may_answer_now(request)) return std::nullopt;
-  return records_->answer_now(request, **who, asking, out);
+  if (auto said = reads_.answer_now(request, who, asking, out)) return said;
+  if (!records_ || !who || !RecordRoutes::may_answer_now(request)) return std::nullopt;
+  return records_->answer_now(request, *who, asking, out);
 }
 
 Outcome<void> Api::permit(const IdentityRef& who, const Router::Entry& entry) const {
@@ -167,7 +183,7 @@ Task<Reply> Api::answer(wire::Request request, std::string peer) {
     auto handling = handle(found->entry, std::move(call));
     answered = co_await std::move(handling);
   }
-  if (who) frame.headers = headers_for(*who, parts_.clock.now());
+  if (who) append_headers_for(frame.headers, *who, parts_.clock.now());
   write(reply, std::move(answered), frame);
   co_return reply;
 }
@@ -184,7 +200,7 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
   if (outcome && !outcome->bytes.empty()) {
     reply.bytes = std::move(outcome->bytes);
     reply.said.status = outcome->response.status;
-    insert_headers(reply.bytes, frame.headers);
+    insert_headers(reply.bytes, 0, frame.headers);
     return;
   }
   wire::Response response =
@@ -192,12 +208,12 @@ void Api::write(Reply& reply, Outcome<Answered> outcome, const Frame& frame) {
               : response_of(outcome.error(), shown_path(frame.path), frame.request_id);
   response.keep_alive = reply.said.keep_alive;
   reply.said.status = response.status;
-  response.headers.insert(response.headers.end(), frame.headers.begin(), frame.headers.end());
   if (!response.header("cache-control")) response.headers.push_back({"Cache-Control", "no-store"});
   response.headers.push_back({"X-Content-Type-Options", "nosniff"});
   response.headers.push_back({"X-Request-Id", frame.request_id});
   const wire::Body body = frame.head ? wire::Body::left_out : wire::Body::sent;
   wire::append_response(reply.bytes, response, body);
+  insert_headers(reply.bytes, 0, frame.headers);
 }
 
 void Api::set_prices(Prices prices) {

@@ -84,9 +84,11 @@ class Api final : public Service {
     std::string path{};
     std::string request_id{};
     bool head = false;
-    wire::Headers headers{};  // That every answer to who asks has.
+    std::string headers{};  // That every answer to who asks has, as they go out.
   };
   static void write(Reply& reply, Outcome<Answered> outcome, const Frame& frame);
+  [[nodiscard]] std::optional<Said> read_now(const wire::Request& request, const IdentityRef& who,
+                                             std::string& out);
   // Whether who asks may do this now; it is paid for from here on.
   [[nodiscard]] Outcome<void> permit(const IdentityRef& who, const Router::Entry& entry) const;
   [[nodiscard]] Task<Outcome<Answered>> handle(const Router::Entry* entry, Call call);

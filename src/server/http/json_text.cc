@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "wire/http_writer.h"
+#include "wire/plain_text.h"
 #include "wire/uri.h"
 
 namespace headrace::http {
@@ -13,8 +14,14 @@ namespace headrace::http {
 void append_json_string(std::string& out, std::string_view text) {
   const bool sound = wire::is_utf8(text);
   out += '"';
-  for (const char c : text) {
+  for (;;) {
+    const std::size_t plain = wire::prefix_of<wire::is_plain>(text);
+    out.append(text, 0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
+    text.remove_prefix(1);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;

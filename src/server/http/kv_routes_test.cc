@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "headrace/meter.h"
 #include "server/http/kv_fixture.h"
 
 namespace headrace::http {
@@ -364,6 +366,32 @@ TEST_P(KvRoutesTest, WhatHasExpiredIsFreedWhenSomebodySaysSo) {
   Client to = client();
   ASSERT_EQ(send(to, "PUT", "/v1/kv/web/a?expires_at=99999999999", "1").status, 201);
   EXPECT_EQ(json_of(send(to, "POST", "/v1/cleanup")).at("removed"), 0);
+}
+
+// From memory or not: each read is paid for once, says what is left, and a refusal counts once.
+TEST_P(KvRoutesTest, WhatIsMeteredIsPaidForOnce) {
+  doorkeeper.anybody->meter = std::make_shared<Meter>(Rates{.sustained = 6});
+  const Meter& meter = *doorkeeper.anybody->meter;
+  Client to = client();
+  ASSERT_EQ(send(to, "PUT", "/v1/kv/default/a", "1").status, 201);
+  const std::string one = "GET /v1/kv/default/a HTTP/1.1\r\nHost: h\r\n\r\n";
+  ASSERT_TRUE(to.send(one + one));
+  for (const std::string left : {"4", "3"}) {
+    const wire::Response got = to.receive();
+    EXPECT_EQ(got.body, "1");
+    EXPECT_EQ(header(got, "ratelimit-policy"), R"("sustained";q=6;w=60)");
+    EXPECT_TRUE(header(got, "ratelimit").starts_with("\"sustained\";r=" + left + ";t="));
+  }
+  EXPECT_EQ(to.get("/cache/a").status, 200);
+  EXPECT_EQ(to.get("/v1/kv/web/none").status, 404);
+  EXPECT_EQ(to.get("/v1/kv/default/a").status, 200);
+  EXPECT_EQ(meter.counts().spent, 6U);
+  EXPECT_EQ(meter.counts().limited, 0U);
+  const wire::Response refused = to.get("/v1/kv/default/a");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_TRUE(header(refused, "ratelimit").starts_with("\"sustained\";r=0;t="));
+  EXPECT_EQ(meter.counts().spent, 6U);
+  EXPECT_EQ(meter.counts().limited, 1U);
 }
 
 TEST_P(KvRoutesTest, AMapIsNoValue) {

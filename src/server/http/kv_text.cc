@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "headrace/operations.h"
+#include "merge/json_walk.h"
 #include "server/http/json_text.h"
 #include "server/http/kv_call.h"
 #include "server/http/wall_text.h"
@@ -42,18 +43,35 @@ void append_provenance(std::string& out, const Record& record, WallTime now) {
   out += "\r\n";
 }
 
+void append_time(std::string& out, WallTime at) {
+  out += '"';
+  append_rfc3339(out, at);
+  out += '"';
+}
+
 void append_envelope(std::string& out, std::string_view key, const Record& record, WallTime now) {
+  out += R"({"key":)";
+  append_json_string(out, key);
+  out += R"(,"value":)";
+  append_json_value(out, record);
+  out += R"(,"ttl":)";
   const bool ends = record.expires != Record::never;
-  JsonObject json(out);
-  json.text("key", key);
-  append_json_value(json.member("value"), record);
-  if (ends) json.number("ttl", seconds_left(record, now));
-  if (!ends) json.member("ttl") += "null";
-  json.text("created_at", rfc3339(record.created));
-  if (ends)
-    json.text("expires_at", rfc3339(now + std::chrono::floor<milliseconds>(left_of(record, now))));
-  if (!ends) json.member("expires_at") += "null";
-  json.text("last_accessed", rfc3339(record.accessed));
+  if (ends) {
+    wire::append_number(out, seconds_left(record, now));
+  } else {
+    out += "null";
+  }
+  out += R"(,"created_at":)";
+  append_time(out, record.created);
+  out += R"(,"expires_at":)";
+  if (ends) {
+    append_time(out, now + std::chrono::floor<milliseconds>(left_of(record, now)));
+  } else {
+    out += "null";
+  }
+  out += R"(,"last_accessed":)";
+  append_time(out, record.accessed);
+  out += '}';
 }
 
 }  // namespace
@@ -74,7 +92,7 @@ std::int64_t seconds_left(const Record& record, WallTime now) noexcept {
 // Others than the writer of an envelope may have called JSON what is none: it is looked at again
 // before it becomes part of one.
 void append_json_value(std::string& out, const Record& record) {
-  if (record.content_type == json_type && parse_json(record.value, json_depth_max)) {
+  if (record.content_type == json_type && merge::judge_json(record.value, json_depth_max)) {
     out += record.value;
   } else {
     append_json_string(out, record.value);
@@ -106,7 +124,8 @@ int append_value(std::string& out, std::string_view key, const Record& record, W
     if (!asking.head) out += record.value;
     return 200;
   }
-  std::string body;
+  thread_local std::string body;
+  body.clear();
   append_envelope(body, key, record, now);
   wire::append_end(out, body.size());
   if (!asking.head) out += body;

@@ -15,7 +15,7 @@ struct Permission {
   std::string_view method;  // Empty: any.
   std::string_view prefix;  // Of the pattern.
   std::optional<Scope> scope{};
-  std::uint64_t cost = 1;
+  std::uint64_t cost = cost_of_one;
 };
 
 constexpr auto permissions = std::to_array<Permission>({
@@ -75,7 +75,7 @@ Outcome<void> check_route(const IdentityRef& who, const Router::Entry& entry) {
 
 std::uint64_t cost_of(const Router::Entry& entry) noexcept {
   const Permission* const permission = find(entry);
-  return permission == nullptr ? 1 : permission->cost;
+  return permission == nullptr ? cost_of_one : permission->cost;
 }
 
 bool sees_all_policies(const IdentityRef& who) noexcept {

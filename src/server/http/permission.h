@@ -21,7 +21,9 @@ namespace headrace::http {
 // Whether who asks may use the route at all; its handler may want more.  `who` may be null: a
 // server without tenants.
 [[nodiscard]] Outcome<void> check_route(const IdentityRef& who, const Router::Entry& entry);
-// What a request of this route costs, before its handler adds to that.
+// What a request of this route costs, before its handler adds to that; of those that read one thing
+// it is cost_of_one.
+inline constexpr std::uint64_t cost_of_one = 1;
 [[nodiscard]] std::uint64_t cost_of(const Router::Entry& entry) noexcept;
 
 [[nodiscard]] Outcome<void> check_scope(const IdentityRef& who, Scope scope);

@@ -5,33 +5,37 @@
 #include <utility>
 
 #include "server/http/wall_text.h"
+#include "wire/http_writer.h"
 
 namespace headrace::http {
 
 namespace {
 
-std::string seconds_up(Duration time) {
-  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
+std::int64_t whole_seconds(Duration time) {
+  return std::chrono::ceil<std::chrono::seconds>(time).count();
 }
 
-// "burst";r=37;t=1
-std::string left_text(std::string_view policy, std::uint64_t left, Duration until) {
-  std::string text = "\"";
-  text.append(policy).append("\";r=").append(std::to_string(left));
-  return text.append(";t=").append(seconds_up(until));
-}
-
-// "burst";q=100;w=1, "daily";q=1000000;w=86400
-std::string policies_text(const Meter& meter) {
+// RateLimit-Policy: "burst";q=100;w=1, "daily";q=1000000;w=86400
+void append_policies(std::string& out, const Meter& meter) {
   const auto quotas = meter.quotas();
-  std::string text;
+  std::string_view before = "RateLimit-Policy: \"";
   for (std::size_t i = 0; i < Meter::policies_max; ++i) {
     if (quotas[i] == 0) continue;
-    text.append(text.empty() ? "\"" : ", \"").append(Meter::windows[i].name);
-    text.append("\";q=").append(std::to_string(quotas[i]));
-    text.append(";w=").append(seconds_up(Meter::windows[i].length));
+    out.append(std::exchange(before, ", \"")).append(Meter::windows[i].name).append("\";q=");
+    wire::append_number(out, static_cast<std::int64_t>(quotas[i]));
+    out += ";w=";
+    wire::append_number(out, whole_seconds(Meter::windows[i].length));
   }
-  return text;
+  out += "\r\n";
+}
+
+// RateLimit: "burst";r=37;t=1
+void append_left(std::string& out, const Meter::Reading& reading) {
+  out.append("RateLimit: \"").append(Meter::windows[reading.tightest].name).append("\";r=");
+  wire::append_number(out, static_cast<std::int64_t>(reading.remaining));
+  out += ";t=";
+  wire::append_number(out, whole_seconds(reading.reset));
+  out += "\r\n";
 }
 
 }  // namespace
@@ -43,7 +47,7 @@ Problem quota_exceeded(std::string detail, std::vector<std::string> violated,
   const Duration wait = std::max(retry_after, Duration(std::chrono::seconds(1)));
   return {.code = "quota-exceeded",
           .detail = std::move(detail),
-          .headers = {{"Retry-After", seconds_up(wait)}},
+          .headers = {{"Retry-After", std::to_string(whole_seconds(wait))}},
           .violated = std::move(violated),
           .retry_after_ms = ms};
 }
@@ -60,6 +64,10 @@ Outcome<void> charge(const IdentityRef& who, std::uint64_t cost, Instant now) {
       quota_exceeded("the tenant has used up its rate", std::move(violated), reading.retry_after));
 }
 
+bool can_pay(const IdentityRef& who, std::uint64_t cost, Instant now) noexcept {
+  return !who || !who->meter || who->meter->would_allow(std::min(cost, Meter::cost_max), now);
+}
+
 bool has_headers(const IdentityRef& who) noexcept {
   if (!who) return false;
   if (who->replaced) return true;
@@ -67,21 +75,18 @@ bool has_headers(const IdentityRef& who) noexcept {
   return std::ranges::any_of(who->meter->quotas(), [](std::uint64_t quota) { return quota != 0; });
 }
 
-wire::Headers headers_for(const IdentityRef& who, Instant now) {
-  wire::Headers headers;
-  if (!has_headers(who)) return headers;
+void append_headers_for(std::string& out, const IdentityRef& who, Instant now) {
+  if (!has_headers(who)) return;
   if (who->replaced) {
     const auto since = std::chrono::floor<std::chrono::seconds>(who->replaced->time_since_epoch());
-    headers.push_back({"Deprecation", "@" + std::to_string(since.count())});
-    if (who->expires != Record::never) headers.push_back({"Sunset", http_date(who->expires)});
+    wire::append_header(out, "Deprecation", "@" + std::to_string(since.count()));
+    if (who->expires != Record::never) wire::append_header(out, "Sunset", http_date(who->expires));
   }
-  if (!who->meter) return headers;
+  if (!who->meter) return;
   const Meter::Reading reading = who->meter->look(now);
-  if (!reading.is_limited) return headers;
-  headers.push_back({"RateLimit-Policy", policies_text(*who->meter)});
-  headers.push_back({"RateLimit", left_text(Meter::windows[reading.tightest].name,
-                                            reading.remaining, reading.reset)});
-  return headers;
+  if (!reading.is_limited) return;
+  append_policies(out, *who->meter);
+  append_left(out, reading);
 }
 
 }  // namespace headrace::http

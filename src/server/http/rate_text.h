@@ -15,7 +15,6 @@
 #include "headrace/meter.h"
 #include "headrace/tenants.h"
 #include "server/http/problem.h"
-#include "wire/http_message.h"
 
 namespace headrace::http {
 
@@ -26,8 +25,11 @@ namespace headrace::http {
 // Takes the cost from what the tenant may.  `who` may be null or have no rates.
 [[nodiscard]] Outcome<void> charge(const IdentityRef& who, std::uint64_t cost, Instant now);
 
+// Whether charge() would find enough, as far as one can say beforehand; nothing is counted.
+[[nodiscard]] bool can_pay(const IdentityRef& who, std::uint64_t cost, Instant now) noexcept;
+
 // What every answer to this one says: its rates, and that its key is about to end.
-[[nodiscard]] wire::Headers headers_for(const IdentityRef& who, Instant now);
+void append_headers_for(std::string& out, const IdentityRef& who, Instant now);
 // Whether there is any of that to be said.
 [[nodiscard]] bool has_headers(const IdentityRef& who) noexcept;
 

@@ -34,7 +34,7 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
     const Next next = my.take_requests();
     if (!my.out_.empty()) {
       const Result<void> wrote =
-          co_await my.connection_.write(my.out_, my.clock_.now() + my.limits_.write_within);
+          co_await my.connection_.write(my.out_, my.clock_.now_at_most() + my.limits_.write_within);
       if (!wrote) co_return;
       my.out_.clear();
       my.gathered_ = 0;
@@ -147,7 +147,7 @@ Instant Session::read_deadline() {
     const Duration within = phase == Phase::idle     ? limits_.idle_within
                             : phase == Phase::header ? limits_.header_within
                                                      : limits_.body_within;
-    phase_ends_ = clock_.now() + within;
+    phase_ends_ = clock_.now_at_most() + within;
   }
   return phase_ends_;
 }

@@ -12,6 +12,7 @@
 #include "server/http/json_text.h"
 #include "server/http/metrics.h"
 #include "server/http/problem.h"
+#include "server/http/wall_text.h"
 
 namespace headrace::http {
 namespace {
@@ -34,6 +35,15 @@ TEST(JsonText, EveryStringSurvives) {
   EXPECT_EQ(in_quotes("bad \xff byte"), R"("bad ? byte")");
 }
 
+TEST(JsonText, LongStringsSurviveWhereverAByteIsEscaped) {
+  for (std::size_t at = 0; at < 50; ++at) {
+    std::string text(50, 'x');
+    text[at] = '"';
+    text.insert(at / 2, "\xc3\xa9");
+    EXPECT_EQ(parse_json(in_quotes(text), 8).value().as_string(), text);
+  }
+}
+
 TEST(JsonText, NumbersAreJson) {
   std::string out;
   append_json_number(out, 0.25);
@@ -47,6 +57,22 @@ TEST(JsonText, DepthAndFormAreChecked) {
   for (const std::string_view bad : {"", "{", "nul", "1 2", "{\"a\":1,}", "\"\xff\"", "// x\n1"}) {
     EXPECT_FALSE(parse_json(bad, 8)) << bad;
   }
+}
+
+TEST(WallText, IsWhatTheCalendarSays) {
+  const auto at = [](std::int64_t ms) { return WallTime(milliseconds(ms)); };
+  EXPECT_EQ(rfc3339(at(0)), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(rfc3339(at(-1)), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(rfc3339(at(951'827'696'789)), "2000-02-29T12:34:56.789Z");
+  EXPECT_EQ(rfc3339(at(253'402'300'799'999)), "9999-12-31T23:59:59.999Z");
+  for (std::int64_t ms = 0; ms < 4'102'444'800'000; ms += 86'399'977) {
+    EXPECT_EQ(parse_rfc3339(rfc3339(at(ms))), at(ms));
+  }
+}
+
+TEST(WallText, BeyondFourDigitsOfAYearItIsTheirEnd) {
+  EXPECT_EQ(rfc3339(WallTime::max()), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(rfc3339(WallTime::min()), "0000-01-01T00:00:00.000Z");
 }
 
 TEST(Problem, EveryCodeOfTheEngineHasOne) {
