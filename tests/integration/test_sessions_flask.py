@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 import unittest
@@ -284,6 +285,11 @@ class FlaskSessions(harness.Case):
 
     def test_the_quickstart_works_as_written(self):
         text = (DOCS / "sessions.md").read_text(encoding="utf-8")
+        self.server.kill()
+        before = re.search(r"\$ (printf .*?) > headrace.toml\n", text).group(1)
+        self.configure(self.listen + subprocess.run(["sh", "-c", before], capture_output=True,
+                                                    text=True, check=True).stdout)
+        self.server = self.serve()
         block = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
         written = {"__name__": "quickstart"}
         exec(block.replace("http://127.0.0.1:8080", self.server.url), written)
