@@ -33,7 +33,8 @@ endif()
 # The packages of the program, made of the one that is built here; and what the image is made of.
 if(HEADRACE_TESTS AND NOT HEADRACE_SANITIZE AND TARGET headrace)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
-  foreach(part IN ITEMS debian.Contents debian.Installed debian.Lintian debian.Unit image manual)
+  foreach(part IN ITEMS clean_root debian.Contents debian.Installed debian.Lintian debian.Unit image
+                        manual)
     add_test(NAME package_${part}
              COMMAND Python3::Interpreter -m unittest -v test_${part}
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/package)

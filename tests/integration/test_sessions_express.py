@@ -3,6 +3,7 @@
 import http.client
 import json
 import pathlib
+import re
 import subprocess
 import threading
 import unittest
@@ -13,6 +14,7 @@ from resp_server import NODE_MODULES, need
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "clients" / "node"
+DOCS = HERE.parent.parent / "docs"
 
 
 class Browser:
@@ -52,21 +54,23 @@ class ExpressSessions(harness.Case):
         self.port = self.start_app()
 
     def start_app(self, timeout_ms=harness.SECONDS_MAX * 1000, max_age_ms=0):
-        (self.folder / "app.cjs").write_bytes((HERE / "sessions_app.cjs").read_bytes())
+        line = self.start_node((HERE / "sessions_app.cjs").read_text(encoding="utf-8"), {
+            "URL_OF_HEADRACE": self.server.url, "TIMEOUT_MS": str(timeout_ms),
+            "MAX_AGE_MS": str(max_age_ms)}).stdout.readline()
+        self.assertTrue(line.strip().isdigit(), (self.folder / "app.log").read_text())
+        return int(line)
+
+    def start_node(self, script, environment):
+        (self.folder / "app.cjs").write_text(script, encoding="utf-8")
         log = open(self.folder / "app.log", "ab")
         self.addCleanup(log.close)
         process = subprocess.Popen(
             ["node", "--preserve-symlinks", "app.cjs"], cwd=self.folder, stdout=subprocess.PIPE,
-            stderr=log, text=True,
-            env=harness.clean_environment() | {
-                "URL_OF_HEADRACE": self.server.url, "TIMEOUT_MS": str(timeout_ms),
-                "MAX_AGE_MS": str(max_age_ms)})
+            stderr=log, text=True, env=harness.clean_environment() | environment)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        line = process.stdout.readline()
-        self.assertTrue(line.strip().isdigit(), (self.folder / "app.log").read_text())
-        return int(line)
+        return process
 
     def browser(self, cookie=None):
         return Browser(self.port, cookie)
@@ -102,6 +106,29 @@ class ExpressSessions(harness.Case):
         cookie = browser.cookie
         self.post(browser, "/logout")
         self.assertEqual(self.browser(cookie).get(), "nobody")
+
+    def test_the_quickstart_works_as_written(self):
+        text = (DOCS / "sessions.md").read_text(encoding="utf-8")
+        block = re.search(r"```js\n(.*?)```", text, re.DOTALL).group(1)
+        self.assertIn("http://127.0.0.1:8080", block)
+        self.port = harness.free_port()
+        self.start_node(block.replace("http://127.0.0.1:8080", self.server.url),
+                        {"SECRET": "signs the cookie", "PORT": str(self.port)})
+        self.wait_until(self.is_listening, "the quickstart listens")
+        browser = self.browser()
+        self.assertEqual(browser.get(), "nobody")
+        self.assertEqual(self.post(browser, "/login/ada")[1], "welcome")
+        self.assertEqual(browser.get(), "ada")
+        self.assertEqual([len(one["handle"]) for one in self.sessions_of("ada")], [8])
+        self.assertEqual(self.post(browser, "/logout")[1], "good bye")
+        self.assertEqual(browser.get(), "nobody")
+        self.assertEqual((self.folder / "app.log").read_text(encoding="utf-8"), "")
+
+    def is_listening(self):
+        try:
+            return self.browser().get("/") is not None
+        except ConnectionError:
+            return False
 
     def test_the_server_never_sees_the_id(self):
         session_id = self.logged_in().get("/id")

@@ -3,9 +3,12 @@ when somebody brings an id of their own, and when the program is away.
 """
 
 import contextlib
+import copy
 import datetime
+import json
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 import unittest
@@ -284,6 +287,11 @@ class FlaskSessions(harness.Case):
 
     def test_the_quickstart_works_as_written(self):
         text = (DOCS / "sessions.md").read_text(encoding="utf-8")
+        self.server.kill()
+        before = re.search(r"\$ (printf .*?) > headrace.toml\n", text).group(1)
+        self.configure(self.listen + subprocess.run(["sh", "-c", before], capture_output=True,
+                                                    text=True, check=True).stdout)
+        self.server = self.serve()
         block = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
         written = {"__name__": "quickstart"}
         exec(block.replace("http://127.0.0.1:8080", self.server.url), written)
@@ -321,6 +329,37 @@ class FlaskSessions(harness.Case):
         session = HeadraceSession()
         session.update(values)
         return session
+
+    def test_whatever_has_changed_is_seen_and_nothing_else(self):
+        from headrace.flask import HeadraceSession
+        before = {"text": "a", "number": 1, "list": [1, 2.0, "x", None], "map": {"a": [1], "b": 2},
+                  "one": {"a": (1, 2)}, "tagged": {" t": [1]}, "tuple": (1, {"a": b"x"}),
+                  "none": None}
+        wire = HeadraceSession.data(self.session_of(before))
+
+        def changed(name, value):
+            session = HeadraceSession("id", json.loads(json.dumps(wire)))
+            session[name] = value
+            return session.changes()
+
+        for name, value in before.items():
+            self.assertEqual(changed(name, copy.deepcopy(value)), {}, name)
+        for name, value in (
+                ("text", "b"), ("number", True), ("number", 1.0), ("number", "1"),
+                ("list", [True, 2.0, "x", None]), ("list", [1, 2, "x", None]), ("list", [1, 2.0]),
+                ("list", (1, 2.0, "x", None)), ("map", {"a": [1]}), ("map", {"b": 2, "a": [1]}),
+                ("map", {"a": [1], "c": 2}), ("map", {"a": [2], "b": 2}), ("one", {"a": [1, 2]}),
+                ("one", {"b": (1, 2)}), ("tagged", {" t": [2]}), ("tagged", (1,)),
+                ("tuple", (1, {"a": "x"})), ("none", 0), ("none", [" v", None])):
+            self.assertEqual(set(changed(name, value)), {name}, (name, value))
+        self.assertEqual(changed("list", [1, 2.0, "x", None, 5]), {"$append": {"list": [5]}})
+
+        within = HeadraceSession("id", json.loads(json.dumps(wire)))
+        within["list"][1] = 3
+        within["map"]["a"].append(2)
+        within["one"]["a"] = None
+        del within["text"]
+        self.assertEqual(set(within.changes()), {"list", "map", "one", "text"})
 
     def test_what_cannot_be_kept_is_named_when_it_is_saved(self):
         with self.assertRaisesRegex(TypeError, re.escape("session['thing'] cannot be kept")):

@@ -124,9 +124,11 @@ struct ServiceConfig {
   bool survives_power_loss = false;          // Else a death of the process alone.
   std::size_t memory_bytes_max = 128 << 20;  // Of records in front of the disk.
   std::size_t value_bytes_max = 1 << 20;     // Of one record, where a tenant has no other limit.
-  bool keys_required = false;                // On the loopback too; elsewhere they always are.
-  std::size_t instances = 1;                 // That serve the same tenants and share their rates.
-  std::string root_key_file{};               // Made at the first start if it is not there.
+  Duration ttl_default = std::chrono::days(30);  // Of a value whose writer over HTTP names no end.
+  Duration ttl_max = std::chrono::days(365);     // Of one whose writer names one that is not none.
+  bool keys_required = false;                    // On the loopback too; elsewhere they always are.
+  std::size_t instances = 1;    // That serve the same tenants and share their rates.
+  std::string root_key_file{};  // Made at the first start if it is not there.
   std::string pepper_file{};
   std::string resp_listen{};  // Empty: no RESP.
 };

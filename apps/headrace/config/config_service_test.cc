@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
 #include "config/config.h"
@@ -49,6 +50,8 @@ records = "embedded"
 durability = "power"
 memory = "1GiB"
 value_bytes_max = "2MiB"
+ttl_default = "1h"
+ttl_max = "2d"
 instances = 3
 keys_required = true
 root_key_file = "keys/root"
@@ -58,6 +61,8 @@ pepper_file = "/etc/pepper"
   EXPECT_TRUE(service.survives_power_loss);
   EXPECT_EQ(service.memory_bytes_max, 1u << 30);
   EXPECT_EQ(service.value_bytes_max, 2u << 20);
+  EXPECT_EQ(service.ttl_default, std::chrono::hours(1));
+  EXPECT_EQ(service.ttl_max, std::chrono::days(2));
   EXPECT_EQ(service.instances, 3u);
   EXPECT_TRUE(service.keys_required);
   EXPECT_EQ(service.root_key_file, "/c/keys/root");
@@ -97,6 +102,24 @@ TEST(ConfigService, LimitsAreSound) {
               ElementsAre(HasSubstr("h.toml:3:13: service.instances: must be")));
   EXPECT_THAT(faults("[service]\nrecords = \"memory\"\nmemory = \"1KiB\"\n"),
               ElementsAre(HasSubstr("service.memory")));
+}
+
+TEST(ConfigService, NoValueLivesLongerByDefaultThanItMay) {
+  const std::string service = "[service]\nrecords = \"memory\"\n";
+  EXPECT_EQ(read(service).service->ttl_default, std::chrono::days(30));
+  EXPECT_EQ(read(service).service->ttl_max, std::chrono::days(365));
+  EXPECT_EQ(read(service + "ttl_max = \"1d\"\n").service->ttl_default, std::chrono::days(1));
+  EXPECT_EQ(read(service + "ttl_max = \"1d\"\nttl_default = \"1d\"\n").service->ttl_default,
+            std::chrono::days(1));
+  EXPECT_THAT(faults(service + "ttl_default = \"366d\"\n"),
+              ElementsAre("h.toml:3:15: service.ttl_default: must be 1ms or longer, and no longer "
+                          "than ttl_max"));
+  EXPECT_THAT(faults(service + "ttl_max = \"1d\"\nttl_default = \"25h\"\n"),
+              ElementsAre(HasSubstr("h.toml:4:15: service.ttl_default")));
+  EXPECT_THAT(faults(service + "ttl_default = \"0s\"\n"),
+              ElementsAre(HasSubstr("service.ttl_default")));
+  EXPECT_THAT(faults(service + "ttl_max = \"0s\"\n"),
+              ElementsAre(HasSubstr("service.ttl_max: must be 1ms or longer")));
 }
 
 TEST(ConfigService, RespIsOfTheService) {

@@ -1,4 +1,6 @@
 // The cache service in a configuration: [service].
+#include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "config/parts.h"
@@ -28,6 +30,19 @@ void read_place(const Config& config, ServiceConfig& into, Section& service) {
   }
 }
 
+// Left out, the default is as much of a month as may be.
+void read_times_to_live(ServiceConfig& into, Section& service) {
+  constexpr Duration least = std::chrono::milliseconds(1);
+  if (service.duration("ttl_max", into.ttl_max) && into.ttl_max < least) {
+    service.fail("ttl_max", "must be 1ms or longer");
+  }
+  if (!service.duration("ttl_default", into.ttl_default)) {
+    into.ttl_default = std::min(into.ttl_default, into.ttl_max);
+  } else if (into.ttl_default < least || into.ttl_default > into.ttl_max) {
+    service.fail("ttl_default", "must be 1ms or longer, and no longer than ttl_max");
+  }
+}
+
 }  // namespace
 
 void read_service(Config& config, Section service, bool is_wanted) {
@@ -45,6 +60,7 @@ void read_service(Config& config, Section service, bool is_wanted) {
       into.value_bytes_max > value_bytes_ceiling) {
     service.fail("value_bytes_max", "must be 64MiB or less");
   }
+  read_times_to_live(into, service);
   service.truth("keys_required", into.keys_required);
   service.count("instances", into.instances, 1, 10'000);
   if (!config.data_dir.empty()) into.root_key_file = config.data_dir + "/root.key";

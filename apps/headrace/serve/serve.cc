@@ -313,6 +313,8 @@ std::optional<int> Server::listen() {
     options.keyspace = &service_->keyspace();
     options.doorkeeper = &service_->tenants();
     options.tenants = &service_->tenants();
+    options.ttl_default = config_.service->ttl_default;
+    options.ttl_max = config_.service->ttl_max;
   }
   if (moving_)
     options.migration = control_of(*moving_, runtime_, *config_.migration, store_name(config_));

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -134,10 +135,10 @@ class Transport(CacheCase):
 
     def test_no_more_connections_than_the_limit(self):
         cache = self.cache(connections_max=1, timeout=0.2)
-        taken = cache.endpoint._pool.take(1)
+        taken = cache.endpoint._pool.take(time.monotonic() + PATIENT)
         with self.assertRaises(CacheUnavailable):
             cache.get("k")
-        cache.endpoint._pool.give_back(taken, False)
+        cache.endpoint._pool.give_back(taken)
         self.assertEqual(self.server.asked, [])
 
     def test_many_threads(self):

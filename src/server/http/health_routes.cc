@@ -161,8 +161,9 @@ Task<Outcome<Answered>> Api::problem_page(Call call) {
 
 Task<Outcome<Answered>> Api::document(Call call) {
   std::call_once(document_made_, [this] {
-    document_ = boost::json::serialize(
-        openapi_of(router_, {.version = options_.version, .key = key_wanted(options_)}));
+    document_ = boost::json::serialize(openapi_of(
+        router_,
+        {.version = options_.version, .key = key_wanted(options_), .ttl_max = options_.ttl_max}));
   });
   Answered answered;
   std::string etag = etag_of(document_);

@@ -221,6 +221,45 @@ TEST_P(KvRoutesTest, ALifeIsAsLongAsItsWriterSays) {
   }
 }
 
+TEST_P(KvRoutesTest, TheServerSaysHowLongALifeMayBe) {
+  options.ttl_default = std::chrono::seconds(60);
+  options.ttl_max = std::chrono::seconds(100);
+  Client to = client();
+  const auto put = [&](const std::string& parameters) {
+    return send(to, "PUT", "/v1/kv/web/a" + parameters, "1");
+  };
+  const auto left_is = [&](std::int64_t wanted) {
+    const std::string text = header(to.get("/v1/kv/web/a"), "expires-in");
+    const std::int64_t ms = text == "(none)" ? -1 : std::stoll(text);
+    return ms == wanted || (ms > wanted - 20'000 && ms <= wanted);
+  };
+  EXPECT_EQ(put("").status, 201);
+  EXPECT_TRUE(left_is(60'000));
+  EXPECT_EQ(put("?ttl=100").status, 204);
+  EXPECT_TRUE(left_is(100'000));
+  EXPECT_EQ(put("?expires_at=99999999999").status, 204);
+  EXPECT_TRUE(left_is(100'000));
+  EXPECT_EQ(put("?ttl=none").status, 204);
+  EXPECT_TRUE(left_is(-1));
+  for (const char* bad : {"?ttl=100.5", "?idle=101", "?ttl=2592000"}) {
+    const auto refused = put(bad);
+    EXPECT_EQ(code_of(refused), "bad-request") << bad;
+    EXPECT_TRUE(refused.body.contains("at most 100")) << refused.body;
+  }
+  EXPECT_EQ(code_of(send(to, "POST", "/v1/touch/web/a?ttl=101")), "bad-request");
+  for (const char* path : {"/cache/k", "/v1/counters/web/n"}) {
+    EXPECT_EQ(code_of(to.send_json("POST", path, R"({"value":1,"ttl":101})")), "validation");
+  }
+  EXPECT_EQ(json_of(to.send_json("POST", "/cache/k", R"({"value":1})")).at("ttl"), 60);
+  const auto document = json_of(to.get("/openapi.json"));
+  EXPECT_EQ(document.at("components").at("schemas").at("CacheTtl").at("anyOf").at(1).at("maximum"),
+            100);
+  EXPECT_EQ(document.at("components").at("parameters").at("idle").at("schema").at("maximum"), 100);
+  options.ttl_default = std::chrono::seconds(101);
+  EXPECT_EQ(HttpServer::make(options, runtime, engine, nullptr).error().code,
+            Code::invalid_argument);
+}
+
 TEST_P(KvRoutesTest, WhatHasExpiredIsGoneAtOnce) {
   Client to = client();
   ASSERT_EQ(send(to, "PUT", "/v1/kv/web/a?ttl=0.05", "1").status, 201);

@@ -183,6 +183,22 @@ value schema_of_codes() {
           {"enum", std::move(codes)}};
 }
 
+// Writes limits into schemas, there and below, which only name them.
+void spell_limits(value& in, const OpenapiTerms& terms) {
+  if (auto* const list = in.if_array()) {
+    for (value& one : *list) spell_limits(one, terms);
+  }
+  if (auto* const members = in.if_object()) {
+    for (auto& member : *members) {
+      if (member.key() == "maximum" && member.value() == "ttl_max") {
+        member.value() = std::chrono::floor<std::chrono::seconds>(terms.ttl_max).count();
+      } else {
+        spell_limits(member.value(), terms);
+      }
+    }
+  }
+}
+
 value security_with(Key key) {
   switch (key) {
     case Key::none: return array();
@@ -235,6 +251,7 @@ object openapi_of(const Router& router, const OpenapiTerms& terms) {
 
   Speller speller(draft, terms);
   for (auto& path : draft["paths"].as_object()) speller.spell_path(path.value().as_object());
+  spell_limits(draft["components"], terms);
   object& components = draft["components"].as_object();
   components["responses"] = speller.take_responses();
   components["examples"] = examples_of_problems();

@@ -4,6 +4,7 @@
 // spells out:
 //   "parameters": ["policy"]      those of components/parameters; of a path or an operation
 //   "headers": ["ETag"]           those of components/headers; of a response
+//   "maximum": "ttl_max"          a number that the configuration says; of a schema of components
 //   "problems": ["not-found"]     codes of an operation, from which its responses of 4xx and 5xx
 //                                 are made: status, titles and examples are in the table of
 //                                 problems
@@ -15,11 +16,13 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "headrace/time.h"
 #include "server/http/router.h"
 
 namespace headrace::http {
@@ -30,6 +33,7 @@ struct OpenapiTerms {
 
   std::string_view version{};
   Key key = Key::none;
+  Duration ttl_max = std::chrono::days(365);  // Of a value whose writer names an end.
 };
 
 // As they are written.

@@ -55,6 +55,10 @@ Result<void> check(const ServerOptions& options, const io::Address& address) {
   const bool bounded = options.connections_max > 0 && options.pipeline_max > 0 &&
                        options.batch_entities_max > 0 && options.header_bytes_max >= 1024 &&
                        options.body_bytes_max > 0 && options.json_depth_max > 0;
+  if (options.ttl_default <= Duration::zero() || options.ttl_default > options.ttl_max) {
+    return failure(Code::invalid_argument,
+                   "ttl_default must be longer than zero, and no longer than ttl_max");
+  }
   if (bounded) return {};
   return failure(Code::invalid_argument,
                  "the server's limits must not be zero, and header_bytes_max at least 1024");

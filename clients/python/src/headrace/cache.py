@@ -208,12 +208,12 @@ def _number(text: Optional[str], scale: float = 1.0) -> Optional[float]:
 
 
 def _hit_of(reply: Reply) -> Hit:
-    is_json = re.match(r"application/(\S+\+)?json\b", reply.headers.get("Content-Type", ""))
+    is_json = re.match(r"application/(\S+\+)?json\b", reply.headers.get("content-type", ""))
     return Hit(value=reply.json() if is_json else reply.body,
-               age=_number(reply.headers.get("Age")),
-               ttl=_number(reply.headers.get("Expires-In"), 0.001),
-               version=(reply.headers.get("ETag") or "").strip('"') or None,
-               stale="detail=stale" in reply.headers.get("Cache-Status", ""))
+               age=_number(reply.headers.get("age")),
+               ttl=_number(reply.headers.get("expires-in"), 0.001),
+               version=(reply.headers.get("etag") or "").strip('"') or None,
+               stale="detail=stale" in reply.headers.get("cache-status", ""))
 
 
 _service: Optional[CacheClient] = None

@@ -12,7 +12,6 @@ by an outage.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Callable, Dict, NoReturn, Optional, Tuple, TypeVar
 
 from flask import Flask, Request, Response
@@ -31,7 +30,10 @@ SECURE_NAME = "__Host-session"
 Answer = TypeVar("Answer")
 
 _tags = TaggedJSONSerializer()
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _OPAQUE = " v"  # Begins the list in which a value travels that a merge would take apart.
+_ABSENT = object()
 
 
 class SessionUnavailable(errors.SessionUnavailable, ServiceUnavailable):  # type: ignore[misc]
@@ -43,12 +45,24 @@ class SessionUnavailable(errors.SessionUnavailable, ServiceUnavailable):  # type
                                     retry_after=max(1, round(retry_after or 1)))
 
 
+def _tag(value: Any) -> Any:
+    """What _tags.tag does; it asks each of its kinds, most of which cannot be meant."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is list:
+        return [_tag(one) for one in value]
+    if kind is dict and not (len(value) == 1 and next(iter(value)) in _tags.tags):
+        return {name: _tag(one) for name, one in value.items()}
+    return _tags.tag(value)
+
+
 def _to_wire(name: str, value: Any) -> Any:
     """A field as it is sent: Flask's tagged JSON.  What a merge patch would merge or delete
     instead of replacing it, an object or null, stands in a list."""
     if not isinstance(name, str):
         raise TypeError(f"a session's fields are named by strings, not by {type(name).__name__}")
-    tagged = _tags.tag(value)
+    tagged = _tag(value)
     is_marked = isinstance(tagged, list) and tagged[:1] == [_OPAQUE]
     if tagged is None or isinstance(tagged, dict) or is_marked:
         return [_OPAQUE, tagged]
@@ -71,7 +85,7 @@ def _from_wire(value: Any) -> Any:
 
 def _text(name: str, value: Any) -> str:
     try:
-        return json.dumps(_to_wire(name, value), separators=(",", ":"), allow_nan=False)
+        return _encode(_to_wire(name, value))
     except (TypeError, ValueError) as error:
         raise TypeError(f"session[{name!r}] cannot be kept: {error}") from error
 
@@ -92,8 +106,7 @@ class HeadraceSession(Dict[str, Any], SessionMixin):
         self._is_to_rotate = False
         self._is_touched = False
         self._has_failed = False
-        self._kept = {name: json.dumps(value, separators=(",", ":"))
-                      for name, value in kept.items()}
+        self._kept = kept  # As it came: what is taken from it has values of its own.
         self._was_permanent = bool(dict.get(self, "_permanent", False))
 
     # Flask before 3.1.3 leaves it to the session to say that it was used.
@@ -127,13 +140,19 @@ class HeadraceSession(Dict[str, Any], SessionMixin):
         patch: Dict[str, Any] = {name: None for name in self._kept if name not in self}
         appended: Dict[str, Any] = {}
         for name, value in self.items():
-            text, kept = _text(name, value), self._kept.get(name)
-            if text == kept:
+            kept = self._kept.get(name, _ABSENT)
+            if value is kept:
+                continue  # Only what cannot change within is taken over as it came.
+            if kept is not _ABSENT and _is_same(_to_wire(name, value), kept):
                 continue
-            if kept is not None and _is_longer_list(kept, text):
-                appended[name] = json.loads(text)[len(json.loads(kept)):]
+            text = _text(name, value)
+            if kept is not _ABSENT and text == _encode(kept):
+                continue
+            has = json.loads(text)
+            if _is_longer_list(kept, has):
+                appended[name] = has[len(kept):]
             else:
-                patch[name] = json.loads(text)
+                patch[name] = has
         if appended:
             patch["$append"] = appended
         return patch
@@ -142,11 +161,23 @@ class HeadraceSession(Dict[str, Any], SessionMixin):
         return {name: json.loads(_text(name, value)) for name, value in self.items()}
 
 
-def _is_longer_list(kept: str, text: str) -> bool:
-    """Whether elements were added at the end of a list and nothing else was done to it."""
-    if not (kept.startswith("[") and text.startswith("[")):
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether both are the same text for certain; what is of other types may be, too."""
+    if type(one) is not type(other):
         return False
-    had, has = json.loads(kept), json.loads(text)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(map(_is_same, one.values(), other.values()))
+    if isinstance(one, float):
+        return repr(one) == repr(other)  # 0.0 is not -0.0.
+    return bool(one == other)
+
+
+def _is_longer_list(had: Any, has: Any) -> bool:
+    """Whether elements were added at the end of a list and nothing else was done to it."""
+    if not (isinstance(had, list) and isinstance(has, list)):
+        return False
     return len(has) > len(had) > 0 and has[:len(had)] == had and had[0] != _OPAQUE
 
 
@@ -235,7 +266,7 @@ class HeadraceSessionInterface(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Any:
         session_id = request.cookies.get(self.get_cookie_name(app), "")
-        if not re.fullmatch(ID_PATTERN, session_id):
+        if not ID_PATTERN.fullmatch(session_id):
             return self.session_class()
         try:
             found = self._client.read(session_id)
@@ -251,7 +282,7 @@ class HeadraceSessionInterface(SessionInterface):
         if isinstance(session, UnavailableSession):
             return
         if session.accessed or session._is_to_rotate:
-            response.vary.add("Cookie")
+            _vary(response)
         if session._has_failed:
             return  # This is the answer that says so.
         try:
@@ -281,7 +312,7 @@ class HeadraceSessionInterface(SessionInterface):
             response.set_cookie(self.get_cookie_name(app), session.id or "",
                                 expires=self.get_expiration_time(app, session),
                                 **self._cookie_attributes(app))
-            response.vary.add("Cookie")
+            _vary(response)
 
     def _keep(self, app: Flask, session: HeadraceSession, changes: Dict[str, Any],
               is_new_id: bool) -> bool:
@@ -311,7 +342,15 @@ class HeadraceSessionInterface(SessionInterface):
     def _forget(self, app: Flask, session: HeadraceSession, response: Response) -> None:
         session.id = None
         response.delete_cookie(self.get_cookie_name(app), **self._cookie_attributes(app))
+        _vary(response)
+
+
+def _vary(response: Response) -> None:
+    """Says that the answer is of this cookie's alone."""
+    if "Vary" in response.headers:
         response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"  # Which is what that would say, without parsing it.
 
 
 def _asked(ask: Callable[[], Answer]) -> Answer:

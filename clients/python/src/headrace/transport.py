@@ -6,30 +6,27 @@ has no more than that open at once: who comes then waits for one, within the dea
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
-import select
-import socket
 import ssl
 import threading
 import time
 import urllib.parse
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from .connection import Connection, NotSent, fields_of
 from .errors import Conflict, PreconditionFailed, Refused, SessionDestroyed, Unavailable
 
 RETRIES_MAX = 2  # Of what may be sent again.
 PAUSE_MIN = 0.025  # Seconds; the next pause is at most twice as long ...
 PAUSE_MAX = 0.4  # ... and never longer than this.
 IDLE_MAX = 30.0  # Seconds; older connections may be closed by the server at any moment.
-ANSWER_BYTES_MAX = 64 << 20
 TRANSIENT = frozenset({502, 503, 504})
 
 
 class Reply(NamedTuple):
     status: int
-    headers: http.client.HTTPMessage
+    headers: Dict[str, str]  # By names in lower case.
     body: bytes
 
     def json(self) -> Any:
@@ -86,34 +83,40 @@ class Breaker:
                 self._probe_at = now + self._pause
 
 
-class _NotSent(OSError):
-    """No byte of the request has reached the server."""
-
-
 class _Pool:
     """Connections of one server, the last one used first."""
 
-    def __init__(self, open_one: Callable[[], http.client.HTTPConnection],
-                 connections_max: int) -> None:
+    def __init__(self, open_one: Callable[[float], Connection], connections_max: int) -> None:
         self._open_one = open_one
         self._free = threading.BoundedSemaphore(connections_max)
         self._lock = threading.Lock()
-        self._idle: List[Tuple[http.client.HTTPConnection, float]] = []
+        self._idle: List[Tuple[Connection, float]] = []
 
-    def take(self, patience: float) -> http.client.HTTPConnection:
-        if not self._free.acquire(timeout=max(patience, 0)):
-            raise _NotSent("all connections are in use (connections_max)")
+    def take(self, deadline: float) -> Connection:
+        if not self._free.acquire(blocking=False):
+            if not self._free.acquire(timeout=max(deadline - time.monotonic(), 0)):
+                raise NotSent("all connections are in use (connections_max)")
+        try:
+            return self._kept() or self._open(deadline)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def _kept(self) -> Optional[Connection]:
         while True:
             with self._lock:
                 if not self._idle:
-                    return self._open_one()
+                    return None
                 connection, since = self._idle.pop()
-            if time.monotonic() - since < IDLE_MAX and not _has_ended(connection):
+            if time.monotonic() - since < IDLE_MAX and not connection.has_ended():
                 return connection
             connection.close()
 
-    def give_back(self, connection: http.client.HTTPConnection, is_sound: bool) -> None:
-        if is_sound and connection.sock is not None:
+    def _open(self, deadline: float) -> Connection:
+        return self._open_one(max(deadline - time.monotonic(), 0.001))
+
+    def give_back(self, connection: Connection) -> None:
+        if connection.is_sound:
             with self._lock:
                 self._idle.append((connection, time.monotonic()))
         else:
@@ -125,14 +128,6 @@ class _Pool:
             idle, self._idle = self._idle, []
         for connection, _ in idle:
             connection.close()
-
-
-def _has_ended(connection: http.client.HTTPConnection) -> bool:
-    """Nothing is due on an idle connection, so what can be read of it is its end."""
-    if connection.sock is None:
-        return True
-    readable, _, _ = select.select([connection.sock], [], [], 0)
-    return bool(readable)
 
 
 class Endpoint:
@@ -149,15 +144,16 @@ class Endpoint:
         self.breaker = breaker or Breaker()
         self._prefix = parts.path.rstrip("/")
         self._retries_max = retries_max
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        host, port = parts.hostname, parts.port
-
-        def open_one() -> http.client.HTTPConnection:
-            if parts.scheme == "http":
-                return http.client.HTTPConnection(host, port, timeout=timeout)
-            return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
-
-        self._pool = _Pool(open_one, connections_max)
+        host, port = parts.hostname, parts.port or (80 if parts.scheme == "http" else 443)
+        headers = {"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._fields = fields_of(headers)
+        if parts.scheme == "https" and context is None:
+            context = ssl.create_default_context()
+        tls = context if parts.scheme == "https" else None
+        self._pool = _Pool(lambda patience: Connection(host, port, patience, tls),
+                           connections_max)
 
     def close(self) -> None:
         self._pool.close()
@@ -167,85 +163,46 @@ class Endpoint:
         """An answer below 500, or Unavailable.  What is not repeatable is sent again only if it
         never reached the server."""
         deadline = time.monotonic() + self.timeout
-        sent = {**self._headers, **(headers or {})}
+        fields = self._fields + fields_of(headers) if headers else self._fields
         for attempt in range(self._retries_max + 1):
             if not self.breaker.admits():
                 raise Unavailable("the server has failed several times just now; "
                                   "the circuit breaker is open")
-            pause = random.uniform(PAUSE_MIN, min(PAUSE_MAX, 2 * PAUSE_MIN * 2 ** attempt))
+            pause = 0.0
             try:
-                reply = self._ask_once(method, self._prefix + path, body, sent, deadline)
-            except (OSError, http.client.HTTPException) as error:
+                reply = self._ask_once(method, self._prefix + path, fields, body, deadline)
+            except OSError as error:
                 self.breaker.failed()
                 failure = Unavailable(f"{type(error).__name__} while asking the server")
                 failure.__cause__ = error
-                again = repeatable or isinstance(error, _NotSent)
+                again = repeatable or isinstance(error, NotSent)
             else:
                 if reply.status not in TRANSIENT and reply.status < 500:
                     self.breaker.succeeded()
                     return reply
                 self.breaker.failed()
                 failure, again = _unavailable(reply), repeatable and reply.status in TRANSIENT
-                pause = max(pause, failure.retry_after or 0)
+                pause = failure.retry_after or 0.0
+            pause = max(pause, random.uniform(PAUSE_MIN, min(PAUSE_MAX,
+                                                             2 * PAUSE_MIN * 2 ** attempt)))
             if not again or attempt == self._retries_max or time.monotonic() + pause >= deadline:
                 raise failure
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _ask_once(self, method: str, path: str, body: Optional[bytes],
-                  headers: Dict[str, str], deadline: float) -> Reply:
-        connection = self._pool.take(deadline - time.monotonic())
-        is_sound = False
+    def _ask_once(self, method: str, path: str, fields: bytes, body: Optional[bytes],
+                  deadline: float) -> Reply:
+        connection = self._pool.take(deadline)
         try:
-            patience = deadline - time.monotonic()
-            if patience <= 0:
-                raise _NotSent("the time is over")
-            connection.timeout = patience
-            if connection.sock is None:
-                _connect(connection)
-            connection.sock.settimeout(patience)
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            content = _read(connection, response, deadline)
-            is_sound = not response.will_close
-            return Reply(response.status, response.headers, content)
+            return Reply(*connection.ask(method, path, fields, body, deadline))
         finally:
-            self._pool.give_back(connection, is_sound)
-
-
-def _connect(connection: http.client.HTTPConnection) -> None:
-    try:
-        connection.connect()
-    except OSError as error:
-        raise _NotSent(str(error)) from error
-    assert connection.sock is not None
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _read(connection: http.client.HTTPConnection, response: http.client.HTTPResponse,
-          deadline: float) -> bytes:
-    parts: List[bytes] = []
-    size = 0
-    while True:
-        patience = deadline - time.monotonic()
-        if patience <= 0:
-            raise TimeoutError("the answer came too slowly")
-        if connection.sock is not None:
-            connection.sock.settimeout(patience)
-        part = response.read1(1 << 16)
-        if not part:
-            response.close()  # The connection is free for the next one.
-            return b"".join(parts)
-        size += len(part)
-        if size > ANSWER_BYTES_MAX:
-            raise http.client.HTTPException("the answer is larger than ANSWER_BYTES_MAX")
-        parts.append(part)
+            self._pool.give_back(connection)
 
 
 def _unavailable(reply: Reply) -> Unavailable:
     problem = problem_of(reply)
     try:
-        retry_after: Optional[float] = float(reply.headers.get("Retry-After", ""))
+        retry_after: Optional[float] = float(reply.headers.get("retry-after", ""))
     except ValueError:
         retry_after = None
     return Unavailable(f"{reply.status} {problem.code}", retry_after)
