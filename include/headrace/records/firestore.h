@@ -9,30 +9,29 @@
 // What a tenant has is counted in the same Commit, spread over firestore_sums documents, for one
 // alone would bear about one change in a second for long.  Each of them has its part of the
 // tenant's ceiling to fill, and an edit that grows changes one of them; only where a part is used
-// up are all read, and spread anew.  So usage and ceilings are exact, as the port wants them: there
-// is no slack while all who edit a tenant name the same ceiling.  Those that name another for a
-// while, as when it is changed, share out the parts anew in turn, and each holds its own.
+// up are all read, and shared out anew.  So usage and ceilings are exact, as the port wants them:
+// there is no slack.  An edit that names another ceiling than those before shares out as well.
 //
 // Neither a clock of ours nor a memory of what was read counts.  Give the collection no TTL policy:
 // what that removes stays counted.  Exempt its fields from single-field indexes but for `expires`,
 // ascending, by which expired records are found.
 //
-// What a call bills, of documents, and more when it is tried again:
+// What a call bills, of documents, and again when it is tried again:
 //   read      1 read for each key
-//   edit      1 read for each key, and 1; if it changes something 1 write or delete for each key,
-//             and if a tenant's usage changes, 1 write more
-//             where its part of a ceiling is used up: besides, the reads once more, and
-//             firestore_sums reads and writes
+//   edit      1 read for each key, and 1 more; if it changes something, 1 write or delete for each
+//             key, and 1 write more if the tenant's usage changes
+//             where a part of the ceiling is used up: besides, the reads of the keys once more, and
+//             firestore_sums reads and writes in the place of that one write
 //   list      1 read for each key that is listed; at least 1
 //   expired   1 read for each key; at least 1
 //   usage     firestore_sums reads
 //
 // Threads:   as Records.
-// Errors:    as Records.  refused: others changed the same records edit_tries_max times. too_large:
-//            a record that does not fit into a document (1 MiB), an edit that does not fit into a
-//            Commit (10 MiB), or an answer that is not read (64 MiB); nothing was done.  After
-//            store_unavailable an edit may have been made, as its text says, and is not tried
-//            again. open_firestore_records() returns invalid_argument.
+// Errors:    as Records.  refused: others changed the same records edit_tries_max times; nothing
+//            was done.  too_large: a record that does not fit into a document (1 MiB), an edit that
+//            does not fit into a Commit (10 MiB), or an answer that is not read (64 MiB); nothing
+//            was done.  After store_unavailable an edit may have been made, if the text says so,
+//            and is not tried again.  open_firestore_records() returns invalid_argument.
 // Lifetimes: keeps the database alive.  `clock` and `random` must outlive the records.
 #pragma once
 
