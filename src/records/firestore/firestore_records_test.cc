@@ -378,6 +378,25 @@ TEST_F(FirestoreRecordsTest, WhatIsTooLargeIsRefusedByName) {
   EXPECT_EQ(wait(other_->usage(7)).value().records, 3U);
 }
 
+// More than is taken in at once is told by name, and not tried again and again.
+TEST_F(FirestoreRecordsTest, ReadingTooMuchAtOnceIsRefusedByName) {
+  std::vector<RecordKey> keys;
+  for (int i = 0; i < 66; i += 3) {
+    for (int j = i; j < i + 3; ++j) keys.emplace_back(7, "space", std::to_string(j));
+    const Changes large(3, put_of(std::string(firestore_value_bytes_max, 'x')));
+    const auto made = edit(*other_, always(large), {keys.end() - 3, keys.end()});
+    ASSERT_TRUE(made.has_value()) << made.error().what;
+  }
+  proxy().reset_counts();
+  const auto all = wait(records_->read(keys));
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().code, Code::too_large);
+  EXPECT_THAT(all.error().what, HasSubstr("answer_bytes_max"));
+  EXPECT_EQ(proxy().counts().calls["BatchGetDocuments"], 1U);
+  keys.erase(keys.begin() + 3, keys.end());
+  EXPECT_EQ(wait(records_->read(keys)).value().size(), 3U);
+}
+
 // A value that a configuration lets in has room beside the longest key, and what its writer says.
 TEST_F(FirestoreRecordsTest, TheLargestValueFitsUnderTheLongestKey) {
   const RecordKey longest(0xffffffff, std::string(RecordKey::space_bytes_max, '\xff'),
