@@ -55,12 +55,12 @@ TEST(FirestoreRecordPlan, WhatIsKeptIsNotWrittenOver) {
 }
 
 TEST(FirestoreRecordPlan, WhatIsPutTwiceIsAnotherDocument) {
-  const auto document = [](const Kept& kept) {
-    return plan_of_one(kept, putting("v")).writes[0].update().SerializeAsString();
+  const auto replaces = [](const Kept& kept) {
+    const Plan plan = plan_of_one(kept, putting("v"));
+    return plan.writes[0].update().fields().at(field::replaces).integer_value();
   };
-  Kept later = kept_of("v");
-  later.version->nanos += 1000;
-  EXPECT_NE(document(kept_of("v")), document(later));
+  EXPECT_EQ(replaces({}), 0);
+  EXPECT_EQ(replaces(kept_of("v")), 5'000'007);
 }
 
 TEST(FirestoreRecordPlan, GrowthIsWhatIsAddedLessWhatWas) {
