@@ -141,7 +141,7 @@ TEST_P(RecordsContract, RemovingWhatIsNotThereIsNoChange) {
 }
 
 TEST_P(RecordsContract, LargeValuesComeBack) {
-  const std::string large(1 << 20, 'x');
+  const std::string large(under_test().value_bytes(), 'x');
   put(key("a"), large);
   EXPECT_EQ(value(key("a")), large);
   EXPECT_GE(usage().bytes, large.size());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ class RecordsUnderTest {
   [[nodiscard]] virtual Records& records() = 0;
   // Closes them and opens them again; false if nothing of them is left by that.
   virtual bool restart() { return false; }
+  // The largest value that they take.
+  [[nodiscard]] virtual std::size_t value_bytes() const { return 1 << 20; }
   // How often each of eight threads adds to one counter.
   [[nodiscard]] virtual int additions() const { return 1250; }
 };

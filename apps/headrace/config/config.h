@@ -116,9 +116,10 @@ struct MigrationConfig {
 // The cache service: what keeps clients' records, and how they are asked for.
 struct ServiceConfig {
   enum class Records : std::uint8_t {
-    embedded,  // In data_dir, of this process alone.
-    memory,    // Of this process alone, and gone with it.
-    valkey,    // Where [store] is, shared by all instances.
+    embedded,   // In data_dir, of this process alone.
+    memory,     // Of this process alone, and gone with it.
+    valkey,     // Where [store] is, shared by all instances; so it is with ...
+    firestore,  // ... this.
   };
   Records records = Records::embedded;
   bool survives_power_loss = false;          // Else a death of the process alone.

@@ -82,6 +82,40 @@ TEST(ConfigService, RecordsAreWhereTheStoreIs) {
                   "\"valkey\" too"));
 }
 
+TEST(ConfigService, RecordsAreInFirestoreWhereTheStoreIs) {
+  const std::string firestore =
+      "[store]\nkind = \"firestore\"\nproject = \"p\"\n[bus]\nkind = \"none\"\n";
+  const ServiceConfig service = read(firestore + "[service]\n").service.value();
+  EXPECT_EQ(service.records, Kept::firestore);
+  EXPECT_EQ(service.value_bytes_max, 1008u << 10);
+  EXPECT_EQ(read("data_dir = \"d\"\n" + firestore + "[service]\nrecords = \"embedded\"\n")
+                .service->records,
+            Kept::embedded);
+  EXPECT_THAT(faults(firestore + "[service]\nvalue_bytes_max = \"1MiB\"\n"),
+              ElementsAre(HasSubstr("service.value_bytes_max: must be 1008KiB or less in")));
+  EXPECT_THAT(faults(firestore + "[service]\nrecords = \"valkey\"\n"),
+              ElementsAre(HasSubstr("service.records: \"valkey\" is where [store] is")));
+  EXPECT_THAT(
+      faults("data_dir = \"d\"\n[service]\nrecords = \"firestore\"\n"),
+      ElementsAre("h.toml:3:11: service.records: \"firestore\" is where [store] is: set its kind "
+                  "to \"firestore\" too"));
+}
+
+TEST(ConfigService, MemcachedKeepsNoRecords) {
+  const std::string memcached =
+      "[store]\nkind = \"memcached\"\nservers = [\"127.0.0.1:1\"]\n[bus]\nkind = \"none\"\n";
+  EXPECT_THAT(faults("data_dir = \"d\"\n[service]\nrecords = \"memcached\"\n"),
+              ElementsAre("h.toml:3:11: service.records: memcached cannot keep records: it evicts "
+                          "what nobody else has, cannot list it, and cannot change several in one "
+                          "step"));
+  EXPECT_THAT(faults(memcached + "[service]\n"),
+              ElementsAre(HasSubstr("memcached cannot keep records: it evicts")));
+  EXPECT_EQ(read("data_dir = \"d\"\n" + memcached + "[service]\n").service->records,
+            Kept::embedded);
+  EXPECT_THAT(faults("[service]\nrecords = \"disk\"\n"),
+              testing::Contains(HasSubstr("service.records: must be one of \"embedded\"")));
+}
+
 TEST(ConfigService, RecordsNeedAPlaceThatIsNamed) {
   EXPECT_THAT(faults("[service]\n"),
               ElementsAre("h.toml:1:1: service: clients' records need a place: set data_dir; or "

@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "config/parts.h"
 #include "config/section.h"
+#include "headrace/records/firestore.h"
 
 namespace headrace::config {
 
@@ -13,21 +16,62 @@ namespace {
 using Kept = ServiceConfig::Records;
 
 constexpr std::size_t value_bytes_ceiling = 64 << 20;
+constexpr std::string_view on_memcached =
+    "memcached cannot keep records: it evicts what nobody else has, cannot list it, and cannot "
+    "change several in one step";
 
 // Where records are kept unless it is said: where entries are, if that can keep them.
+Kept place_of_store(const Config& config) {
+  if (config.shared_store) return Kept::valkey;
+  return config.firestore_store ? Kept::firestore : Kept::embedded;
+}
+
+Kept read_kind(Kept unless_said, Section& service) {
+  constexpr std::pair<std::string_view, Kept> kinds[] = {{"embedded", Kept::embedded},
+                                                         {"memory", Kept::memory},
+                                                         {"valkey", Kept::valkey},
+                                                         {"firestore", Kept::firestore}};
+  std::string kind;
+  if (!service.text("records", kind)) return unless_said;
+  for (const auto& [name, kept] : kinds) {
+    if (kind == name) return kept;
+  }
+  service.fail("records", kind == "memcached"
+                              ? std::string(on_memcached)
+                              : "must be one of \"embedded\", \"memory\", \"valkey\", "
+                                "\"firestore\", not \"" +
+                                    kind + "\"");
+  return unless_said;
+}
+
 void read_place(const Config& config, ServiceConfig& into, Section& service) {
-  std::string kind = config.shared_store ? "valkey" : "embedded";
-  service.choice("records", kind, {"embedded", "memory", "valkey"});
-  if (kind == "valkey") into.records = Kept::valkey;
-  if (kind == "memory") into.records = Kept::memory;
+  into.records = read_kind(place_of_store(config), service);
   if (into.records == Kept::valkey && !config.shared_store) {
     service.fail("records", "\"valkey\" is where [store] is: set its kind to \"valkey\" too");
   }
-  if (into.records == Kept::embedded && config.data_dir.empty()) {
-    service.fail(
-        "clients' records need a place: set data_dir; or records = \"memory\", and they are gone "
-        "with the process");
+  if (into.records == Kept::firestore && !config.firestore_store) {
+    service.fail("records", "\"firestore\" is where [store] is: set its kind to \"firestore\" too");
   }
+  if (into.records == Kept::embedded && config.data_dir.empty()) {
+    std::string fault =
+        "clients' records need a place: set data_dir; or records = \"memory\", and they are gone "
+        "with the process";
+    if (config.memcached_store) fault += "; " + std::string(on_memcached);
+    service.fail(fault);
+  }
+}
+
+void read_value_bytes_max(ServiceConfig& into, Section& service) {
+  const bool in_documents = into.records == Kept::firestore;
+  const std::size_t most = in_documents ? firestore_value_bytes_max : value_bytes_ceiling;
+  into.value_bytes_max = std::min(into.value_bytes_max, most);
+  if (!service.bytes("value_bytes_max", into.value_bytes_max) || into.value_bytes_max <= most) {
+    return;
+  }
+  service.fail("value_bytes_max",
+               in_documents ? "must be 1008KiB or less in Firestore, of which a document has 1MiB "
+                              "with all else"
+                            : "must be 64MiB or less");
 }
 
 // Left out, the default is as much of a month as may be.
@@ -56,10 +100,7 @@ void read_service(Config& config, Section service, bool is_wanted) {
     service.fail("durability", "is of records = \"embedded\"; others are as durable as they are");
   }
   service.bytes("memory", into.memory_bytes_max, 1 << 20);
-  if (service.bytes("value_bytes_max", into.value_bytes_max) &&
-      into.value_bytes_max > value_bytes_ceiling) {
-    service.fail("value_bytes_max", "must be 64MiB or less");
-  }
+  read_value_bytes_max(into, service);
   read_times_to_live(into, service);
   service.truth("keys_required", into.keys_required);
   service.count("instances", into.instances, 1, 10'000);

@@ -6,6 +6,7 @@
 
 #include "commands/commands.h"
 #include "headrace/records/embedded.h"
+#include "headrace/records/firestore.h"
 #include "headrace/records/valkey.h"
 #include "headrace/sync.h"
 #include "io/address.h"
@@ -69,6 +70,28 @@ Opened open_valkey(const config::Config& config, Runtime& runtime, const Service
   return *std::move(opened);
 }
 
+// In the database of the store, in a collection of their own beside its.
+Opened open_firestore(const config::Config& config, Runtime& runtime) {
+  const config::FirestoreStoreConfig& store = *config.firestore_store;
+  auto database = open_firestore_database(store.database, runtime, runtime, runtime);
+  if (!database) return refused(database.error().what, "Mend [store].");
+  FirestoreRecordsOptions options{.collection = store.options.collection + "-records",
+                                  .answer_within = store.options.answer_within};
+  auto opened = open_firestore_records(*std::move(database), std::move(options), runtime, runtime);
+  if (!opened) return refused(opened.error().what, "Mend [store].");
+  return *std::move(opened);
+}
+
+Opened open_records(const config::Config& config, Runtime& runtime, const Service::Warn& warn) {
+  switch (config.service->records) {
+    case Kept::valkey: return open_valkey(config, runtime, warn);
+    case Kept::firestore: return open_firestore(config, runtime);
+    case Kept::embedded:
+    case Kept::memory: break;
+  }
+  return open_embedded(config, runtime, warn);
+}
+
 // Beyond the loopback nobody comes in without a key.
 bool wants_keys(const config::Config& config) {
   const config::ServiceConfig& service = *config.service;
@@ -120,8 +143,7 @@ std::expected<std::unique_ptr<Service>, Refusal> Service::open(const config::Con
   if (!options) return std::unexpected(std::move(options.error()));
   auto digest = digest_of(config);
   if (!digest) return std::unexpected(std::move(digest.error()));
-  auto records = config.service->records == Kept::valkey ? open_valkey(config, runtime, warn)
-                                                         : open_embedded(config, runtime, warn);
+  auto records = open_records(config, runtime, warn);
   if (!records) return std::unexpected(std::move(records.error()));
   auto service = std::make_unique<Service>(Made());
   service->records_ = std::move(*records);
@@ -183,7 +205,8 @@ std::string place_of_records(const config::Config& config) {
   switch (config.service->records) {
     case Kept::embedded: return "embedded in " + config.data_dir;
     case Kept::memory: return "memory alone";
-    case Kept::valkey: return place_of(config);
+    case Kept::valkey:
+    case Kept::firestore: return place_of(config);
   }
   return "none";
 }

@@ -1,8 +1,9 @@
-// Stands in for Firestore, as source, store and feed, in a program that was built without gRPC: it
-// says so.
+// Stands in for Firestore, as source, store, feed and records, in a program that was built without
+// gRPC: it says so.
 #include <memory>
 
 #include "headrace/feeds/firestore.h"
+#include "headrace/records/firestore.h"
 #include "headrace/sources/firestore.h"
 #include "headrace/stores/firestore.h"
 
@@ -34,6 +35,11 @@ std::shared_ptr<Revisions> revisions_of(std::shared_ptr<FirestoreDatabase>) {
 
 Result<std::unique_ptr<Store>> open_firestore_store(std::shared_ptr<FirestoreDatabase>,
                                                     FirestoreStoreOptions, Clock&, Random&) {
+  return left_out();
+}
+
+Result<std::unique_ptr<Records>> open_firestore_records(std::shared_ptr<FirestoreDatabase>,
+                                                        FirestoreRecordsOptions, Clock&, Random&) {
   return left_out();
 }
 

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "firestore/server_time.h"
 #include "headrace/store.h"
 #include "headrace/time.h"
 #include "headrace/token.h"
-#include "stores/firestore/moment.h"
 
 namespace headrace::firestore {
 

@@ -36,18 +36,7 @@ std::unexpected<Error> contended() {
 }
 
 api::Precondition as_it_was(const SlotRecord& record) {
-  api::Precondition condition;
-  if (record.is_there) {
-    condition.mutable_update_time()->set_seconds(record.version.seconds);
-    condition.mutable_update_time()->set_nanos(record.version.nanos);
-  } else {
-    condition.set_exists(false);
-  }
-  return condition;
-}
-
-api::Precondition not_there() {
-  return as_it_was({});
+  return record.is_there ? still_at(record.version) : not_there();
 }
 
 api::Write removal(std::string name) {
@@ -507,8 +496,11 @@ Task<Result<Store::Page>> FirestoreStore::list(std::string from, std::size_t key
                       "what to list on from is no id of a Firestore store's document; begin anew");
   }
   std::vector<std::string> fields{field::token, field::lives, field::since};
-  std::string after = from.empty() ? std::string() : names_.with_id(from);
-  auto listing = documents_.list(collection_, std::move(after), std::move(fields), keys_max);
+  api::StructuredQuery question = in_order_of_names(collection_, fields, keys_max);
+  if (!from.empty()) {
+    question.mutable_start_at()->add_values()->set_reference_value(names_.with_id(from));
+  }
+  auto listing = documents_.query(std::move(question));
   const Result<Documents::Row> row = co_await std::move(listing);
   if (!row) co_return std::unexpected(row.error());
   Page page;
@@ -544,16 +536,9 @@ namespace headrace {
 Result<std::unique_ptr<Store>> open_firestore_store(std::shared_ptr<FirestoreDatabase> database,
                                                     FirestoreStoreOptions options, Clock& clock,
                                                     Random& random) {
-  const bool is_plain = std::ranges::all_of(options.collection,
-                                            [](char c) { return c > ' ' && c <= '~' && c != '/'; });
-  const bool is_reserved = options.collection == "." || options.collection == ".." ||
-                           options.collection.starts_with("__");
-  if (options.collection.empty() || options.collection.size() > name_bytes_max || !is_plain ||
-      is_reserved) {
-    return failure(
-        Code::invalid_argument,
-        "the collection of a Firestore store has 1 to 64 printable ASCII characters, no "
-        "spaces and no \"/\"; it is not \".\" or \"..\", and does not begin with \"__\"");
+  if (!firestore::is_collection_id(options.collection)) {
+    return failure(Code::invalid_argument, "the collection of a Firestore store " +
+                                               std::string(firestore::collection_id_rule));
   }
   if (options.answer_within <= Duration::zero() || options.watermark_lasts <= Duration::zero() ||
       options.seen_max == 0) {

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "firestore/documents.h"
 #include "headrace/stores/firestore.h"
 #include "stores/firestore/beside.h"
-#include "stores/firestore/documents.h"
 #include "stores/firestore/records.h"
 #include "stores/firestore/seen.h"
 

@@ -23,19 +23,15 @@
 #include <string>
 #include <string_view>
 
+#include "firestore/documents.h"
+#include "firestore/server_time.h"
 #include "headrace/envelope.h"
 #include "headrace/key.h"
 #include "headrace/result.h"
 #include "headrace/store.h"
 #include "headrace/token.h"
-#include "stores/firestore/moment.h"
 
 namespace headrace::firestore {
-
-namespace api = google::firestore::v1;
-
-// Firestore's limit of a document, with its name and the names of its fields.
-inline constexpr std::size_t document_bytes_max = 1 << 20;
 
 namespace field {
 inline constexpr char token[] = "token";
@@ -68,17 +64,6 @@ class Names {
 
  private:
   std::string prefix_;
-};
-
-// A document's update time, which names one state of it: no other has had it.
-struct Version {
-  std::int64_t seconds = 0;
-  std::int32_t nanos = 0;
-
-  [[nodiscard]] static Version of(const google::protobuf::Timestamp& time) {
-    return {.seconds = time.seconds(), .nanos = time.nanos()};
-  }
-  friend bool operator==(const Version&, const Version&) = default;
 };
 
 struct SlotRecord {

@@ -1,28 +1,66 @@
-// stores/firestore/documents.h: documents read together and written together, with their tries.
+// firestore/documents.h: documents read together and written together, with their tries.
 //
 // Threads:   safe from any thread.
 // Errors:    store_unavailable, with what Firestore or gRPC said; or that the last calls were not
-//            answered, and that it is not asked now.
+//            answered, and that it is not asked now.  read(): too_large, for more than is taken in.
 // Lifetimes: keeps the database alive; must outlive its tasks.
 #pragma once
 
+#include <google/firestore/v1/firestore.pb.h>
+
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "firestore/database.h"
+#include "firestore/server_time.h"
 #include "headrace/clock.h"
 #include "headrace/result.h"
 #include "headrace/task.h"
 #include "io/breaker.h"
-#include "stores/firestore/records.h"
 
 namespace headrace::firestore {
+
+namespace api = google::firestore::v1;
+
+// Firestore's limit of a document, with its name and the names of its fields.
+inline constexpr std::size_t document_bytes_max = 1 << 20;
+
+// A document's update time, which names one state of it: no other has had it.
+struct Version {
+  std::int64_t seconds = 0;
+  std::int32_t nanos = 0;
+
+  [[nodiscard]] static Version of(const google::protobuf::Timestamp& time) {
+    return {.seconds = time.seconds(), .nanos = time.nanos()};
+  }
+  friend bool operator==(const Version&, const Version&) = default;
+};
+// Whether a collection may be called so, and the rule in words, as what follows "the collection".
+[[nodiscard]] bool is_collection_id(std::string_view text) noexcept;
+inline constexpr std::string_view collection_id_rule =
+    "has 1 to 64 printable ASCII characters, no spaces and no \"/\"; it is not \".\" or \"..\", "
+    "and does not begin with \"__\"";
+
+// What a write's document must be: in that state.
+[[nodiscard]] api::Precondition still_at(const Version& version);
+// What a write's document must be: not there.
+[[nodiscard]] api::Precondition not_there();
+
+// A question for documents of a collection in the order of their names, which needs no index of
+// its own: at most so many, of which `fields` are all that comes.
+[[nodiscard]] api::StructuredQuery in_order_of_names(const std::string& collection,
+                                                     const std::vector<std::string>& fields,
+                                                     std::size_t documents_max);
 
 // What was read at one moment.
 struct View {
@@ -52,19 +90,18 @@ class Documents {
   [[nodiscard]] Task<Result<View>> read(std::vector<std::string> names,
                                         std::vector<std::string> fields);
 
-  // Up to `documents_max` documents of a collection in the order of their ids, as they were at one
-  // moment: those behind the one that is named `after`, or from the first on.
+  // The documents that a question finds, in its order, as they were at one moment.
   struct Row {
     std::vector<api::Document> found{};
     ServerTime::Bounds now{};  // As in a View.
   };
-  [[nodiscard]] Task<Result<Row>> list(std::string collection, std::string after,
-                                       std::vector<std::string> fields, std::size_t documents_max);
+  [[nodiscard]] Task<Result<Row>> query(api::StructuredQuery question);
 
-  // All of the writes, or none of them.  What was not carried out for sure is tried again; what may
-  // have been, only if it is `repeatable`.
+  // All of the writes, or none of them.  What Firestore has aborted, and so left undone, is tried
+  // again; what may have been carried out only if_unknown: else that it may have been is said in
+  // the error.  by_caller: nothing is tried again, and an abort is told as a failed precondition.
   // REQUIRES: writes is not empty.
-  enum class Repeat : unsigned char { never, if_unknown };
+  enum class Repeat : unsigned char { never, if_unknown, by_caller };
   [[nodiscard]] Task<Result<Committed>> commit(std::vector<api::Write> writes, Repeat repeat);
 
   // Waits before the same is tried for the `round`-th time; false if it is not worth it.

@@ -1,4 +1,4 @@
-// stores/firestore/moment.h: what is known of Firestore's own time between two answers.
+// firestore/server_time.h: what is known of Firestore's own time between two answers.
 //
 // Threads:   ServerTime is safe from any thread; all else are values.
 // Errors:    none.

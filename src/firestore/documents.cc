@@ -1,9 +1,10 @@
-#include "stores/firestore/documents.h"
+#include "firestore/documents.h"
 
 #include <algorithm>
 
 #include "firestore/call.h"
 #include "firestore/status.h"
+#include "headrace/key.h"
 
 namespace headrace::firestore {
 
@@ -21,27 +22,6 @@ bool is_refusal(const grpc::Status& status, const api::CommitRequest& request) {
   const bool has_condition =
       std::ranges::any_of(request.writes(), &api::Write::has_current_document);
   return has_condition && is_failed_precondition(status);
-}
-
-// The order by the documents' names needs no index of its own.
-api::RunQueryRequest query_of(const std::string& database, const std::string& collection,
-                              const std::string& after, const std::vector<std::string>& fields,
-                              std::size_t documents_max) {
-  api::RunQueryRequest request;
-  request.set_parent(database + "/documents");
-  api::StructuredQuery& query = *request.mutable_structured_query();
-  query.add_from()->set_collection_id(collection);
-  for (const std::string& one : fields) {
-    query.mutable_select()->add_fields()->set_field_path(one);
-  }
-  api::StructuredQuery::Order& order = *query.add_order_by();
-  order.mutable_field()->set_field_path("__name__");
-  order.set_direction(api::StructuredQuery::ASCENDING);
-  query.mutable_limit()->set_value(static_cast<std::int32_t>(documents_max));
-  if (after.empty()) return request;
-  query.mutable_start_at()->set_before(false);
-  query.mutable_start_at()->add_values()->set_reference_value(after);
-  return request;
 }
 
 // The answers of a call that ended; none if one is missing.
@@ -63,11 +43,63 @@ std::optional<View> view_of(std::vector<api::BatchGetDocumentsResponse>& respons
   return view;
 }
 
+// By these Firestore says that it has carried out nothing; by others it says nothing.
+bool is_undone(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::INVALID_ARGUMENT:
+    case grpc::NOT_FOUND:
+    case grpc::ALREADY_EXISTS:
+    case grpc::PERMISSION_DENIED:
+    case grpc::UNAUTHENTICATED:
+    case grpc::RESOURCE_EXHAUSTED:
+    case grpc::FAILED_PRECONDITION:
+    case grpc::ABORTED:
+    case grpc::OUT_OF_RANGE:
+    case grpc::UNIMPLEMENTED: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
+
+bool is_collection_id(std::string_view text) noexcept {
+  const bool is_plain =
+      std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
+  const bool is_reserved = text == "." || text == ".." || text.starts_with("__");
+  return !text.empty() && text.size() <= name_bytes_max && is_plain && !is_reserved;
+}
+
+api::Precondition still_at(const Version& version) {
+  api::Precondition condition;
+  condition.mutable_update_time()->set_seconds(version.seconds);
+  condition.mutable_update_time()->set_nanos(version.nanos);
+  return condition;
+}
+
+api::Precondition not_there() {
+  api::Precondition condition;
+  condition.set_exists(false);
+  return condition;
+}
+
+api::StructuredQuery in_order_of_names(const std::string& collection,
+                                       const std::vector<std::string>& fields,
+                                       std::size_t documents_max) {
+  api::StructuredQuery query;
+  query.add_from()->set_collection_id(collection);
+  for (const std::string& one : fields) {
+    query.mutable_select()->add_fields()->set_field_path(one);
+  }
+  api::StructuredQuery::Order& order = *query.add_order_by();
+  order.mutable_field()->set_field_path("__name__");
+  order.set_direction(api::StructuredQuery::ASCENDING);
+  query.mutable_limit()->set_value(static_cast<std::int32_t>(documents_max));
+  return query;
+}
 
 std::unexpected<Error> Documents::failed(const Error& error) {
   if (closing_.stop_requested()) {
-    return failure(Code::store_unavailable, "the Firestore store is closed");
+    return failure(Code::store_unavailable, "what is kept in Firestore was closed here");
   }
   failed_total_.fetch_add(1, std::memory_order_relaxed);
   {
@@ -139,6 +171,13 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
     Task<Result<void>> running = database_->run(call, deadline, stop);
     const Result<void> ran = co_await std::move(running);
     if (!ran) co_return failed(ran.error());
+    if (call.is_too_large()) {
+      turn->answered();
+      co_return failure(Code::too_large,
+                        "the documents that are asked for at once have more than " +
+                            std::to_string(answer_bytes_max >> 20) +
+                            " MiB (answer_bytes_max); ask for fewer");
+    }
     if (call.status().ok()) {
       Moment read_at{};
       std::optional<View> view = view_of(call.responses(), names.size(), read_at);
@@ -159,14 +198,13 @@ Task<Result<View>> Documents::read(std::vector<std::string> names,
   }
 }
 
-Task<Result<Documents::Row>> Documents::list(std::string collection, std::string after,
-                                             std::vector<std::string> fields,
-                                             std::size_t documents_max) {
+Task<Result<Documents::Row>> Documents::query(api::StructuredQuery question) {
   if (closing_.stop_requested()) co_return failed({});
   std::optional<io::Breaker::Turn> turn = breaker_.turn(clock_.now());
   if (!turn) co_return not_asked();
-  const api::RunQueryRequest request =
-      query_of(database_->name(), collection, after, fields, documents_max);
+  api::RunQueryRequest request;
+  request.set_parent(database_->name() + "/documents");
+  *request.mutable_structured_query() = std::move(question);
   const Instant deadline = this->deadline();
   const std::stop_token stop = closing_.get_token();
   for (std::size_t next = 2;; ++next) {
@@ -235,14 +273,17 @@ Task<Result<Committed>> Documents::commit(std::vector<api::Write> writes, Repeat
         outcome.versions.push_back(Version::of(one.update_time()));
       }
     }
-    if (outcome.is_done || is_refusal(call.status(), request)) {
+    const bool is_aborted = call.status().error_code() == grpc::ABORTED;
+    if (outcome.is_done || is_refusal(call.status(), request) ||
+        (is_aborted && repeat == Repeat::by_caller)) {
       succeeded(*turn);
       co_return outcome;
     }
-    const Error error = database_->error_of(call.status(), deadline, stop);
+    Error error = database_->error_of(call.status(), deadline, stop);
+    if (!is_undone(call.status())) error.what += "; whether it was carried out is not known";
     // Firestore says "aborted" of what met others at the same documents, and left it undone.
-    const bool may_retry = call.status().error_code() == grpc::ABORTED ||
-                           (error.code == Code::source_unavailable && repeat == Repeat::if_unknown);
+    const bool may_retry =
+        is_aborted || (error.code == Code::source_unavailable && repeat == Repeat::if_unknown);
     if (!may_retry) co_return failed(error, *turn);
     Task<bool> pausing = database_->pause(next, deadline, stop);
     const bool go_on = co_await std::move(pausing);

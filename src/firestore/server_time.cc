@@ -1,4 +1,4 @@
-#include "stores/firestore/moment.h"
+#include "firestore/server_time.h"
 
 #include <algorithm>
 #include <cstdint>
