@@ -111,9 +111,9 @@ def measure_latencies(targets, arguments):
             rate = SHARE * each.load(arguments.requests)["per_second"]
             took = each.load(arguments.requests, rate=rate)
             taken[name].append(took["p99_us"] / took["p50_us"])
-            print(f"at {rate:6.0f}/s: {name:8} p50 {took['p50_us']:.1f} us  p99 {took['p99_us']:.1f}"
-                  f" us  p99.9 {took['p999_us']:.1f} us  p99/p50 {taken[name][-1]:.2f}",
-                  flush=True)
+            print(f"at {rate:6.0f}/s: {name:8} p50 {took['p50_us']:.1f} us  "
+                  f"p99 {took['p99_us']:.1f} us  p99.9 {took['p999_us']:.1f} us  "
+                  f"p99/p50 {taken[name][-1]:.2f}", flush=True)
     for name, ratios in taken.items():
         print(f"{name} at 70 %: median p99/p50 {statistics.median(ratios):.2f}, "
               f"from {min(ratios):.2f} to {max(ratios):.2f}", flush=True)

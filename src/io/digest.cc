@@ -5,6 +5,8 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 
 namespace headrace::io {
 
@@ -27,11 +29,24 @@ const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
+// OpenSSL looks an algorithm up by its name, under a lock that all threads share, each time unless
+// it is given what was found once.
+const EVP_MD* sha256_found() {
+  static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+  return found;
+}
+
 }  // namespace
 
 std::string sha256(std::string_view text) {
   Digest digest{};
-  SHA256(bytes_of(text), text.size(), digest.data());
+  const EVP_MD* const how = sha256_found();
+  // Without a digest all texts would be the same one.
+  if (how == nullptr ||
+      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, how, nullptr) != 1) {
+    std::fputs("headrace: OpenSSL gives no SHA-256\n", stderr);
+    std::abort();
+  }
   return in_hex(digest);
 }
 
