@@ -53,6 +53,16 @@ class SessionWrites:
             thread.join()
 
 
+class Configured(harness.Case):
+    def test_how_long_values_live_is_as_configured(self):
+        self.standard(top='[service]\nttl_default = "90s"\nttl_max = "1h"\n')
+        server = self.serve()
+        self.assertEqual(server.ask("PUT", "/v1/kv/web/a", 1)[0], 201)
+        left = int(server.ask("GET", "/v1/kv/web/a")[1]["Expires-In"])
+        self.assertTrue(60_000 < left <= 90_000, left)
+        self.assertEqual(server.ask("PUT", "/v1/kv/web/a?ttl=3601", 1)[0], 400)
+
+
 class KilledServer(ServiceCase):
     def test_acknowledged_sessions_are_there_after_a_kill(self):
         server = self.start()

@@ -98,7 +98,9 @@ Outcome<IdentityRef> Admission::admit(const wire::Request& request, std::string_
   }
   auto who = doorkeeper_->admit(*key);
   if (who) return *std::move(who);
-  if (who.error().code != Code::not_allowed) return std::unexpected(problem_of(who.error()));
+  if (who.error().code != Code::not_allowed) {
+    return std::unexpected(problem_of_records(who.error()));
+  }
   return std::unexpected(refusal(*key, peer));
 }
 

@@ -6,7 +6,7 @@
 //
 // Threads:   any.
 // Errors:    problems: missing-credentials, invalid-credentials, token-in-query, quota-exceeded (an
-//            address that has sent too many keys that do not hold), store-unavailable (nobody can
+//            address that has sent too many keys that do not hold), records-unavailable (nobody can
 //            say now).  None repeats what was sent.
 // Lifetimes: borrows the doorkeeper.
 #pragma once

@@ -96,12 +96,12 @@ constexpr auto kinds = std::to_array<ProblemKind>({
      "It was reached, and what it said is an error; the detail tells it."},
     {"source-unavailable", 503, true, "The source cannot be reached",
      "Nothing is known of the entity, not even that there is none.  Try again later."},
-    {"store-unavailable", 503, true, "The store cannot be reached",
+    {"store-unavailable", 503, true, "The store of what is cached cannot be reached",
      "A policy whose level is linearizable or critical is written under a guard in the store, and "
      "so is what a client guards.  Without it nothing was changed.  Try again later."},
     {"records-unavailable", 503, true, "The records cannot be reached",
-     "Nobody can say now what is kept there, not even that there is nothing.  A change may have "
-     "been made or not.  Try again later."},
+     "Nobody can say now what is kept there, not even that there is nothing, nor whether a key "
+     "holds.  A change may have been made or not.  Try again later."},
     {"overloaded", 503, true, "A limit was reached",
      "Slow down; the header Retry-After says for how long."},
     {"draining", 503, true, "The server is shutting down", "Ask another instance."},

@@ -57,7 +57,8 @@ using Outcome = std::expected<T, Problem>;
 
 // What an error of the engine means to a client.
 [[nodiscard]] Problem problem_of(const Error& error);
-// What an error of clients' records means to them.
+// What an error of the records of clients, their sessions and their keys means to them: their
+// outage is said in one way, and is not one of the store of what is cached.
 [[nodiscard]] Problem problem_of_records(const Error& error);
 [[nodiscard]] std::string_view problem_code_of(Code code) noexcept;
 // What a request that is none deserves.

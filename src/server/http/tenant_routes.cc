@@ -28,7 +28,7 @@ Problem problem_of_change(const Error& error) {
     case Code::invalid_argument: return {.code = "validation", .detail = error.what};
     case Code::not_allowed:
     case Code::refused: return {.code = "conflict", .detail = error.what};
-    default: return problem_of(error);
+    default: return problem_of_records(error);
   }
 }
 

@@ -129,9 +129,23 @@ TEST_F(TenantRoutesTest, AnOutageIsNotAWrongKey) {
   const std::string key = create_key(R"("tenant":"shop")");
   EXPECT_TRUE(eventually([&] { return get("/v1/whoami", key).status == 503; }));
   const auto unsure = get("/v1/whoami", key);
-  EXPECT_EQ(code_of(unsure), "store-unavailable");
+  EXPECT_EQ(code_of(unsure), "records-unavailable");
   EXPECT_TRUE(unsure.header("retry-after"));
   EXPECT_EQ(get("/v1/whoami", root).status, 200);
+}
+
+TEST_F(TenantRoutesTest, AnOutageOfTheRecordsIsSaidInOneWay) {
+  serve();
+  create_tenant("shop");
+  records.fails = true;
+  records.peeks = false;
+  for (const auto& answer : {ask("POST", "/v1/admin/tenants", R"({"name":"other"})", root),
+                             ask("POST", "/v1/admin/keys", R"({"tenant":"shop"})", root),
+                             get("/v1/admin/events", root)}) {
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(code_of(answer), "records-unavailable");
+    EXPECT_TRUE(answer.header("retry-after"));
+  }
 }
 
 // Everything that the operator has, with a tenant's key.
