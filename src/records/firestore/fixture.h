@@ -50,7 +50,7 @@ class Collection {
   // Through the proxy.
   std::unique_ptr<Records> open() { return open(proxy->address(), runtime); }
   std::unique_ptr<Records> open(const std::string& address, Runtime& on) {
-    return open(address, on, {.collection = id, .answer_within = std::chrono::seconds(20)});
+    return open(address, on, {.collection = id, .answer_within = std::chrono::seconds(60)});
   }
   std::unique_ptr<Records> open(const std::string& address, Runtime& on,
                                 FirestoreRecordsOptions options) {
