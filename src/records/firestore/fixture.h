@@ -15,6 +15,7 @@
 #include "headrace/records/firestore.h"
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
+#include "kit/eventually.h"
 #include "kit/firestore_emulator.h"
 #include "kit/firestore_proxy.h"
 #include "records/firestore/names.h"
@@ -42,8 +43,9 @@ class Collection {
     const auto putting = [](const std::vector<RecordRef>&) {
       return std::vector<Records::Change>{{.what = Records::Change::What::put, .record = {}}};
     };
-    EXPECT_TRUE(wait(warming->edit(keys, putting, {})).has_value());
-    EXPECT_TRUE(wait(warming->list(key, "", 1)).has_value());
+    EXPECT_TRUE(
+        kit::eventually([&] { return wait(warming->edit(keys, putting, {})).has_value(); }));
+    EXPECT_TRUE(kit::eventually([&] { return wait(warming->list(key, "", 1)).has_value(); }));
     warming->close();
   }
 
