@@ -216,15 +216,15 @@ TEST_F(FirestoreRecordsTest, UsageIsExactWhoeverShrinksAndGrowsMeanwhile) {
   const std::vector<RecordKey> keys{second};
   const auto left = held_at(At::request, records_->edit(keys, always({put_of("22")}), {}), [&] {
     EXPECT_TRUE(edit(*other_, always({removal()})).has_value());
-    for (int i = 0; i < 40; ++i) put_beside("333", third);
-    for (int i = 0; i < 40; ++i) put_beside("4", {7, "space", std::to_string(i)});
+    for (int i = 0; i < 20; ++i) put_beside("333", third);
+    for (int i = 0; i < 20; ++i) put_beside("4", {7, "space", std::to_string(i)});
   });
   ASSERT_TRUE(left.has_value()) << left.error().what;
   const auto usage = wait(other_->usage(7)).value();
-  EXPECT_EQ(usage.records, 42U);
+  EXPECT_EQ(usage.records, 22U);
   std::uint64_t bytes =
       charged_bytes("second", {.value = "22"}) + charged_bytes("third", {.value = "333"});
-  for (int i = 0; i < 40; ++i) bytes += charged_bytes(std::to_string(i), {.value = "4"});
+  for (int i = 0; i < 20; ++i) bytes += charged_bytes(std::to_string(i), {.value = "4"});
   EXPECT_EQ(usage.bytes, bytes);
 }
 

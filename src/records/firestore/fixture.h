@@ -15,6 +15,7 @@
 #include "headrace/records/firestore.h"
 #include "headrace/runtime.h"
 #include "headrace/sync.h"
+#include "kit/eventually.h"
 #include "kit/firestore_emulator.h"
 #include "kit/firestore_proxy.h"
 #include "records/firestore/names.h"
@@ -42,15 +43,16 @@ class Collection {
     const auto putting = [](const std::vector<RecordRef>&) {
       return std::vector<Records::Change>{{.what = Records::Change::What::put, .record = {}}};
     };
-    EXPECT_TRUE(wait(warming->edit(keys, putting, {})).has_value());
-    EXPECT_TRUE(wait(warming->list(key, "", 1)).has_value());
+    EXPECT_TRUE(
+        kit::eventually([&] { return wait(warming->edit(keys, putting, {})).has_value(); }));
+    EXPECT_TRUE(kit::eventually([&] { return wait(warming->list(key, "", 1)).has_value(); }));
     warming->close();
   }
 
   // Through the proxy.
   std::unique_ptr<Records> open() { return open(proxy->address(), runtime); }
   std::unique_ptr<Records> open(const std::string& address, Runtime& on) {
-    return open(address, on, {.collection = id, .answer_within = std::chrono::seconds(20)});
+    return open(address, on, {.collection = id, .answer_within = std::chrono::seconds(60)});
   }
   std::unique_ptr<Records> open(const std::string& address, Runtime& on,
                                 FirestoreRecordsOptions options) {
