@@ -4,8 +4,6 @@
 const { Endpoint, isAbsent, sound } = require("./endpoint.cjs");
 const { CacheUnavailable, Unavailable } = require("./errors.cjs");
 
-const DEFAULT_TTL = 2_592_000; // Seconds: 30 days.
-
 class CacheClient {
   #namespace;
 
@@ -50,9 +48,11 @@ class CacheClient {
     return found.value;
   }
 
-  // Keeps a value for `ttl` seconds; null: for good, if the server allows it.
-  async set(key, value, { ttl = DEFAULT_TTL } = {}) {
-    sound(await this.#ask("PUT", "kv", key, `?ttl=${ttl === null ? "none" : ttl}`, {
+  // Keeps a value for `ttl` seconds; null: for good, if the server allows it; left out: as long as
+  // the server is set to.
+  async set(key, value, { ttl } = {}) {
+    const query = ttl === undefined ? "" : `?ttl=${ttl === null ? "none" : ttl}`;
+    sound(await this.#ask("PUT", "kv", key, query, {
       body: JSON.stringify(value), headers: { "content-type": "application/json" },
     }));
   }

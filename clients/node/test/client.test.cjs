@@ -47,6 +47,16 @@ test("what may be repeated is asked again, with the key, and nothing else", asyn
   assert.equal(asked[2].headers.authorization, "Bearer k");
 });
 
+test("a value lives as long as its writer says, or as the server is set", async (t) => {
+  const { asked, url } = await scripted(t, ...Array(3).fill([201, {}, ""]));
+  const cache = new CacheClient({ endpoint: url, timeoutMs: 20_000 });
+  await cache.set("k", 1);
+  await cache.set("k", 1, { ttl: 1.5 });
+  await cache.set("k", 1, { ttl: null });
+  assert.deepEqual(asked.map((one) => one.line),
+    ["", "?ttl=1.5", "?ttl=none"].map((query) => `PUT /v1/kv/default/k${query}`));
+});
+
 test("a write that adds is not sent twice", async (t) => {
   const { asked, url } = await scripted(t, null, ok({}));
   const sessions = new SessionClient(new Endpoint(url, { timeoutMs: 20_000 }), "web");

@@ -229,6 +229,7 @@ class Cache(CacheCase):
         self.assertEqual(headers["Content-Type"], "application/json")
         self.assertEqual(self.server.asked[1][0], "PUT /v1/kv/default/k?ttl=none")
         self.assertEqual(self.server.asked[2][1]["If-None-Match"], "*")
+        self.assertEqual(self.server.asked[2][0], "PUT /v1/kv/default/k")  # As the server is set.
 
     def test_the_rest_of_the_first_interface(self):
         cache = self.cache(ok({"deleted": True}), (200, {}, b""), (404, {}, b""),

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import re
@@ -22,8 +23,16 @@ from typing import Any, Callable, Dict, Mapping, Optional, Union
 from .errors import CacheUnavailable, Unavailable
 from .transport import Endpoint, Reply, is_absent, problem_of
 
-DEFAULT_TTL = 2592000  # Seconds: 30 days.
 LOCKS_MAX = 1024  # Keys that are computed at once; of more, two may share a lock.
+
+
+class ServerTtl(enum.Enum):
+    """How long the server keeps a value of which nobody says how long."""
+    DEFAULT = "default"
+
+
+# Seconds; None: for good, if the server allows it.
+Ttl = Union[None, float, ServerTtl]
 
 
 @dataclass(frozen=True)
@@ -95,14 +104,15 @@ class CacheClient:
             raise found
         return found.value if isinstance(found, Hit) else default
 
-    def set(self, key: str, value: Any, ttl: Optional[float] = DEFAULT_TTL,
+    def set(self, key: str, value: Any, ttl: Ttl = ServerTtl.DEFAULT,
             if_absent: bool = False) -> bool:
-        """Keeps a value of JSON for `ttl` seconds; None: for good, if the server allows it.  False
-        only if it was to be made, and is there already."""
+        """Keeps a value of JSON.  False only if it was to be made, and is there already."""
         headers = {"Content-Type": "application/json"}
         if if_absent:
             headers["If-None-Match"] = "*"
-        query = "?ttl=" + ("none" if ttl is None else f"{ttl:.3f}")
+        query = ""
+        if not isinstance(ttl, ServerTtl):
+            query = "?ttl=" + ("none" if ttl is None else f"{ttl:.3f}")
         body = json.dumps(value, allow_nan=False).encode()
         reply = self._tolerant("PUT", "kv", key, query, body, headers, repeatable=not if_absent)
         if reply is None or (if_absent and reply.status == 412):
@@ -141,7 +151,7 @@ class CacheClient:
         return 0
 
     def get_or_fetch(self, key: str, fetch: Callable[[], Any],
-                     ttl: Optional[float] = DEFAULT_TTL) -> Any:
+                     ttl: Ttl = ServerTtl.DEFAULT) -> Any:
         """The value; if there is none, what `fetch` returns, which is kept.  One thread of this
         process at a time fetches a key.  Without the server every call fetches."""
         found = self.lookup(key)
