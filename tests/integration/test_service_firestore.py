@@ -33,6 +33,9 @@ class RecordsOnFirestore(ServiceCase):
         self.emulator.start()
         self.store = STORE.format(address=self.emulator.address)
         self.here, self.there = self.start(), self.start()
+        root = {"Authorization": f"Bearer {self.root}"}
+        self.wait_until(lambda: self.here.ask("GET", "/v1/admin/tenants", headers=root)[0] == 200,
+                        "the emulator is warm")
         self.text, _ = self.tenant(self.here, "shop")
         self.wait_until(lambda: self.ask(self.there, "GET", "/v1/kv/web/none")[0] == 404,
                         "the other knows it")
