@@ -14,8 +14,9 @@ namespace headrace::resp {
 
 namespace {
 
+// What began a little after `now` says has lasted no time.
 std::int64_t whole_seconds(Duration duration) {
-  return std::chrono::floor<std::chrono::seconds>(duration).count();
+  return std::max<std::int64_t>(0, std::chrono::floor<std::chrono::seconds>(duration).count());
 }
 
 std::string user_of(const Card& card) {

@@ -69,7 +69,7 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
       my.is_sending_ = true;
       my.going_.swap(my.out_);
       const Result<void> wrote =
-          co_await my.connection_.write(my.going_, clock.now() + my.limits_.write_within);
+          co_await my.connection_.write(my.going_, clock.now_at_most() + my.limits_.write_within);
       my.is_sending_ = false;
       my.going_.clear();
       if (!wrote) co_return;
@@ -99,7 +99,7 @@ Task<void> Session::run(std::shared_ptr<Session> self) {
     if (!got || *got == 0) co_return;
     my.end_ += *got;
     my.filled_ = *got == room;
-    my.client_.card->active.store(clock.now(), std::memory_order_relaxed);
+    my.client_.card->active.store(clock.now_at_most(), std::memory_order_relaxed);
   }
   if (my.refused_) {
     auto lingering = linger(self);
@@ -411,7 +411,7 @@ std::size_t Session::make_room() {
 
 // A command has its time as a whole: one byte now and then does not prolong it.
 Instant Session::read_deadline() {
-  const Instant now = service_.ports.clock.now();
+  const Instant now = service_.ports.clock.now_at_most();
   const bool is_inside = end_ > 0;
   is_waiting_ = !is_inside;
   if (is_waiting_ && is_draining_) connection_.close();
