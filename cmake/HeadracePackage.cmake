@@ -15,8 +15,8 @@ foreach(library IN ITEMS allowance cache merge revision io records_embedded stor
   endif()
 endforeach()
 
-# A program that does so is built and run; once is enough, so not under a sanitizer.  It does without
-# Firestore, whose generated sources would take most of the time.
+# A program that does so is built and run; once is enough, so not under a sanitizer.  It does
+# without Firestore, whose generated sources would take most of the time.
 if(HEADRACE_TESTS AND NOT HEADRACE_SANITIZE AND TARGET headrace_cache AND TARGET headrace_io
    AND TARGET headrace_sources_function)
   add_test(NAME package_add_subdirectory
