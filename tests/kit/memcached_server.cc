@@ -93,23 +93,8 @@ bool MemcachedServer::answers() const {
 }
 
 std::string MemcachedServer::command(std::string_view line, std::optional<std::string_view> body) {
-  constexpr int tries = 2;  // The connection may have died with the server that was restarted.
-  std::string fault;
-  for (int i = 0; i < tries; ++i) {
-    const bool was_open = client_.has_value();
-    if (!was_open) {
-      Result<BlockingSocket> made = connect();
-      if (!made) return "!" + made.error().what;
-      client_.emplace(std::move(*made));
-    }
-    Result<std::string> said = ask(*client_, line, body);
-    if (said) return *std::move(said);
-    fault = said.error().what;
-    const bool again = was_open && said.error().code != Code::timed_out;
-    client_.reset();
-    if (!again) break;
-  }
-  return "!" + fault;
+  return client_.ask([this] { return connect(); },
+                     [&](BlockingSocket& socket) { return ask(socket, line, body); });
 }
 
 std::string MemcachedServer::stat(std::string_view name) {
@@ -122,17 +107,17 @@ std::string MemcachedServer::stat(std::string_view name) {
 }
 
 void MemcachedServer::kill() {
-  client_.reset();
+  client_.close();
   process_.kill();
 }
 
 Result<int> MemcachedServer::stop() {
-  client_.reset();
+  client_.close();
   return process_.stop();
 }
 
 Result<void> MemcachedServer::restart() {
-  client_.reset();
+  client_.close();
   return process_.restart();
 }
 

@@ -14,6 +14,7 @@
 #include "headrace/result.h"
 #include "kit/blocking_socket.h"
 #include "kit/server_process.h"
+#include "kit/steady.h"
 
 namespace headrace::kit {
 
@@ -57,7 +58,7 @@ class MemcachedServer {
 
   const MemcachedOptions options_;
   ServerProcess process_;
-  std::optional<BlockingSocket> client_;
+  Steady<BlockingSocket> client_;
 };
 
 }  // namespace headrace::kit
