@@ -57,14 +57,16 @@ TEST(RespRequestTest, BytesComeInAnyPieces) {
 // What came whole is read in another way than what came in pieces, and means the same.
 TEST(RespRequestTest, AWholeCommandMeansWhatItsPiecesDo) {
   RespRequestLimits limits{.args_max = 3, .bulk_bytes_max = 12, .request_bytes_max = 40};
-  const std::vector<std::string> commands = {"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
-                                             "*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n",
-                                             "*1\r\n$12\r\nabcdefghijkl\r\n",
-                                             "*1\r\n$13\r\nabcdefghijklm\r\n",
-                                             "*4\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
-                                             "*2\r\n$9\r\nabcdefghi\r\n$9\r\nabcdefghi\r\n",
-                                             "*1\r\n$1000000000\r\na\r\n",
-                                             "*0\r\n$1\r\n"};
+  const std::vector<std::string> commands = {
+      "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+      "*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n",
+      "*1\r\n$12\r\nabcdefghijkl\r\n",
+      "*1\r\n$13\r\nabcdefghijklm\r\n",
+      "*4\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+      "*2\r\n$9\r\nabcdefghi\r\n$9\r\nabcdefghi\r\n",
+      "*1\r\n$1000000000\r\na\r\n",
+      "*0\r\n$1\r\n",
+      "*3\r\n$9\r\nabcdefghi\r\n$9\r\nabcdefghi\r\n$9\r\nabcdefghi\r\n"};
   int done = 0;
   for (const std::string& command : commands) {
     for (std::size_t at = 0; at <= command.size(); ++at) {
