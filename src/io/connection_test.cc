@@ -15,6 +15,7 @@
 #include "headrace/sync.h"
 #include "io/listener.h"
 #include "io/loops.h"
+#include "kit/blocking_socket.h"
 #include "kit/eventually.h"
 
 namespace headrace::io {
@@ -142,6 +143,22 @@ TEST_F(ConnectionTest, TheEndOfTheStreamIsNoError) {
   EXPECT_EQ(wait(read_once(connect_here(), soon())).value(), 0U);
 }
 
+// The kernel tells of both at once, and then of nothing more.
+TEST_F(ConnectionTest, TheEndThatCameWithTheLastBytesIsFound) {
+  listen([this](Connection connection) {
+    kept.push_back(std::make_shared<Connection>(std::move(connection)));
+  });
+  {
+    auto client = kit::BlockingSocket::connect(listener->address().port).value();
+    ASSERT_TRUE(client.send("last words"));
+  }
+  ASSERT_TRUE(eventually([this] { return listener->connections() == 1; }));
+  listener->close();  // What it has accepted is in `kept`.
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(wait(read_once(kept[0], soon())).value(), 10U);
+  EXPECT_EQ(wait(read_once(kept[0], runtime.now() + seconds(2))).value_or(99), 0U);
+}
+
 TEST_F(ConnectionTest, AReadEndsAtItsDeadlineAndTheConnectionCanStillBeWrittenTo) {
   listen_echo();
   const auto connection = connect_here();
@@ -186,6 +203,59 @@ TEST_F(ConnectionTest, CloseEndsWhatIsAwaited) {
   connection->close();
   EXPECT_EQ(ended.get_future().get(), Code::closed);
   EXPECT_EQ(wait(read_once(connection, soon())).error().code, Code::closed);
+}
+
+TEST_F(ConnectionTest, CloseEndsAWriteThatNobodyReads) {
+  listen([this](Connection connection) {
+    kept.push_back(std::make_shared<Connection>(std::move(connection)));
+  });
+  const auto connection = connect_here();
+  std::promise<Code> ended;
+  start(write_all(connection, std::string(64 << 20, 'x'), soon()),
+        [&ended](const Result<void>& wrote) {
+          ended.set_value(wrote ? Code::damaged : wrote.error().code);
+        });
+  connection->close();
+  EXPECT_EQ(ended.get_future().get(), Code::closed);
+  ASSERT_TRUE(eventually([this] { return listener->connections() == 1; }));
+  listener->close();
+}
+
+Task<void> read_and_drop(std::shared_ptr<Connection> connection, std::shared_ptr<Connection>& other,
+                         Instant deadline) {
+  char room[16];
+  (void)co_await connection->read_some(room, sizeof room, deadline);
+  other.reset();
+}
+
+// Both have news when the loop looks, and who hears its own first ends the other: the address
+// sanitizer sees it if that one is told still.
+TEST_F(ConnectionTest, OneThatIsGoneIsToldNothing) {
+  Runtime single({.threads = 1});
+  std::vector<std::shared_ptr<Connection>> here;  // Of the loop alone.
+  auto both = Listener::open(single, {.address = {"127.0.0.1", 0}}, [&](Connection connection) {
+                here.push_back(std::make_shared<Connection>(std::move(connection)));
+              }).value();
+  auto first = kit::BlockingSocket::connect(both->address().port).value();
+  auto second = kit::BlockingSocket::connect(both->address().port).value();
+  ASSERT_TRUE(eventually([&] { return both->connections() == 2; }));
+  std::promise<void> reads;
+  std::promise<void> have_spoken;
+  std::promise<void> dropped;
+  single.post([&] {
+    start(read_and_drop(here[0], here[1], soon()), [&dropped] { dropped.set_value(); });
+    reads.set_value();
+    have_spoken.get_future().wait();
+  });
+  reads.get_future().wait();
+  EXPECT_TRUE(first.send("x"));
+  EXPECT_TRUE(second.send("x"));
+  have_spoken.set_value();
+  dropped.get_future().wait();
+  EXPECT_FALSE(second.read_some()) << "it was closed";
+  single.post([&] { here.clear(); });
+  EXPECT_TRUE(eventually([&] { return both->connections() == 0; }));
+  both.reset();
 }
 
 TEST_F(ConnectionTest, ARestingConnectionKnowsWhetherItIsOfUse) {

@@ -1,6 +1,6 @@
 // io/loops.h: the event loops behind a Runtime, one per thread.
 //
-// Threads:   every member may be called from any thread.
+// Threads:   every member may be called from any thread, but for readiness_at().
 // Errors:    none.
 // Lifetimes: as the Runtime.  What is still queued when the loops are destroyed is destroyed unrun.
 #pragma once
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "headrace/runtime.h"
+#include "io/readiness.h"
 #include "io/timers.h"
 
 namespace headrace {
@@ -32,6 +33,8 @@ class Runtime::Loops {
   [[nodiscard]] boost::asio::io_context& at(std::size_t i) noexcept { return loops_[i]->context; }
   // The loop of this thread, or, on any other thread, each in its turn.
   [[nodiscard]] boost::asio::io_context& next() noexcept { return chosen().context; }
+  // What tells that loop's sockets their news; for that loop's thread.
+  [[nodiscard]] io::Readiness& readiness_at(std::size_t i) noexcept { return loops_[i]->readiness; }
   // The number of this thread's loop; none on a thread that is not one of these.
   [[nodiscard]] std::optional<std::size_t> current() const noexcept;
 
@@ -44,11 +47,14 @@ class Runtime::Loops {
   struct Loop {
     Loop(std::size_t number, std::size_t count);
     void watch_timers();
+    void watch_sockets();
 
     io::Timers timers;
+    io::Readiness readiness;
     boost::asio::io_context context{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy;
     boost::asio::posix::stream_descriptor timer_ready;
+    boost::asio::posix::stream_descriptor news_ready;
   };
 
   [[nodiscard]] Loop& chosen() noexcept;

@@ -40,8 +40,10 @@ void take_no_signals() {
 Runtime::Loops::Loop::Loop(std::size_t number, std::size_t count)
     : timers(count + number, count),
       busy(context.get_executor()),
-      timer_ready(context, timers.descriptor()) {
+      timer_ready(context, timers.descriptor()),
+      news_ready(context, readiness.descriptor()) {
   watch_timers();
+  watch_sockets();
 }
 
 void Runtime::Loops::Loop::watch_timers() {
@@ -54,6 +56,15 @@ void Runtime::Loops::Loop::watch_timers() {
                          });
 }
 
+void Runtime::Loops::Loop::watch_sockets() {
+  news_ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                        [this](const boost::system::error_code& error) {
+                          if (error) return;
+                          readiness.look();
+                          watch_sockets();
+                        });
+}
+
 Runtime::Loops::Loops(std::size_t threads) {
   for (std::size_t i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>(i, threads));
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i); });
@@ -61,8 +72,11 @@ Runtime::Loops::Loops(std::size_t threads) {
 
 Runtime::Loops::~Loops() {
   stop();
-  // The timers own their descriptor.
-  for (const auto& loop : loops_) loop->timer_ready.release();
+  // Who made a descriptor closes it.
+  for (const auto& loop : loops_) {
+    loop->timer_ready.release();
+    loop->news_ready.release();
+  }
 }
 
 void Runtime::Loops::run(std::size_t number) {

@@ -1,12 +1,13 @@
 #include "io/stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <cassert>
 #include <cerrno>
 #include <utility>
@@ -17,15 +18,30 @@ namespace headrace::io {
 
 namespace asio = boost::asio;
 
+namespace {
+
+ErrorCode last_error() {
+  return {errno, boost::system::system_category()};
+}
+bool must_wait() {
+  return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+}  // namespace
+
 Stream::Stream(Runtime& runtime, std::size_t loop)
-    : Stream(runtime, loop, Tcp::socket(runtime.loops().at(loop)), [] {}) {}
+    : runtime_(runtime), loop_(loop), on_end_([] {}) {}
 
 Stream::Stream(Runtime& runtime, std::size_t loop, Tcp::socket socket,
                std::move_only_function<void()> on_end)
-    : runtime_(runtime), loop_(loop), socket_(std::move(socket)), on_end_(std::move(on_end)) {}
+    : runtime_(runtime), loop_(loop), on_end_(std::move(on_end)) {
+  (void)adopt(std::move(socket));  // Without a socket all that is begun fails.
+}
 
 Stream::~Stream() {
   if (timer_ != Executor::TimerId::none) runtime_.cancel(timer_);
+  if (home_is_here()) shut();
+  if (socket_ >= 0) ::close(socket_);  // The loop has ended, and looks no more.
   on_end_();
 }
 
@@ -69,11 +85,10 @@ void Stream::look_at_deadlines() {
     ErrorCode ignored;
     // Half a write cannot be gone on from; after a read that came to nothing, one may write still.
     if (resolver_) resolver_->cancel();
-    if (writing.awaiting || opening_) {
-      socket_.close(ignored);
-    } else {
-      socket_.cancel(ignored);
-    }
+    if (connecting_) connecting_->close(ignored);
+    if (writing.awaiting || opening_) shut();
+    if (reading.late || socket_ < 0) cancel(reading);
+    if (writing.late || socket_ < 0) cancel(writing);
     return;
   }
   const Instant next = std::min(reading.deadline, writing.deadline);
@@ -82,7 +97,7 @@ void Stream::look_at_deadlines() {
 
 void Stream::open(const Address& to, std::shared_ptr<TlsTrust> trust) {
   opening_ = true;
-  to_ = to;
+  address_ = to;
   trust_ = std::move(trust);
   ErrorCode error;
   const auto ip = asio::ip::make_address(to.host, error);
@@ -101,79 +116,131 @@ void Stream::open(const Address& to, std::shared_ptr<TlsTrust> trust) {
 
 void Stream::connect(const Tcp::resolver::results_type& found) {
   if (closed || reading.late) return end(reading, asio::error::operation_aborted, 0);
-  asio::async_connect(socket_, found, [this](const ErrorCode& failed, const Tcp::endpoint&) {
-    if (failed) return end(reading, failed, 0);
-    ErrorCode ignored;
-    socket_.set_option(Tcp::no_delay(true), ignored);
+  connecting_.emplace(context());
+  asio::async_connect(*connecting_, found, [this](ErrorCode error, const Tcp::endpoint&) {
+    if (!error) error = adopt(std::move(*connecting_));
+    connecting_.reset();
+    if (error) return end(reading, error, 0);
+    const int yes = 1;
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (!trust_) return end(reading, {}, 0);
     shake_hands();
   });
 }
 
+ErrorCode Stream::adopt(Tcp::socket socket) {
+  ErrorCode error;
+  const int descriptor = socket.release(error);
+  if (error) return error;
+  error = runtime_.loops().readiness_at(loop_).add(descriptor, *this);
+  if (error) {
+    ::close(descriptor);
+  } else {
+    socket_ = descriptor;
+  }
+  return error;
+}
+
 void Stream::shake_hands() {
-  tls_.emplace(socket_, trust_->context(), to_.host);
-  take(reading, [this] { return tls_->shake_hands(); });
+  tls_.emplace(socket_, trust_->context(), address_.host);
+  take(reading, &Stream::greet_sealed);
 }
 
 void Stream::greet(SSL_CTX& identity) {
   opening_ = true;
   tls_.emplace(socket_, identity);
-  take(reading, [this] { return tls_->shake_hands(); });
+  take(reading, &Stream::greet_sealed);
 }
 
 // What is over at once ends in a turn of its own: who awaits it may begin the next, and the next,
 // on one stack.
-template <class Step>
 void Stream::take(Operation& operation, Step step) {
-  const Tls::Step taken = step();
-  if (!taken.is_over()) return take_when(taken.state, operation, std::move(step));
-  asio::post(context(), [this, &operation, taken] { end(operation, taken.error, taken.bytes); });
+  operation.step = step;
+  const Tls::Step taken = (this->*step)();
+  if (!taken.is_over()) return wait_for(operation, taken.state);
+  end_in_a_turn(operation, taken.error, taken.bytes);
 }
 
-template <class Step>
-void Stream::take_when(Tls::State wanted, Operation& operation, Step step) {
-  const auto what =
-      wanted == Tls::State::wants_read ? Tcp::socket::wait_read : Tcp::socket::wait_write;
-  socket_.async_wait(what, [this, &operation, step](const ErrorCode& error) mutable {
-    if (error) return end(operation, error, 0);
-    const Tls::Step taken = step();
-    if (taken.is_over()) return end(operation, taken.error, taken.bytes);
-    take_when(taken.state, operation, std::move(step));
-  });
+void Stream::wait_for(Operation& operation, Tls::State wanted) {
+  operation.awaits = wanted == Tls::State::wants_read ? Awaits::bytes : Awaits::room;
+}
+
+void Stream::end_in_a_turn(Operation& operation, ErrorCode error, std::size_t bytes) {
+  asio::post(context(), [this, &operation, error, bytes] { end(operation, error, bytes); });
+}
+
+void Stream::on_news(Readiness::News news) {
+  const auto self = shared_from_this();
+  can_read_ = can_read_ || news.can_read;
+  has_ended_ = has_ended_ || news.has_ended;
+  for (Operation* const each : {&reading, &writing}) {
+    const bool is_there = (each->awaits == Awaits::bytes && news.can_read) ||
+                          (each->awaits == Awaits::room && news.can_write);
+    if (is_there) go_on(*each);
+  }
+}
+
+void Stream::go_on(Operation& operation) {
+  operation.awaits = Awaits::nothing;
+  const Tls::Step taken = (this->*operation.step)();
+  if (!taken.is_over()) return wait_for(operation, taken.state);
+  end(operation, taken.error, taken.bytes);
+}
+
+void Stream::cancel(Operation& operation) {
+  if (std::exchange(operation.awaits, Awaits::nothing) == Awaits::nothing) return;
+  end_in_a_turn(operation, asio::error::operation_aborted, 0);
 }
 
 void Stream::read(char* to, std::size_t room) {
-  if (tls_) return take(reading, [this, to, room] { return tls_->read(to, room); });
-  socket_.async_read_some(
-      asio::buffer(to, room),
-      [this](const ErrorCode& error, std::size_t bytes) { end(reading, error, bytes); });
+  to_ = to;
+  room_ = room;
+  take(reading, tls_ ? &Stream::read_sealed : &Stream::receive);
+}
+
+// What came short has emptied the socket: the next bytes will be news, and are not asked for
+// before.  After the end there are no news.
+Tls::Step Stream::receive() {
+  if (!can_read_ && socket_ >= 0) return {.state = Tls::State::wants_read};
+  const ssize_t size = ::recv(socket_, to_, room_, MSG_DONTWAIT);
+  if (size == 0) return {.state = Tls::State::failed, .error = asio::error::eof};
+  if (size < 0 && !must_wait()) return {.state = Tls::State::failed, .error = last_error()};
+  can_read_ = has_ended_ || size == static_cast<ssize_t>(room_);
+  if (size < 0) return {.state = Tls::State::wants_read};
+  return {.bytes = static_cast<std::size_t>(size)};
 }
 
 void Stream::write(std::string_view bytes) {
-  if (tls_) {
-    return take(writing, [this, bytes]() mutable {
-      const Tls::Step step = tls_->write(bytes);
-      bytes.remove_prefix(step.bytes);
-      return step;
-    });
+  rest_ = bytes;
+  take(writing, tls_ ? &Stream::write_sealed : &Stream::send);
+}
+
+Tls::Step Stream::send() {
+  while (!rest_.empty()) {
+    const ssize_t size = ::send(socket_, rest_.data(), rest_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size < 0 && must_wait()) return {.state = Tls::State::wants_write};
+    if (size < 0) return {.state = Tls::State::failed, .error = last_error()};
+    rest_.remove_prefix(static_cast<std::size_t>(size));
   }
-  asio::async_write(
-      socket_, asio::buffer(bytes.data(), bytes.size()),
-      [this](const ErrorCode& error, std::size_t size) { end(writing, error, size); });
+  return {};
+}
+
+Tls::Step Stream::write_sealed() {
+  const Tls::Step step = tls_->write(rest_);
+  rest_.remove_prefix(step.bytes);
+  return step;
 }
 
 std::size_t Stream::write_now(std::string_view bytes) {
   if (closed || writing.awaiting) return 0;
   if (tls_) return tls_->write(bytes).bytes;
-  const ssize_t size =
-      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t size = ::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   return size > 0 ? static_cast<std::size_t>(size) : 0;  // An error will come again.
 }
 
 void Stream::finish_writing() {
   if (tls_) tls_->say_end();
-  ErrorCode ignored;
-  socket_.shutdown(Tcp::socket::shutdown_send, ignored);
+  ::shutdown(socket_, SHUT_WR);
 }
 
 void Stream::close() {
@@ -183,21 +250,31 @@ void Stream::close() {
   if (resolver_) resolver_->cancel();
   if (tls_) tls_->say_end();
   ErrorCode ignored;
-  socket_.shutdown(Tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  if (connecting_) connecting_->close(ignored);
+  ::shutdown(socket_, SHUT_RDWR);
+  shut();
+  cancel(reading);
+  cancel(writing);
+}
+
+void Stream::shut() {
+  if (socket_ < 0) return;
+  runtime_.loops().readiness_at(loop_).remove(socket_, *this);
+  ::close(std::exchange(socket_, -1));
 }
 
 bool Stream::is_quiet() {
   if (closed) return false;
   char one = 0;
-  const ssize_t size = ::recv(socket_.native_handle(), &one, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t size = ::recv(socket_, &one, 1, MSG_PEEK | MSG_DONTWAIT);
   return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 std::string Stream::peer_address() const {
-  ErrorCode error;
-  const Tcp::endpoint endpoint = socket_.remote_endpoint(error);
-  if (error) return "";
+  Tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (::getpeername(socket_, endpoint.data(), &size) != 0) return "";
+  endpoint.resize(size);
   return to_string(Address{.host = endpoint.address().to_string(), .port = endpoint.port()});
 }
 

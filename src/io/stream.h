@@ -1,5 +1,8 @@
 // io/stream.h: what is behind a Connection: a socket, perhaps TLS over it, and its deadlines.
 //
+// An operation takes steps, each as far as the socket allows at once, and waits for news of the
+// socket in between.
+//
 // A stream has one timer at most.  It is not set anew for each operation: when it fires too early,
 // which is the rule on a connection that lives, it looks when the present deadline is, and waits
 // on.
@@ -14,6 +17,7 @@
 #include <boost/asio/post.hpp>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,6 +27,7 @@
 #include "headrace/runtime.h"
 #include "io/address.h"
 #include "io/connection.h"
+#include "io/readiness.h"
 #include "io/tls.h"
 
 namespace headrace::io {
@@ -30,8 +35,10 @@ namespace headrace::io {
 using ErrorCode = boost::system::error_code;
 using Tcp = boost::asio::ip::tcp;
 
-class Stream : public std::enable_shared_from_this<Stream> {
+class Stream final : public std::enable_shared_from_this<Stream>, private Readiness::Watcher {
  public:
+  using Step = Tls::Step (Stream::*)();
+  enum class Awaits : std::uint8_t { nothing, bytes, room };  // Of the socket.
   // What a read or a write is at.
   struct Operation {
     std::coroutine_handle<> awaiting{};
@@ -39,6 +46,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
     ErrorCode error{};
     std::size_t bytes = 0;
     bool late = false;
+    Awaits awaits = Awaits::nothing;
+    Step step = nullptr;  // To be taken when that is there.
   };
 
   Stream(Runtime& runtime, std::size_t loop);
@@ -77,23 +86,41 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   void connect(const Tcp::resolver::results_type& found);
+  // From here on the socket is this stream's.
+  [[nodiscard]] ErrorCode adopt(Tcp::socket socket);
   void shake_hands();
-  // Takes steps over TLS, as the socket allows, until one is the last.
-  template <class Step>
+
+  [[nodiscard]] Tls::Step receive();
+  [[nodiscard]] Tls::Step send();
+  [[nodiscard]] Tls::Step read_sealed() { return tls_->read(to_, room_); }
+  [[nodiscard]] Tls::Step write_sealed();
+  [[nodiscard]] Tls::Step greet_sealed() { return tls_->shake_hands(); }
+  // Takes the first step.
   void take(Operation& operation, Step step);
-  template <class Step>
-  void take_when(Tls::State wanted, Operation& operation, Step step);
+  void wait_for(Operation& operation, Tls::State wanted);
+  void on_news(Readiness::News news) override;
+  void go_on(Operation& operation);
+  // Ends what waits for the socket.
+  void cancel(Operation& operation);
+  void end_in_a_turn(Operation& operation, ErrorCode error, std::size_t bytes);
+  void shut();
   void watch(Instant deadline);
   void look_at_deadlines();
 
   Runtime& runtime_;
   std::size_t loop_;
-  Tcp::socket socket_;
+  int socket_ = -1;                        // Once it is connected, until it is closed.
+  std::optional<Tcp::socket> connecting_;  // Until then.
+  bool can_read_ = false;                  // As far as is known.
+  bool has_ended_ = false;                 // The peer sends no more than what is there.
+  char* to_ = nullptr;                     // Of the read ...
+  std::size_t room_ = 0;
+  std::string_view rest_;  // ... and of the write that is awaited.
   std::shared_ptr<TlsTrust> trust_;
   std::optional<Tls> tls_;
   std::optional<Tcp::resolver> resolver_;
   bool opening_ = false;
-  Address to_;
+  Address address_;  // Of the peer, when it is to be connected to.
   std::move_only_function<void()> on_end_;
   Executor::TimerId timer_ = Executor::TimerId::none;
   Instant timer_at_ = Instant::max();

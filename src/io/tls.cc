@@ -24,8 +24,7 @@ int int_of(std::size_t size) {
 
 }  // namespace
 
-Tls::Tls(asio::ip::tcp::socket& socket, SSL_CTX& context)
-    : socket_(socket), ssl_(SSL_new(&context), SSL_free) {
+Tls::Tls(const int& socket, SSL_CTX& context) : socket_(socket), ssl_(SSL_new(&context), SSL_free) {
   assert(ssl_ && "out of memory");
   BIO* const bio = BIO_new(method());
   BIO_set_data(bio, this);
@@ -34,8 +33,7 @@ Tls::Tls(asio::ip::tcp::socket& socket, SSL_CTX& context)
   SSL_set_accept_state(ssl_.get());
 }
 
-Tls::Tls(asio::ip::tcp::socket& socket, SSL_CTX& context, const std::string& host)
-    : Tls(socket, context) {
+Tls::Tls(const int& socket, SSL_CTX& context, const std::string& host) : Tls(socket, context) {
   SSL_set_connect_state(ssl_.get());
   boost::system::error_code is_name;
   (void)asio::ip::make_address(host, is_name);
@@ -48,14 +46,14 @@ Tls::Tls(asio::ip::tcp::socket& socket, SSL_CTX& context, const std::string& hos
   }
 }
 
-// The socket is asked for its descriptor each time: once it is closed, that may be another's.
+// The number is read each time: what was a socket may be another's file once it is closed.
 int Tls::send(BIO* bio, const char* from, int size) {
   Tls& tls = *static_cast<Tls*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  const ssize_t sent = ::send(tls.socket_.native_handle(), from, static_cast<std::size_t>(size),
-                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent =
+      ::send(tls.socket_, from, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<int>(sent);
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+  if (errno == EAGAIN || errno == EWOULDBLOCK) {
     BIO_set_retry_write(bio);
   } else {
     tls.fault_ = errno;
@@ -66,12 +64,11 @@ int Tls::send(BIO* bio, const char* from, int size) {
 int Tls::receive(BIO* bio, char* to, int size) {
   Tls& tls = *static_cast<Tls*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  const ssize_t got =
-      ::recv(tls.socket_.native_handle(), to, static_cast<std::size_t>(size), MSG_DONTWAIT);
+  const ssize_t got = ::recv(tls.socket_, to, static_cast<std::size_t>(size), MSG_DONTWAIT);
   if (got > 0) return static_cast<int>(got);
   if (got == 0) {
     tls.ended_ = true;
-  } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+  } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
     BIO_set_retry_read(bio);
   } else {
     tls.fault_ = errno;

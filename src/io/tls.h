@@ -6,12 +6,12 @@
 // Threads:   on the socket's loop alone.
 // Errors:    error codes, of the system's category or of OpenSSL's; the end of the stream is
 //            asio's eof, whether the peer has said it or only hung up.
-// Lifetimes: borrows the socket.
+// Lifetimes: borrows the socket, and looks at its number each time: -1 once it is closed.
 #pragma once
 
 #include <openssl/ssl.h>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/error.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,9 +34,9 @@ class Tls {
   };
 
   // The server's side.
-  Tls(boost::asio::ip::tcp::socket& socket, SSL_CTX& context);
+  Tls(const int& socket, SSL_CTX& context);
   // The client's side, of a server that has to prove that it is `host`.
-  Tls(boost::asio::ip::tcp::socket& socket, SSL_CTX& context, const std::string& host);
+  Tls(const int& socket, SSL_CTX& context, const std::string& host);
   Tls(const Tls&) = delete;
   Tls& operator=(const Tls&) = delete;
   ~Tls() = default;
@@ -56,7 +56,7 @@ class Tls {
   // What OpenSSL's answer to the last call means.
   [[nodiscard]] Step step_of(int result);
 
-  boost::asio::ip::tcp::socket& socket_;
+  const int& socket_;
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
   int fault_ = 0;       // Of the system, in the present step.
   bool ended_ = false;  // The peer has hung up.
