@@ -50,7 +50,10 @@ function(headrace_library target suffix)
   endif()
   foreach(dep IN LISTS arg_DEPS)
     string(REPLACE "/" "_" dep ${dep})
-    target_link_libraries(${target} PUBLIC headrace_${dep}${suffix})
+    # What has no mechanism that can be taken out is built once.
+    set(variant headrace_${dep}${suffix})
+    target_link_libraries(
+      ${target} PUBLIC $<IF:$<TARGET_EXISTS:${variant}>,${variant},headrace_${dep}>)
   endforeach()
 endfunction()
 

@@ -6,7 +6,7 @@
 #include <exception>
 #include <utility>
 
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 #include "merge/overlay.h"
 
 namespace headrace::merge {
@@ -111,21 +111,21 @@ Result<ScopeSettings> settings_of(std::string_view text) {
 }
 
 Result<std::optional<std::string>> fragment_in(std::string_view text, std::string_view field) {
-  if (auto judged = judge_json(text, fragment_depth_max); !judged) {
+  if (auto judged = json_text::judge_json(text, fragment_depth_max); !judged) {
     return std::unexpected(std::move(judged.error()));
   }
   std::optional<std::string_view> found;
-  JsonWalk walk(text);
+  json_text::JsonWalk walk(text);
   if (!walk.take('{')) return wrong("not a JSON object");
   while (walk.next() == '"') {
     const std::string_view quoted = walk.value();
     walk.take(':');
     const std::string_view value = walk.value();
-    if (meaning_of(quoted) == field) found = value;
+    if (json_text::meaning_of(quoted) == field) found = value;
     walk.take(',');
   }
   if (!found || *found == "null") return std::nullopt;
-  return found->starts_with('"') ? meaning_of(*found) : std::string(*found);
+  return found->starts_with('"') ? json_text::meaning_of(*found) : std::string(*found);
 }
 
 }  // namespace headrace::merge

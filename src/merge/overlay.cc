@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/hash.h"
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 
 namespace headrace::merge {
 
@@ -20,11 +20,11 @@ Result<bool> Overlay::add(std::string_view fragment) {
     return failure(Code::too_large, "its fragments are larger than merged_bytes_max = " +
                                         std::to_string(merged_bytes_max) + " together");
   }
-  if (auto judged = judge_json(fragment, fragment_depth_max); !judged) {
+  if (auto judged = json_text::judge_json(fragment, fragment_depth_max); !judged) {
     return std::unexpected(std::move(judged.error()));
   }
   bytes_ += fragment.size();
-  JsonWalk walk(fragment);
+  json_text::JsonWalk walk(fragment);
   const Index above = read(walk);
   const bool is_nothing = values_[above].is_object && values_[above].first == none;
   if (is_nothing) return false;
@@ -33,7 +33,7 @@ Result<bool> Overlay::add(std::string_view fragment) {
 }
 
 // As deep as the fragment, which has been judged.
-Overlay::Index Overlay::read(JsonWalk& walk) {
+Overlay::Index Overlay::read(json_text::JsonWalk& walk) {
   const auto self = static_cast<Index>(values_.size());
   values_.emplace_back();
   if (!walk.take('{')) {
@@ -54,7 +54,7 @@ Overlay::Index Overlay::read(JsonWalk& walk) {
 
 std::string_view Overlay::meant_by(std::string_view quoted) {
   const std::string_view inner = quoted.substr(1, quoted.size() - 2);
-  return inner.contains('\\') ? decoded_.emplace_front(meaning_of(quoted)) : inner;
+  return inner.contains('\\') ? decoded_.emplace_front(json_text::meaning_of(quoted)) : inner;
 }
 
 // The place of a name is where it was first seen, and its value the last one.

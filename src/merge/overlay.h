@@ -23,12 +23,14 @@
 
 #include "headrace/result.h"
 
+namespace headrace::json_text {
+class JsonWalk;
+}
+
 namespace headrace::merge {
 
 inline constexpr std::size_t fragment_depth_max = 64;       // Objects and lists in one another.
 inline constexpr std::size_t merged_bytes_max = 16u << 20;  // Of all fragments of one answer.
-
-class JsonWalk;
 
 class Overlay {
  public:
@@ -65,7 +67,7 @@ class Overlay {
     std::size_t operator()(const Named& named) const noexcept;
   };
 
-  [[nodiscard]] Index read(JsonWalk& walk);
+  [[nodiscard]] Index read(json_text::JsonWalk& walk);
   // `above` over `below`: the one of them that is the outcome.
   [[nodiscard]] Index lay(Index above, Index below);
   void put(Index object, const Member& member);

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 
 namespace headrace::session {
 
@@ -20,24 +20,24 @@ struct Member {
 };
 
 std::string_view without_spaces(std::string_view text) {
-  merge::JsonWalk walk(text);
+  json_text::JsonWalk walk(text);
   return walk.value();
 }
 
 bool is_object(std::string_view json) {
-  return merge::JsonWalk(json).next() == '{';
+  return json_text::JsonWalk(json).next() == '{';
 }
 
 // Of names that stand twice only the last.
 std::vector<Member> members_of(std::string_view object) {
   std::vector<Member> members;
   std::unordered_map<std::string, std::size_t> seen;
-  merge::JsonWalk walk(object);
+  json_text::JsonWalk walk(object);
   if (!walk.take('{') || walk.take('}')) return members;
   do {
     const std::string_view quoted = walk.value();
     (void)walk.take(':');
-    Member member{.quoted = quoted, .name = merge::meaning_of(quoted), .value = walk.value()};
+    Member member{.quoted = quoted, .name = json_text::meaning_of(quoted), .value = walk.value()};
     const auto [at, is_new] = seen.emplace(member.name, members.size());
     if (is_new) {
       members.push_back(std::move(member));
@@ -57,7 +57,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 }
 
 Result<std::vector<Member>> judged_members(std::string_view json) {
-  if (auto judged = merge::judge_json(json, patch_depth_max); !judged) {
+  if (auto judged = json_text::judge_json(json, patch_depth_max); !judged) {
     return failure(Code::invalid_argument, std::move(judged.error().what));
   }
   if (!is_object(json)) return failure(Code::invalid_argument, "must be an object");

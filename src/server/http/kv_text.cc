@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "headrace/operations.h"
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 #include "server/http/json_text.h"
 #include "server/http/kv_call.h"
 #include "server/http/wall_text.h"
@@ -92,7 +92,7 @@ std::int64_t seconds_left(const Record& record, WallTime now) noexcept {
 // Others than the writer of an envelope may have called JSON what is none: it is looked at again
 // before it becomes part of one.
 void append_json_value(std::string& out, const Record& record) {
-  if (record.content_type == json_type && merge::judge_json(record.value, json_depth_max)) {
+  if (record.content_type == json_type && json_text::judge_json(record.value, json_depth_max)) {
     out += record.value;
   } else {
     append_json_string(out, record.value);

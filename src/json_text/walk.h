@@ -1,4 +1,4 @@
-// merge/json_walk.h: JSON as text: judged once, and then walked through without copies.
+// json_text/walk.h: JSON as text: judged once, and then walked through without copies.
 //
 // Threads:   a walk belongs to one thread; the functions are pure.
 // Errors:    source_failed, with the reason and the byte at which it was seen.  What has been
@@ -12,7 +12,7 @@
 
 #include "headrace/result.h"
 
-namespace headrace::merge {
+namespace headrace::json_text {
 
 // Accepts one value, in UTF-8, with at most `depth_max` objects and lists in one another.
 [[nodiscard]] Result<void> judge_json(std::string_view text, std::size_t depth_max);
@@ -40,4 +40,4 @@ class JsonWalk {
 // What a string of JSON, with its quotes, means.  REQUIRES: as above.
 [[nodiscard]] std::string meaning_of(std::string_view quoted);
 
-}  // namespace headrace::merge
+}  // namespace headrace::json_text

@@ -1,11 +1,11 @@
 // What is JSON, and what stands where in it.
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace headrace::merge {
+namespace headrace::json_text {
 namespace {
 
 TEST(JsonJudge, AcceptsOneValue) {
@@ -55,4 +55,4 @@ TEST(JsonWalk, TellsWhatAStringMeans) {
 }
 
 }  // namespace
-}  // namespace headrace::merge
+}  // namespace headrace::json_text

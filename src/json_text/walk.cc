@@ -1,13 +1,14 @@
-#include "merge/json_walk.h"
+#include "json_text/walk.h"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/src.hpp>  // The library's own code, compiled here once for everybody.
 #include <cassert>
 #include <cstdint>
 #include <exception>
 #include <limits>
 
-namespace headrace::merge {
+namespace headrace::json_text {
 
 namespace {
 
@@ -129,4 +130,4 @@ std::string meaning_of(std::string_view quoted) {
   return {value.get_string().data(), value.get_string().size()};
 }
 
-}  // namespace headrace::merge
+}  // namespace headrace::json_text

@@ -1,2 +1,0 @@
-// Boost.JSON's own code, compiled here once for everybody.
-#include <boost/json/src.hpp>
