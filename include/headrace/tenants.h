@@ -92,7 +92,8 @@ inline constexpr Scopes read_scopes = no_scopes.with(Scope::kv_read)
 inline constexpr TenantId default_tenant = 1;
 inline constexpr std::string_view default_tenant_name = "default";
 
-class Meter;  // limits: what a tenant has used of its rates.
+class Meter;    // limits: what a tenant has used of its rates.
+struct KeyUse;  // tenants: when a key was last used.
 
 // Whoever a key was given to.
 struct Identity {
@@ -107,6 +108,7 @@ struct Identity {
   std::shared_ptr<Meter> meter{};  // Shared by all keys of the tenant; null: no limits.
   WallTime expires = Record::never;
   std::optional<WallTime> replaced{};  // By a new key, since then: this one is about to end.
+  std::shared_ptr<KeyUse> use{};       // Null: it has no key that is kept.
   // Set when this no longer holds: the key has ended, or something above is otherwise.  Whoever
   // keeps an identity renews it before each use.
   mutable std::atomic<bool> has_ended{false};

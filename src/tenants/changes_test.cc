@@ -117,5 +117,15 @@ TEST_F(ChangesTest, LastUseIsKnownToTheMinuteAndWrittenOnceInOne) {
   EXPECT_GT(last_used(), minute);
 }
 
+TEST_F(ChangesTest, WhoKeepsAnIdentityAndRenewsItUsesItsKey) {
+  create(*book, "shop");
+  const IdentityRef kept = who(*book, key(*book, {.tenant = "shop"}).text);
+  world.advance(5min);
+  const WallTime minute = std::chrono::floor<std::chrono::minutes>(world.wall_now());
+  ASSERT_TRUE(book->renew(kept));
+  world.advance(1s);
+  EXPECT_EQ(run(book->keys("shop")).value().at(0).last_used, minute);
+}
+
 }  // namespace
 }  // namespace headrace

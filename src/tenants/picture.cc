@@ -77,12 +77,12 @@ void Picture::add_entries(const Options& options, const Picture* before) {
       if (tenant == nullptr || tenant->is_suspended) continue;
       belong(*who, *tenant, meters_.at(key.tenant));
     }
+    const Entry* const had = before == nullptr ? nullptr : before->find(id);
+    who->use = had == nullptr ? std::make_shared<KeyUse>() : had->who->use;
     Entry entry{.digest = key.digest, .expires = key.expires, .who = std::move(who)};
-    if (const Entry* const had = before == nullptr ? nullptr : before->find(id)) {
-      if (had->digest == entry.digest && says_the_same(*had->who, *entry.who)) entry.who = had->who;
-      entry.use = had->use;
+    if (had != nullptr && had->digest == entry.digest && says_the_same(*had->who, *entry.who)) {
+      entry.who = had->who;
     }
-    if (!entry.use) entry.use = std::make_shared<KeyUse>();
     entries_.emplace(id, std::move(entry));
   }
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -25,6 +26,16 @@ namespace headrace {
 struct KeyUse {
   std::atomic<std::int64_t> minute{0};
   std::atomic<std::int64_t> written{0};  // Up to when the records know of it.
+
+  // Writes only once in a minute: all threads share it.
+  void note(WallTime now) noexcept {
+    const std::int64_t current = minute_of(now);
+    if (minute.load(std::memory_order_relaxed) == current) return;
+    minute.store(current, std::memory_order_relaxed);
+  }
+  [[nodiscard]] static std::int64_t minute_of(WallTime time) noexcept {
+    return std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()).count();
+  }
 };
 
 class Picture {
@@ -38,7 +49,6 @@ class Picture {
     std::string digest{};
     WallTime expires = Record::never;
     IdentityRef who{};
-    std::shared_ptr<KeyUse> use{};
   };
 
   // `before` may be null.

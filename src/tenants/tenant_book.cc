@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "core/same_secret.h"
 #include "tenants/impl.h"
 
 namespace headrace {
@@ -12,25 +13,11 @@ namespace {
 
 constexpr std::size_t key_text_max = 256;  // Of an operator's key; a tenant's has fewer.
 
-// Takes as long for texts that differ as for equal ones.
-bool is_same(std::string_view a, std::string_view b) noexcept {
-  volatile unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const char other = b.empty() ? '\0' : b[i % b.size()];
-    difference = difference | static_cast<unsigned>(a[i] ^ other);
-  }
-  return difference == 0;
-}
-
 std::unexpected<Error> not_a_key() {
   return failure(Code::not_allowed, "the key is not valid");
 }
 std::unexpected<Error> not_sure() {
   return failure(Code::store_unavailable, "nobody can say now whether the key is valid");
-}
-
-std::int64_t minute_of(WallTime time) {
-  return std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()).count();
 }
 
 Picture::Options shown(const TenantBookOptions& options) {
@@ -75,7 +62,7 @@ TenantBook::Impl::~Impl() {
 IdentityRef TenantBook::Impl::operator_of(std::string_view digest) const {
   IdentityRef who;
   for (const Operator& one : operators_) {
-    if (is_same(digest, one.digest)) who = one.who;
+    if (is_same_secret(digest, one.digest)) who = one.who;
   }
   return who;
 }
@@ -84,12 +71,9 @@ IdentityRef TenantBook::Impl::holder_of(const KeyText& key, std::string_view dig
   const WallTime now = clock_.wall_now();
   return look([&](const Picture& picture) -> IdentityRef {
     const Picture::Entry* const entry = picture.find(key.id);
-    const bool fits = is_same(digest, entry == nullptr ? nobody_ : entry->digest);
+    const bool fits = is_same_secret(digest, entry == nullptr ? nobody_ : entry->digest);
     if (!fits || entry == nullptr || entry->expires <= now) return nullptr;
-    const std::int64_t minute = minute_of(now);
-    if (entry->use->minute.load(std::memory_order_relaxed) != minute) {
-      entry->use->minute.store(minute, std::memory_order_relaxed);
-    }
+    entry->who->use->note(now);
     return entry->who;
   });
 }
@@ -121,14 +105,18 @@ Result<IdentityRef> TenantBook::Impl::renew(const IdentityRef& who) {
   const auto is_who = [&who](const Operator& one) { return one.who == who; };
   if (std::ranges::any_of(operators_, is_who)) return who;
   if (!is_sure()) return not_sure();
-  if (who->expires <= clock_.wall_now()) return not_a_key();
-  if (!who->has_ended) return who;
-  IdentityRef now = look([&who](const Picture& picture) -> IdentityRef {
+  const WallTime now = clock_.wall_now();
+  if (who->expires <= now) return not_a_key();
+  if (!who->has_ended) {
+    if (who->use) who->use->note(now);
+    return who;
+  }
+  IdentityRef current = look([&who](const Picture& picture) -> IdentityRef {
     const Picture::Entry* const entry = picture.find(who->key_id);
     return entry == nullptr || entry->who->has_ended ? nullptr : entry->who;
   });
-  if (!now) return not_a_key();
-  return now;
+  if (!current) return not_a_key();
+  return current;
 }
 
 IdentityRef TenantBook::Impl::stranger() const {
@@ -229,8 +217,8 @@ Keeper::Uses TenantBook::Impl::take_uses() const {
   return look([](const Picture& picture) {
     Keeper::Uses uses;
     picture.each([&uses](const std::string& id, const Picture::Entry& entry) {
-      const std::int64_t minute = entry.use->minute.load(std::memory_order_relaxed);
-      const std::int64_t written = entry.use->written.load(std::memory_order_relaxed);
+      const std::int64_t minute = entry.who->use->minute.load(std::memory_order_relaxed);
+      const std::int64_t written = entry.who->use->written.load(std::memory_order_relaxed);
       if (minute <= written || uses.size() >= Keeper::uses_max) return;
       uses.emplace(id, WallTime(std::chrono::minutes(minute)));
     });
@@ -241,7 +229,8 @@ Keeper::Uses TenantBook::Impl::take_uses() const {
 void TenantBook::Impl::note_uses(const Keeper::Uses& uses) const {
   look([&uses](const Picture& picture) {
     for (const auto& [id, at] : uses) {
-      if (const auto* const entry = picture.find(id)) entry->use->written = minute_of(at);
+      const auto* const entry = picture.find(id);
+      if (entry != nullptr) entry->who->use->written = KeyUse::minute_of(at);
     }
     return 0;
   });

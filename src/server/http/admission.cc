@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/same_secret.h"
 #include "server/http/rate_text.h"
 #include "wire/uri.h"
 
@@ -14,6 +15,11 @@ namespace {
 constexpr std::string_view bearer = "Bearer ";
 constexpr std::string_view basic = "Basic ";
 constexpr std::string_view key_mark = "hrk_";
+
+struct Credentials {
+  std::string_view text;
+  bool is_bare = false;  // The key and nothing else.
+};
 
 bool begins(std::string_view text, std::string_view scheme) noexcept {
   return text.size() >= scheme.size() && wire::same_token(text.substr(0, scheme.size()), scheme);
@@ -30,16 +36,19 @@ std::string password_of(std::string_view credentials) {
   return colon == std::string::npos ? std::string() : decoded->substr(colon + 1);
 }
 
-// The key as it was sent, whatever it is; null: none was.
-std::optional<std::string> key_in(const wire::Request& request) {
-  const auto authorization = request.header("authorization");
-  if (!authorization) {
-    const auto bare = request.header("x-api-key");
-    return bare ? std::optional<std::string>(*bare) : std::nullopt;
-  }
-  if (begins(*authorization, bearer)) return std::string(authorization->substr(bearer.size()));
-  if (begins(*authorization, basic)) return password_of(authorization->substr(basic.size()));
-  return std::string(*authorization);
+// As they were sent, whatever they are; null: none were.
+std::optional<Credentials> credentials_in(const wire::Request& request) {
+  if (const auto text = request.header("authorization")) return Credentials{*text, false};
+  if (const auto text = request.header("x-api-key")) return Credentials{*text, true};
+  return std::nullopt;
+}
+
+std::string key_in(const Credentials& credentials) {
+  const std::string_view text = credentials.text;
+  if (credentials.is_bare) return std::string(text);
+  if (begins(text, bearer)) return std::string(text.substr(bearer.size()));
+  if (begins(text, basic)) return password_of(text.substr(basic.size()));
+  return std::string(text);
 }
 
 bool has_key_in_query(std::string_view query) {
@@ -68,16 +77,10 @@ Problem invalid(std::string detail) {
 
 }  // namespace
 
-// Takes as long for a wrong key as for the right one.
 bool Admission::has_the_key(const wire::Request& request) const noexcept {
   const auto authorization = request.header("authorization");
   if (!authorization || !begins(*authorization, bearer)) return false;
-  const std::string_view given = authorization->substr(bearer.size());
-  volatile unsigned difference = given.size() == api_key_.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    difference = difference | static_cast<unsigned>(given[i] ^ api_key_[i % api_key_.size()]);
-  }
-  return difference == 0;
+  return is_same_secret(authorization->substr(bearer.size()), api_key_);
 }
 
 Outcome<IdentityRef> Admission::admit(const wire::Request& request, std::string_view peer) const {
@@ -91,17 +94,18 @@ Outcome<IdentityRef> Admission::admit(const wire::Request& request, std::string_
                    "a key in the query is written down on its way; send it as Authorization: "
                    "Bearer <key>, and replace it");
   }
-  const auto key = key_in(request);
-  if (!key) {
+  const auto credentials = credentials_in(request);
+  if (!credentials) {
     if (IdentityRef anybody = doorkeeper_->anonymous()) return anybody;
     return missing();
   }
-  auto who = doorkeeper_->admit(*key);
+  const std::string key = key_in(*credentials);
+  auto who = doorkeeper_->admit(key);
   if (who) return *std::move(who);
   if (who.error().code != Code::not_allowed) {
     return std::unexpected(problem_of_records(who.error()));
   }
-  return std::unexpected(refusal(*key, peer));
+  return std::unexpected(refusal(key, peer));
 }
 
 Problem Admission::refusal(std::string_view key, std::string_view peer) const {
@@ -111,19 +115,28 @@ Problem Admission::refusal(std::string_view key, std::string_view peer) const {
                         counted.retry_after);
 }
 
-std::optional<IdentityRef> Admission::admit_now(const wire::Request& request) const {
+std::optional<IdentityRef> Admission::admit_now(const wire::Request& request,
+                                                Visitor& visitor) const {
   if (doorkeeper_ == nullptr) {
     if (api_key_.empty() || has_the_key(request)) return IdentityRef();
     return std::nullopt;
   }
   if (has_key_in_query(request.query())) return std::nullopt;
-  const auto key = key_in(request);
-  if (!key) {
+  const auto credentials = credentials_in(request);
+  if (!credentials) {
     if (IdentityRef anybody = doorkeeper_->anonymous()) return anybody;
     return std::nullopt;
   }
-  auto who = doorkeeper_->admit(*key);
+  const bool came_before = visitor.who && visitor.is_bare == credentials->is_bare &&
+                           is_same_secret(credentials->text, visitor.credentials);
+  auto who = came_before ? doorkeeper_->renew(std::move(visitor.who))
+                         : doorkeeper_->admit(key_in(*credentials));
+  visitor.who = who ? *who : nullptr;
   if (!who) return std::nullopt;
+  if (!came_before) {
+    visitor.credentials = credentials->text;
+    visitor.is_bare = credentials->is_bare;
+  }
   return *std::move(who);
 }
 

@@ -21,6 +21,14 @@
 
 namespace headrace::http {
 
+// Whom a connection let in last, and by what.  Its next request mostly comes with the same, and
+// then no digest has to be made: who was let in is renewed, which an ended key is not.
+struct Visitor {
+  std::string credentials{};  // As they were sent.
+  bool is_bare = false;       // In X-API-Key.
+  IdentityRef who{};          // Null: nobody yet.
+};
+
 class Admission {
  public:
   // `doorkeeper` may be null; then `api_key` may be empty: everybody may ask.
@@ -32,7 +40,8 @@ class Admission {
   [[nodiscard]] Outcome<IdentityRef> admit(const wire::Request& request,
                                            std::string_view peer) const;
   // The same if nothing is wrong; it counts nothing.
-  [[nodiscard]] std::optional<IdentityRef> admit_now(const wire::Request& request) const;
+  [[nodiscard]] std::optional<IdentityRef> admit_now(const wire::Request& request,
+                                                     Visitor& visitor) const;
 
  private:
   [[nodiscard]] bool has_the_key(const wire::Request& request) const noexcept;

@@ -106,8 +106,9 @@ std::string Api::request_id_of(const wire::Request& request) const {
   return id;
 }
 
-std::optional<Said> Api::answer_now(const wire::Request& request, std::string& out) {
-  const auto who = admission_.admit_now(request);
+std::optional<Said> Api::answer_now(const wire::Request& request, Visitor& visitor,
+                                    std::string& out) {
+  const auto who = admission_.admit_now(request, visitor);
   if (!who) return std::nullopt;
   if (!has_headers(*who)) return read_now(request, *who, out);
   // A refusal takes the longer way, and so does what another was quicker to take the last of.

@@ -54,7 +54,7 @@ class Api final : public Service {
 
   Api(const ServerOptions& options, Parts parts);
 
-  [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request,
+  [[nodiscard]] std::optional<Said> answer_now(const wire::Request& request, Visitor& visitor,
                                                std::string& out) override;
   [[nodiscard]] Task<Reply> answer(wire::Request request, std::string peer) override;
   [[nodiscard]] Reply refuse(const wire::HttpFault& fault) override;

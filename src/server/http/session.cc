@@ -93,7 +93,7 @@ Session::Next Session::take_requests() {
     if (parsed.state == wire::Parse::more) break;
     continued_ = false;
     phase_ = Phase::idle;
-    const auto said = service_.answer_now(parser_.request(), out_);
+    const auto said = service_.answer_now(parser_.request(), visitor_, out_);
     if (!said) return Next::ask;
     parser_.skip();
     note(*said);

@@ -20,6 +20,7 @@
 #include "headrace/task.h"
 #include "headrace/time.h"
 #include "io/connection.h"
+#include "server/http/admission.h"
 #include "server/http/counters.h"
 #include "wire/http_message.h"
 #include "wire/http_parser.h"
@@ -44,8 +45,9 @@ class Service {
   virtual ~Service() = default;
 
   // Appends the answer to `out`, if it is there without waiting; null if it is not.
+  // `visitor` is the connection's own.
   [[nodiscard]] virtual std::optional<Said> answer_now(const wire::Request& request,
-                                                       std::string& out) = 0;
+                                                       Visitor& visitor, std::string& out) = 0;
   // `peer` is the address that it came from.
   [[nodiscard]] virtual Task<Reply> answer(wire::Request request, std::string peer) = 0;
   // To a request that is none.  Never keeps alive.
@@ -97,7 +99,8 @@ class Session {
   wire::RequestParser parser_;
 
   std::string peer_;  // Once it was asked for.
-  std::string in_;    // Received: what is from begin_ to end_ is not yet used.
+  Visitor visitor_;
+  std::string in_;  // Received: what is from begin_ to end_ is not yet used.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::string out_;  // Answers to be sent.

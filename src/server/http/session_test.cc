@@ -23,7 +23,8 @@ class Echo final : public Service {
  public:
   explicit Echo(Runtime& runtime) : runtime_(runtime) {}
 
-  std::optional<Said> answer_now(const wire::Request& request, std::string& out) override {
+  std::optional<Said> answer_now(const wire::Request& request, Visitor&,
+                                 std::string& out) override {
     if (!request.target.starts_with("/now")) return std::nullopt;
     const wire::Response response{.body = request.target, .keep_alive = request.keep_alive};
     append_response(out, response);
