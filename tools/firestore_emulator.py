@@ -3,10 +3,11 @@
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
+
+from free_port import free_port
 
 JAR = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
 MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
@@ -15,12 +16,6 @@ START_SECONDS_MAX = 60
 
 class EmulatorMissing(Exception):
     """There is none, or it does not start; the text says what to do."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def find_jar():

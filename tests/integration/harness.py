@@ -55,13 +55,6 @@ def clean_environment():
             if not k.startswith("HEADRACE_") and k not in ("PORT", "NOTIFY_SOCKET")}
 
 
-def free_port():
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def is_listening(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

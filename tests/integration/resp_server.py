@@ -9,6 +9,7 @@ import time
 import unittest
 
 import harness
+from free_port import free_port
 
 CLIENTS = pathlib.Path(os.environ.get("HEADRACE_CLIENTS", ""))
 PYTHON = CLIENTS / "python" / "bin" / "python"
@@ -34,7 +35,7 @@ class RespCase(harness.Case):
 
     def start(self, port=0):
         if REFERENCE:
-            return self._start_reference(port or harness.free_port())
+            return self._start_reference(port or free_port())
         self.configure(self.listen + f'data_dir = "data"\nresp_listen = "tcp://127.0.0.1:{port}"\n'
                        f"[service]\n{self.service}")
         server = self.serve()

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from firestore_emulator import free_port
+from free_port import free_port
 from harness import Traffic
 from moving import Judge, MovingKinds
 from test_shared import SERVERS, Memcached, Valkey

@@ -5,12 +5,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import unittest
 
+from free_port import free_port
 from harness import SECONDS_MAX, Case
 
 POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -22,9 +22,7 @@ class Postgres:
     def __init__(self, settings=()):
         self.settings = [word for one in settings for word in ("-c", one)]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="headrace-postgres-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.user = {"user": "postgres"} if os.geteuid() == 0 else {}
         if self.user:
             shutil.chown(self.folder, "postgres")

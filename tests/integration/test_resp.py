@@ -13,6 +13,7 @@ import time
 import unittest
 
 import resp_script
+from free_port import free_port
 from harness import SECONDS_MAX, Case
 
 SERVERS = pathlib.Path(os.environ.get("HEADRACE_SERVERS") or "/nonexistent")
@@ -25,12 +26,6 @@ data_dir = "data"
 resp_listen = "tcp://127.0.0.1:{port}"
 [service]
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Wire:

@@ -10,6 +10,7 @@ import unittest
 import urllib.parse
 
 import harness
+from free_port import free_port
 from resp_server import NODE_MODULES, need
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -43,7 +44,7 @@ class ExpressSessions(harness.Case):
     def setUp(self):
         need("node")
         super().setUp()
-        self.listen = f'listen = "tcp://127.0.0.1:{harness.free_port()}"\n'
+        self.listen = f'listen = "tcp://127.0.0.1:{free_port()}"\n'
         self.configure(self.listen + 'data_dir = "data"\n[service]\n')
         self.server = self.serve()
         modules = self.folder / "node_modules"
@@ -111,7 +112,7 @@ class ExpressSessions(harness.Case):
         text = (DOCS / "sessions.md").read_text(encoding="utf-8")
         block = re.search(r"```js\n(.*?)```", text, re.DOTALL).group(1)
         self.assertIn("http://127.0.0.1:8080", block)
-        self.port = harness.free_port()
+        self.port = free_port()
         self.start_node(block.replace("http://127.0.0.1:8080", self.server.url),
                         {"SECRET": "signs the cookie", "PORT": str(self.port)})
         self.wait_until(self.is_listening, "the quickstart listens")

@@ -15,6 +15,7 @@ import unittest
 import uuid
 
 import harness
+from free_port import free_port
 from resp_server import CLIENTS, need
 
 sys.path[:0] = [str(path) for path in CLIENTS.glob("python/lib/python3*/site-packages")]
@@ -86,7 +87,7 @@ class FlaskSessions(harness.Case):
     def setUp(self):
         need("python")
         super().setUp()
-        self.listen = f'listen = "tcp://127.0.0.1:{harness.free_port()}"\n'
+        self.listen = f'listen = "tcp://127.0.0.1:{free_port()}"\n'
         self.configure(self.listen + 'data_dir = "data"\n[service]\n')
         self.server = self.serve()
         from headrace import Breaker, Endpoint, SessionClient

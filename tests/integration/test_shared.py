@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+from free_port import free_port
 from harness import Case, SECONDS_MAX, policy
 
 SERVERS = pathlib.Path(os.environ.get("HEADRACE_SERVERS", ".")) / "bin"
@@ -22,9 +23,7 @@ class Process:
 
     def __init__(self, folder):
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process = None
         self.start()
 

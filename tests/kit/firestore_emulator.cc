@@ -1,6 +1,5 @@
 #include "kit/firestore_emulator.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -49,18 +48,6 @@ bool has_java() {
     if (::access((folder + "/java").c_str(), X_OK) == 0) return true;
   }
   return false;
-}
-
-int free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(probe, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(probe);
-  return ntohs(address.sin_port);
 }
 
 // Connects; -1 if nobody listens there.
@@ -123,8 +110,10 @@ Result<std::unique_ptr<FirestoreEmulator>> FirestoreEmulator::start() {
                    "no java for the Firestore emulator: install a Java runtime of version 11 or "
                    "later");
   }
+  LoopbackPort port;
   auto emulator =
-      std::make_unique<FirestoreEmulator>(jar, "127.0.0.1:" + std::to_string(free_port()));
+      std::make_unique<FirestoreEmulator>(jar, "127.0.0.1:" + std::to_string(port.number()));
+  emulator->port_ = std::move(port);
   if (Result<void> launched = emulator->launch(); !launched) {
     return std::unexpected(std::move(launched.error()));
   }

@@ -7,10 +7,12 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "headrace/result.h"
 #include "kit/folder.h"
+#include "kit/loopback_port.h"
 
 namespace headrace::kit {
 
@@ -44,6 +46,7 @@ class FirestoreEmulator {
   const std::string jar_;
   const std::string address_;
   TemporaryFolder folder_;
+  std::optional<LoopbackPort> port_;  // Of one that start() made.
   pid_t process_ = 0;
 };
 
