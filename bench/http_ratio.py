@@ -2,7 +2,7 @@
 """How fast a value is over HTTP, beside nginx with a file of as many bytes: one thread of a server
 on one core, the load on another, rounds in turn.
 
-  bench/http_ratio.py build/release/apps/headrace/headrace [--rounds 5] [--requests 200000]
+  bench/http_ratio.py build/release/apps/headrace/headrace [--rounds 40] [--requests 40000]
                       [--path /cache/key]
 
 Prints what bench/resp_ratio.py prints, and then how long requests take that are due at even times,
@@ -14,15 +14,14 @@ import argparse
 import contextlib
 import http.client
 import pathlib
-import shutil
-import statistics
 import tempfile
 
+import nginx
 import turns
 
 VALUE_BYTES, DEPTHS = 100, (1, 16)
 SHARE = 0.7  # Of the peak, for the latencies.
-UNPACKED = pathlib.Path("build/bench/nginx/usr/sbin/nginx")
+BENCH_FOLDER = pathlib.Path("build/bench")
 
 HEADRACE = """
 listen = "tcp://127.0.0.1:{port}"
@@ -31,50 +30,16 @@ threads = 1
 [service]
 """
 
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  sendfile off;  # The fastest for so small a file: header and body leave in one call.
-  tcp_nodelay on;
-  open_file_cache max=16;
-  keepalive_requests 1000000000;
-  keepalive_timeout 1h;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port} backlog=1024;
-    root {folder}/root;
-  }}
-}}
-"""
-
-
-def nginx_program():
-    found = shutil.which("nginx") or (str(UNPACKED.resolve()) if UNPACKED.exists() else None)
-    if not found:
-        raise SystemExit("nginx is missing; `./dev bench` unpacks Debian's package")
-    return found
-
 
 @contextlib.contextmanager
-def nginx(loader, folder):
+def static_file(loader, folder):
     folder = pathlib.Path(folder) / "nginx"
-    (folder / "root").mkdir(parents=True)
-    folder.chmod(0o755)  # The worker may be another user.
-    (folder / "root" / "file").write_text("x" * VALUE_BYTES, encoding="utf-8")
+    program = nginx.program(BENCH_FOLDER)
+    if not program:
+        raise SystemExit(nginx.MISSING)
     port = turns.free_port()
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
-    command = [nginx_program(), "-p", folder, "-c", config, "-e", folder / "error.log"]
-    with turns.running(command, folder, port) as pid:
+    options = nginx.prepare(folder, port, "worker_processes 1;", "file", "x" * VALUE_BYTES)
+    with turns.running([program, *options], folder, port) as pid:
         worker, = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
         yield target(loader, worker, port, "/file")
 
@@ -115,22 +80,21 @@ def measure_latencies(targets, arguments):
                   f"p99 {took['p99_us']:.1f} us  p99.9 {took['p999_us']:.1f} us  "
                   f"p99/p50 {taken[name][-1]:.2f}", flush=True)
     for name, ratios in taken.items():
-        print(f"{name} at 70 %: median p99/p50 {statistics.median(ratios):.2f}, "
-              f"from {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+        print(f"{name} at 70 %: p99/p50 {turns.spread(ratios)}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("headrace", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--path", default="/cache/key")
     parser.add_argument("--loader", type=pathlib.Path, default="build/release/bench/load")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder).chmod(0o755)
         with headrace(arguments.loader, folder, arguments.headrace, arguments.path) as ours, \
-             nginx(arguments.loader, folder) as theirs:
+             static_file(arguments.loader, folder) as theirs:
             targets = {"headrace": ours, "nginx": theirs}
             for depth in DEPTHS:
                 turns.rounds(targets, arguments.rounds, arguments.requests * min(depth, 4), depth)

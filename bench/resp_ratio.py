@@ -2,10 +2,11 @@
 """How fast GET is over the Redis protocol, beside Valkey 8: one thread of a server on one core,
 the load on another, rounds in turn.
 
-  bench/resp_ratio.py build/release/apps/headrace/headrace [--rounds 5] [--requests 200000]
+  bench/resp_ratio.py build/release/apps/headrace/headrace [--rounds 40] [--requests 40000]
 
 Prints the requests a second of each round and the server's microseconds of processor time for each,
-and for each depth of pipeline the median of the ratios of rounds that stood side by side.
+and for each depth of pipeline the median and the middle half of the ratios of all rounds, of which
+there are at least two.
 HEADRACE_SERVERS names the folder of tools/servers.sh, --loader the program of bench/load.
 """
 
@@ -32,8 +33,8 @@ def say(port, *words):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("headrace", type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--loader", type=pathlib.Path, default="build/release/bench/load")
     arguments = parser.parse_args()
     ports = {"headrace": turns.free_port(), "valkey": turns.free_port()}

@@ -1,7 +1,9 @@
 """Two servers in turn: each on one core, the load on another, so that they see the same machine.
 
-Rates alone would say how fast the loader is where the server is faster: so each round says as well
-what of its processor the server has used for a request.
+Rounds are short and many: this way a moment in which the machine is busy with something else spoils
+few of them, and the two of a round are close together.  Rates alone would say how fast the loader
+is where the server is faster: so each round says as well what of its processor the server has used
+for a request.
 """
 
 import contextlib
@@ -87,9 +89,14 @@ def rounds(targets, count, requests, depth):
         print(f"pipeline {depth:2}: {said}  ratio {_ratios(taken, name, peer)[-1]:.2f}", flush=True)
     ratios = _ratios(taken, name, peer)
     cpu = [theirs["cpu_us"] / ours["cpu_us"] for ours, theirs in zip(taken[name], taken[peer])]
-    print(f"pipeline {depth:2}: median ratio {statistics.median(ratios):.2f}, from "
-          f"{min(ratios):.2f} to {max(ratios):.2f}; by processor time a request "
-          f"{statistics.median(cpu):.2f}, from {min(cpu):.2f} to {max(cpu):.2f}", flush=True)
+    print(f"pipeline {depth:2}: ratio {spread(ratios)}; by processor time a request {spread(cpu)}",
+          flush=True)
+
+
+def spread(figures):
+    """The median, and between what the middle half of them lie."""
+    low, middle, high = statistics.quantiles(figures, n=4, method="inclusive")
+    return f"{middle:.2f} [{low:.2f} to {high:.2f}]"
 
 
 def _ratios(taken, name, peer):

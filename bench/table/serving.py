@@ -5,17 +5,20 @@ import os
 import pathlib
 import re
 import selectors
-import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
 import runs
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+import nginx  # What all measurements share is a folder above.
+import turns
+
 BODY_BYTES = 100
-CONNECTIONS = 50
 WAIT_SECONDS_MAX = 30
 
 CONFIG = """
@@ -31,46 +34,12 @@ fields = ["id", "name"]
 fresh_for = "1h"
 """
 
-NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  sendfile off;  # The fastest for so small a file: header and body leave in one call.
-  tcp_nodelay on;
-  open_file_cache max=16;
-  keepalive_requests 1000000000;
-  keepalive_timeout 1h;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  types {{ application/json json; }}
-  server {{
-    listen 127.0.0.1:{port} backlog=1024;
-    root {folder}/root;
-  }}
-}}
-"""
-
 
 def nginx_program():
-    """The system's nginx, or the one that `./dev bench` has unpacked without installing it."""
-    unpacked = runs.FOLDER / "nginx" / "usr" / "sbin" / "nginx"
-    found = shutil.which("nginx") or (str(unpacked) if unpacked.exists() else None)
+    found = nginx.program(runs.FOLDER)
     if not found:
-        raise runs.Missing("nginx is missing; `./dev bench --table` unpacks Debian's package")
+        raise runs.Missing(nginx.MISSING)
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def exchange(port, path):
@@ -90,12 +59,6 @@ def exchange(port, path):
     if not head.startswith(b"HTTP/1.1 200"):
         raise runs.Missing(f"{path} was answered with {head.splitlines()[0].decode()}")
     return len(raw), body
-
-
-def cpu_seconds(pid):
-    """User and system time of a process so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def end(process):
@@ -142,15 +105,13 @@ def headrace(folder, core):
 
 
 @contextlib.contextmanager
-def nginx(folder, core):
+def static_file(folder, core):
     """Serves a file of BODY_BYTES bytes; yields (pid, port, path)."""
-    (folder / "root").mkdir()
-    (folder / "root" / "file.json").write_text('"' + "x" * (BODY_BYTES - 2) + '"')
-    port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    port = turns.free_port()
+    options = nginx.prepare(folder, port, "master_process off;", "file.json",
+                            '"' + "x" * (BODY_BYTES - 2) + '"')
     process = subprocess.Popen(
-        ["taskset", "-c", str(core), nginx_program(), "-p", str(folder), "-c",
-         str(folder / "nginx.conf"), "-e", str(folder / "error.log")],
+        ["taskset", "-c", str(core), nginx_program(), *options],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
@@ -170,10 +131,11 @@ def nginx(folder, core):
 def load(server, core, seconds):
     """One run of wrk: requests per second and the server's microseconds of CPU for each."""
     pid, port, path = server
-    before = cpu_seconds(pid)
-    said = runs.output(["taskset", "-c", core, runs.need("wrk", "wrk"), "-t1", f"-c{CONNECTIONS}",
-                        f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"])
-    spent = cpu_seconds(pid) - before
+    before = turns.cpu_seconds(pid)
+    said = runs.output(["taskset", "-c", core, runs.need("wrk", "wrk"), "-t1",
+                        f"-c{turns.CONNECTIONS}", f"-d{seconds}s",
+                        f"http://127.0.0.1:{port}{path}"])
+    spent = turns.cpu_seconds(pid) - before
     return parsed(said, spent)
 
 
@@ -202,7 +164,7 @@ def measure(rounds, seconds, progress, missing):
     nginx_program()
     with contextlib.ExitStack() as stack:
         servers, rows = {}, {}
-        for name, serve in (("headrace", headrace), ("nginx", nginx)):
+        for name, serve in (("headrace", headrace), ("nginx", static_file)):
             folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
             servers[name] = stack.enter_context(serve(folder, cores[0]))
             _, port, path = servers[name]
