@@ -91,6 +91,8 @@ def main():
     parser.add_argument("--path", default="/cache/key")
     parser.add_argument("--loader", type=pathlib.Path, default="build/release/bench/load")
     arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error("--rounds: the middle half wants at least two")
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder).chmod(0o755)
         with headrace(arguments.loader, folder, arguments.headrace, arguments.path) as ours, \

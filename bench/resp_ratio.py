@@ -37,6 +37,8 @@ def main():
     parser.add_argument("--requests", type=int, default=40_000)
     parser.add_argument("--loader", type=pathlib.Path, default="build/release/bench/load")
     arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error("--rounds: the middle half wants at least two")
     ports = {"headrace": turns.free_port(), "valkey": turns.free_port()}
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder) / "headrace.toml"
